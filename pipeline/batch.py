@@ -1,0 +1,87 @@
+"""A batch of documents: Arrow columns, and what every stage needs of the text, computed once.
+
+Stages run one after another over the same pages and nearly all of them want the same things of the text: Python
+strings, the raw UTF-8, word and line boundaries. A `DocumentBatch` computes each at its first use and keeps it until
+the text is rewritten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+
+class Utf8(NamedTuple):
+    """The text column without a copy. Document i is `data[offsets[i]:offsets[i + 1]]`; a null text is empty.
+
+    Attributes:
+        data: uint8[total_bytes], UTF-8.
+        offsets: int64[rows + 1], bytes.
+    """
+
+    data: np.ndarray
+    offsets: np.ndarray
+
+
+class DocumentBatch:
+    """Documents as equal-length Arrow columns; immutable.
+
+    Args:
+        columns: Name to array. `text` (string) holds the document, where it has been extracted already.
+    """
+
+    def __init__(self, columns: Mapping[str, pa.Array]) -> None:
+        self._columns = dict(columns)
+        self.num_rows = len(next(iter(self._columns.values()))) if self._columns else 0
+
+    @classmethod
+    def of_texts(cls, texts: list[str]) -> DocumentBatch:
+        """A batch of bare texts, for tests and for trying one page."""
+        return cls({"text": pa.array(texts, pa.string())})
+
+    @property
+    def names(self) -> list[str]:
+        """Column names, in order."""
+        return list(self._columns)
+
+    def column(self, name: str) -> pa.Array:
+        """The column of that name; KeyError where there is none."""
+        return self._columns[name]
+
+    def with_columns(self, columns: Mapping[str, pa.Array]) -> DocumentBatch:
+        """This batch with columns added or replaced; what was computed of the text stays while the text does."""
+        batch = DocumentBatch({**self._columns, **columns})
+        if "text" not in columns:
+            kept = {name: value for name, value in self.__dict__.items() if not name.startswith("_")}
+            batch.__dict__.update(kept)
+        return batch
+
+    def filter(self, keep: np.ndarray) -> DocumentBatch:
+        """The rows where `keep` (bool[rows]) is true, in order."""
+        if keep.all():
+            return self
+        mask = pa.array(keep)
+        return DocumentBatch({name: values.filter(mask) for name, values in self._columns.items()})
+
+    @cached_property
+    def texts(self) -> list[str]:
+        """The documents as Python strings; a null text is the empty string."""
+        return [text or "" for text in self.column("text").to_pylist()]
+
+    @cached_property
+    def utf8(self) -> Utf8:
+        """The documents as one UTF-8 buffer with offsets, for the compiled kernels."""
+        text = self.column("text")
+        if text.null_count:
+            text = text.fill_null("")
+        if text.offset or not len(text):
+            text = pa.concat_arrays([text, pa.array([], text.type)])
+        _, offsets, data = text.buffers()
+        width = np.int64 if pa.types.is_large_string(text.type) else np.int32
+        starts = np.frombuffer(offsets, width, count=len(text) + 1) if len(text) else np.zeros(1, width)
+        payload = np.frombuffer(data, np.uint8) if data is not None and data.size else np.zeros(0, np.uint8)
+        return Utf8(payload, starts.astype(np.int64))

@@ -1,0 +1,230 @@
+"""Signals are functions, rules are data, verdicts are rows: the one abstraction of the pipeline.
+
+A `Stage` measures (its `compute`) and judges (its `rules`). It adds or rewrites columns and never drops, reorders
+or sees another shard. `run_stages` alone decides which documents go on, and leaves one verdict a document.
+
+Adding a filter is one small file:
+
+    def compute(batch: DocumentBatch) -> Columns:
+        upper = [sum(map(str.isupper, text)) / max(len(text), 1) for text in batch.texts]
+        return {"upper_char_frac": pa.array(upper, pa.float64())}
+
+    def shouting(max_upper_frac: float = 0.3) -> Stage:
+        adds = pa.schema([signal("upper_char_frac", "characters that are upper case", unit="fraction")])
+        return Stage("shouting", adds, compute, (Rule("shouting.upper_char_frac", "upper_char_frac", high=max_upper_frac),))
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.batch import DocumentBatch
+
+Columns = Mapping[str, pa.Array]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A closed interval that a signal must lie in; data, so that it can be printed, hashed and run as SQL.
+
+    Args:
+        name: `stage.signal`, for example "gopher.word_count".
+        signal: The column it reads (float64, or anything that compares with a float).
+        low: Smallest value that passes; None for no floor.
+        high: Largest value that passes; None for no ceiling.
+        knob: Recipe key that moves the limit, for example "gopher.min_words".
+        expected_drop: Band (low, high), fractions of the pages measured, outside which a drop rate is an alarm.
+
+        gate: A document that fails this is measured no further (its later signals are null): for a page without
+            text, or in a language nobody asked for.
+
+    A null or NaN signal fails: what could not be measured was not found good.
+    """
+
+    name: str
+    signal: str
+    low: float | None = None
+    high: float | None = None
+    knob: str = ""
+    expected_drop: tuple[float, float] = (0.0, 0.999)
+    gate: bool = False
+
+    def passes(self, values: pa.Array) -> np.ndarray:
+        """Boolean per value; agrees with `sql()` on every value, the limits themselves included."""
+        numbers = np.asarray(pc.cast(values, pa.float64()).to_numpy(zero_copy_only=False), dtype=np.float64)
+        low = -np.inf if self.low is None else self.low
+        high = np.inf if self.high is None else self.high
+        return (numbers >= low) & (numbers <= high)  # NaN, which is also Arrow's null here, compares false
+
+    def sql(self) -> str:
+        """The same test as an SQL expression over a table that has the signal as a column; never null."""
+        column = f'CAST("{self.signal}" AS DOUBLE)'
+        tests = [f"{column} IS NOT NULL", f"NOT isnan({column})"]
+        if self.low is not None:
+            tests.append(f"{column} >= {self.low!r}")
+        if self.high is not None:
+            tests.append(f"{column} <= {self.high!r}")
+        return "coalesce(" + " AND ".join(tests) + ", false)"
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One measurement of documents and the rules that judge it.
+
+    Args:
+        name: Short noun; the prefix of its rules' names.
+        adds: Columns `compute` promises, typed, each with `doc` and `unit` in its metadata. A name that the batch
+            already has is rewritten (for example `text`).
+        compute: Pure function of a batch: same number of rows, same order.
+        rules: What must hold of the columns added.
+        version: Raised whenever the meaning of a column changes; part of the fingerprint, so of the output's path.
+        survivors_only: Run only on documents that no earlier rule failed: for costly steps that do not judge.
+    """
+
+    name: str
+    adds: pa.Schema
+    compute: Callable[[DocumentBatch], Columns]
+    rules: tuple[Rule, ...] = ()
+    version: int = 1
+    survivors_only: bool = False
+
+
+def signal(name: str, doc: str, unit: str = "", type: pa.DataType | None = None, null: str = "not measured") -> pa.Field:
+    """A column a stage adds: float64 unless told otherwise, so that Arrow and DuckDB agree on every limit."""
+    return pa.field(name, type or pa.float64(), metadata={"doc": doc, "unit": unit, "null": null})
+
+
+@dataclass
+class StageCost:
+    """What one stage cost over a batch: rows measured and CPU seconds of this process."""
+
+    rows: int = 0
+    cpu_seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """What `run_stages` found.
+
+    Attributes:
+        table: One row a document, in the order given: the given columns and every signal (null: not measured),
+            then `dropped_by` (first failing stage; null: kept), `dropped_by_rule`, `failed_rules` (all of them).
+        kept: Boolean per row: no rule failed.
+        costs: Stage name to its cost, for the `cost` view; the only part that is not a function of the input.
+    """
+
+    table: pa.Table
+    kept: np.ndarray
+    costs: dict[str, StageCost] = field(default_factory=dict)
+
+    @property
+    def survivors(self) -> pa.Table:
+        """The rows no rule failed, in order."""
+        return self.table.filter(pa.array(self.kept))
+
+
+def run_stages(batch: DocumentBatch, stages: Sequence[Stage]) -> Verdicts:
+    """Measure every stage and judge every rule; drop nothing from the result, only say what failed.
+
+    Signals are measured even after a failure (except at a gate), because extraction is the cost, signals are
+    nearly free, and measured values are what lets thresholds be moved afterwards.
+
+    Raises:
+        ValueError: A stage broke its promise (missing column, wrong type, wrong number of rows).
+    """
+    run = _Run(batch)
+    for stage in stages:
+        run.apply(stage)
+    return run.verdicts()
+
+
+class _Run:
+    """The state of one pass: all rows, those still measured, and what failed so far."""
+
+    def __init__(self, batch: DocumentBatch) -> None:
+        self.rows = batch.num_rows
+        self.columns: dict[str, pa.Array] = {name: batch.column(name) for name in batch.names}
+        self.current = batch  # the rows still measured, with their cached words and lines
+        self.positions = np.arange(self.rows)  # where each row of `current` sits in the whole
+        self.failed: list[list[str]] = [[] for _ in range(self.rows)]
+        self.dropped_by: list[str | None] = [None] * self.rows
+        self.costs: dict[str, StageCost] = {}
+
+    def apply(self, stage: Stage) -> None:
+        batch, positions = self._scope(stage)
+        started = time.process_time()
+        computed = stage.compute(batch) if batch.num_rows else _nothing(stage)
+        self.costs[stage.name] = StageCost(batch.num_rows, time.process_time() - started)
+        _check_promise(stage, computed, batch.num_rows)
+        for column in stage.adds:
+            self.columns[column.name] = self._scatter(computed[column.name], positions, self.columns.get(column.name))
+        gone = self._judge(stage, computed, positions)
+        self._advance(stage, computed, batch, gone)
+
+    def _scope(self, stage: Stage) -> tuple[DocumentBatch, np.ndarray]:
+        if not stage.survivors_only:
+            return self.current, self.positions
+        keep = np.array([not self.failed[i] for i in self.positions], dtype=bool)
+        return self.current.filter(keep), self.positions[keep]
+
+    def _scatter(self, values: pa.Array, positions: np.ndarray, old: pa.Array | None) -> pa.Array:
+        """Spread a subset's values over all rows; the others keep what they had, or null."""
+        if len(positions) == self.rows:
+            return values
+        whole = old if old is not None else pa.nulls(self.rows, values.type)
+        source = np.arange(self.rows)
+        source[positions] = self.rows + np.arange(len(positions))
+        return pa.concat_arrays([whole.cast(values.type), values]).take(pa.array(source))
+
+    def _judge(self, stage: Stage, computed: Columns, positions: np.ndarray) -> np.ndarray:
+        """Note what failed; true for the rows that failed at a gate."""
+        gone = np.zeros(len(positions), dtype=bool)
+        for rule in stage.rules:
+            failed = ~rule.passes(computed[rule.signal])
+            gone |= failed & rule.gate
+            for position in positions[failed]:
+                self.failed[position].append(rule.name)
+                self.dropped_by[position] = self.dropped_by[position] or stage.name
+        return gone
+
+    def _advance(self, stage: Stage, computed: Columns, batch: DocumentBatch, gone: np.ndarray) -> None:
+        """Make `current` what the next stage sees: columns added, and past a gate only what passed."""
+        if stage.survivors_only:  # its columns cover fewer rows than `current`: take them from the scattered whole
+            rows = pa.array(self.positions)
+            self.current = self.current.with_columns({name: self.columns[name].take(rows) for name in stage.adds.names})
+            return
+        self.current = batch.with_columns({name: computed[name] for name in stage.adds.names})
+        if gone.any():
+            self.current = self.current.filter(~gone)
+            self.positions = self.positions[~gone]
+
+    def verdicts(self) -> Verdicts:
+        verdict = {
+            "dropped_by": pa.array(self.dropped_by, pa.string()),
+            "dropped_by_rule": pa.array([names[0] if names else None for names in self.failed], pa.string()),
+            "failed_rules": pa.array(self.failed, pa.list_(pa.string())),
+        }
+        kept = np.array([not names for names in self.failed], dtype=bool)
+        return Verdicts(pa.table({**self.columns, **verdict}), kept, self.costs)
+
+
+def _nothing(stage: Stage) -> Columns:
+    return {column.name: pa.array([], column.type) for column in stage.adds}
+
+
+def _check_promise(stage: Stage, computed: Columns, rows: int) -> None:
+    for column in stage.adds:
+        values = computed.get(column.name)
+        if values is None:
+            raise ValueError(f"stage {stage.name} promised column {column.name} and did not compute it")
+        if values.type != column.type or len(values) != rows:
+            raise ValueError(
+                f"stage {stage.name}: column {column.name} is {values.type}[{len(values)}], "
+                f"promised {column.type}[{rows}]"
+            )

@@ -1,0 +1,221 @@
+"""What crosses the rooms' walls: the lake's tables, column by column, and the base of every recipe section.
+
+Each field carries `doc`, `unit` and the meaning of null in its metadata; `winnow sql` shows them and the docs list
+them from here. Signals (float64) are added to `PAGES` by the stages that measure them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict
+
+
+class Section(BaseModel):
+    """A recipe section: frozen, typed, and closed to unknown keys. Change one with `model_copy(update=...)`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def field(name: str, type: pa.DataType, doc: str, unit: str = "", null: str = "") -> pa.Field:
+    """A column with its meaning: `null` says what a null means; empty where there is never one."""
+    return pa.field(name, type, nullable=bool(null), metadata={"doc": doc, "unit": unit, "null": null})
+
+
+def table(*fields: pa.Field) -> pa.Schema:
+    """A table's schema."""
+    return pa.schema(list(fields))
+
+
+STRING, INT, FLOAT, TIME = pa.string(), pa.int64(), pa.float64(), pa.timestamp("us", tz="UTC")
+
+PAGE_KEY = (
+    field("crawl", STRING, "crawl or source the archive belongs to"),
+    field("archive", STRING, "archive file, unique within its crawl"),
+    field("offset", INT, "where the record starts in the archive's stream (archives.offsets_in)", "bytes or rows"),
+)
+"""What names a record: doc_id names the page, and two containers of one crawl can hold the same page."""
+
+PAGE_IDENTITY = (
+    field("doc_id", STRING, "WARC-Record-ID as a UUID; version-5 UUID of crawl, archive and offset without one"),
+    *PAGE_KEY,
+    field("length", INT, "length of the record in the archive's stream", "bytes"),
+    field("url", STRING, "target URI", null="the record names none"),
+    field("host", STRING, "host of the URL, lower case", null="no URL, or one without a host"),
+    field("domain", STRING, "domain for mixing: web, code, books, academic, wikipedia, conversations, math, other"),
+    field("fetched_at", TIME, "when the page was fetched", null="unknown or unreadable date"),
+    field("http_status", pa.int16(), "HTTP status", null="not an HTTP response"),
+    field("mime", STRING, "media type: identified, declared, then sniffed", null="unknown"),
+    field("charset", STRING, "character set the text was decoded with", null="not decoded"),
+    field("payload_bytes", INT, "size of the page's body, decoded from its transfer and content encodings", "bytes",
+          null="no body could be read"),
+    field("payload_digest", STRING, "sha256 of the decoded body, hexadecimal", null="no body could be read"),
+)
+
+FATES = ("kept", "dropped", "unreadable")
+"""What annotation says of a record; the `ledger` view adds "duplicate"."""
+
+VERDICT = (
+    field("fate", STRING, "kept, dropped or unreadable"),
+    field("dropped_by", STRING, "first stage whose rule failed", null="kept"),
+    field("dropped_by_rule", STRING, "first rule that failed", null="kept"),
+    field("failed_rules", pa.list_(STRING), "every rule that failed"),
+    field("detail", STRING, "cause in words, where a rule's number does not say it", null="nothing to add"),
+)
+
+PAGES = table(*PAGE_IDENTITY, *VERDICT)
+"""One row per content record or unreadable span, in archive order; stages add their signals. No text."""
+
+DOCUMENTS = table(
+    *PAGE_IDENTITY,
+    field("text", STRING, "extracted text, personal data already replaced"),
+    field("text_digest", STRING, "sha256 of the normalised text, hexadecimal"),
+    field("text_bytes", INT, "size of the text in UTF-8", "bytes"),
+    field("language", STRING, "ISO 639 code", null="not measured"),
+    field("language_prob", FLOAT, "probability of that language, 0..1", null="not measured"),
+    field("quality", FLOAT, "quality score, higher is better", null="no scorer in the recipe"),
+)
+"""Survivors of the rules, before duplicates are removed, in archive order."""
+
+BANDS = table(
+    *PAGE_KEY,
+    field("doc_id", STRING, "the page"),
+    field("band", pa.int16(), "band number, 0-based"),
+    field("band_key", pa.uint64(), "hash of the band's rows of the MinHash signature"),
+)
+
+DUPLICATES = table(
+    *PAGE_KEY,
+    field("doc_id", STRING, "the page removed"),
+    field("survivor_id", STRING, "the page kept instead: doc_id"),
+    field("survivor_crawl", STRING, "its crawl"),
+    field("survivor_archive", STRING, "its archive"),
+    field("survivor_offset", INT, "its offset"),
+    field("kind", STRING, "exact (same normalised text) or near (measured Jaccard)"),
+    field("jaccard", FLOAT, "measured Jaccard similarity of the shingle sets with the survivor, 0..1"),
+)
+
+PII = table(
+    *PAGE_KEY,
+    field("doc_id", STRING, "the page"),
+    field("kind", STRING, "email, phone, ssn, card, ip, address"),
+    field("start", INT, "where the placeholder starts in the scrubbed text", "characters"),
+    field("replaced_chars", INT, "length of what it replaced", "characters"),
+    field("confidence", FLOAT, "0..1"),
+)
+"""Personal data found and replaced: where and of what kind, never the value."""
+
+ARCHIVES = table(
+    field("crawl", STRING, "crawl or source"),
+    field("archive", STRING, "archive file, unique within its crawl"),
+    field("fingerprint", STRING, "of the step: recipe sections, stage versions, input digest"),
+    field("uri", STRING, "where it was read"),
+    field("sha256", STRING, "digest of the file", null="remote and not given by its store"),
+    field("format", STRING, "warc, arc, jsonl, parquet", null="nothing in it could be recognised"),
+    field("offsets_in", STRING, "what offsets count: file, stream (decompressed bytes), rows"),
+    field("file_bytes", INT, "size of the file", "bytes"),
+    field("stream_bytes", INT, "size of what offsets count in; the spans below add up to it", "bytes"),
+    field("records", INT, "records and unreadable spans met"),
+    *(field(f"{kind}_{what}", INT, f"{kind} records: {what}") for kind in ("kept", "dropped", "skipped", "unreadable")
+      for what in ("records", "bytes")),
+    field("skipped_by_kind", pa.map_(STRING, INT), "records that are no content, by kind (request, warcinfo...)"),
+    field("outputs", pa.list_(pa.struct([("table", STRING), ("path", STRING), ("rows", INT), ("bytes", INT),
+                                         ("sha256", STRING)])), "files written, relative to the lake"),
+    field("finished_at", TIME, "when the row was written"),
+)
+"""One row an archive: its books. Written last: without this row nothing of the archive exists."""
+
+COSTS = table(
+    field("step", STRING, "annotate, dedup, mix, tokens"),
+    field("crawl", STRING, "crawl or source", null="not of one crawl"),
+    field("archive", STRING, "archive or shard", null="whole-corpus step"),
+    field("fingerprint", STRING, "of the step"),
+    field("stage", STRING, "stage within the step"),
+    field("rows", INT, "documents that reached the stage"),
+    field("bytes", INT, "bytes that reached the stage", "bytes", null="not counted"),
+    field("cpu_seconds", FLOAT, "CPU time of the process", "seconds"),
+    field("wall_seconds", FLOAT, "elapsed time", "seconds", null="not taken"),
+)
+"""What each stage cost: the one table that is not the same for the same input."""
+
+MIXTURE = table(
+    field("domain", STRING, "domain"),
+    field("asked_frac", FLOAT, "share of the budget asked for, 0..1"),
+    field("given_frac", FLOAT, "share given, 0..1"),
+    field("available_tokens", INT, "tokens of its documents, each once", "tokens"),
+    field("given_tokens", INT, "tokens given", "tokens"),
+    field("unique_documents", INT, "documents used at least once"),
+    field("documents", INT, "documents written, repeats counted"),
+    field("epochs", FLOAT, "given over available"),
+    field("max_epochs", FLOAT, "cap on epochs"),
+    field("reason", STRING, "why given differs from asked", null="it does not"),
+)
+
+CORPUS = table(
+    field("text", STRING, "the document"),
+    field("id", STRING, "doc_id"),
+    field("dump", STRING, "crawl"),
+    field("url", STRING, "target URI", null="none"),
+    field("date", STRING, "when fetched, ISO 8601", null="unknown"),
+    field("file_path", STRING, "archive it came from"),
+    field("language", STRING, "ISO 639 code", null="not measured"),
+    field("language_score", FLOAT, "probability of the language", null="not measured"),
+    field("token_count", INT, "tokens (mix.tokenizer; else estimated from bytes)", "tokens"),
+    field("domain", STRING, "domain"),
+    field("quality", FLOAT, "quality score", null="no scorer in the recipe"),
+    field("epoch", pa.int32(), "0 for a document's first appearance, 1 for its first repeat..."),
+)
+"""The shards people train on; columns named as FineWeb names them."""
+
+SEQUENCES = table(
+    field("tokens", pa.list_(pa.uint16()), "token ids, every sequence of the same length"),
+    field("doc_starts", pa.list_(pa.int32()), "positions where a document begins in the sequence"),
+    field("doc_ids", pa.list_(STRING), "doc_id of each of them, in the same order; the first may be a continuation"),
+)
+
+RUNS = table(
+    field("run_id", STRING, "fingerprint of the run: recipe and inputs"),
+    field("flow", STRING, "corpus, tokens, pretrain, scaling"),
+    field("name", STRING, "name of the recipe or corpus"),
+    field("recipe", STRING, "the whole recipe, JSON"),
+    field("state", STRING, "running, finished"),
+    field("started_at", TIME, "first start"),
+    field("finished_at", TIME, "end", null="not finished"),
+    field("steps", pa.list_(pa.struct([("step", STRING), ("key", STRING), ("fingerprint", STRING)])),
+          "what the run consists of: (annotate, crawl/archive), (dedup, crawl), (mix, name), (tokens, name)..."),
+)
+
+TRAININGS = table(
+    field("training_id", STRING, "fingerprint of the training"),
+    field("name", STRING, "name of the run or rung"),
+    field("tokens_fingerprint", STRING, "packed tokens it read"),
+    field("config", STRING, "model, optimiser and schedule, JSON"),
+    field("params_total", INT, "parameters, embeddings and output head included"),
+    field("params_non_embedding", INT, "parameters without the token embedding"),
+    field("train_tokens", INT, "tokens seen", "tokens"),
+    field("unique_tokens", INT, "tokens of the corpus, each once", "tokens"),
+    field("flops", FLOAT, "6 * params_total * train_tokens", "FLOP"),
+    field("learning_rate", FLOAT, "peak"),
+    field("batch_tokens", INT, "tokens a step", "tokens"),
+    field("seed", INT, "seed"),
+    field("train_loss", FLOAT, "mean loss of the last tenth of the steps", "nats a token"),
+    field("eval_loss", FLOAT, "loss on held-out sequences", "nats a token"),
+    field("eval_bits_per_byte", FLOAT, "the same per byte of text", "bits a byte"),
+    field("wall_seconds", FLOAT, "elapsed", "seconds"),
+    field("tokens_per_second", FLOAT, "train_tokens over elapsed", "tokens a second"),
+    field("device", STRING, "device name"),
+    field("checkpoint", STRING, "where the weights are, relative to the lake"),
+    field("curve", pa.list_(pa.struct([("step", INT), ("tokens", INT), ("loss", FLOAT), ("learning_rate", FLOAT)])),
+          "training curve"),
+    field("finished_at", TIME, "end"),
+)
+
+
+def describe(schema: pa.Schema) -> list[dict[str, Any]]:
+    """Name, type, meaning, unit and meaning of null of every column, for documentation."""
+    rows = []
+    for column in schema:
+        meta = {key.decode(): value.decode() for key, value in (column.metadata or {}).items()}
+        rows.append({"column": column.name, "type": str(column.type), **meta})
+    return rows
