@@ -1,0 +1,349 @@
+"""One archive to pages, documents, bands and books: the unit of work of the corpus flow.
+
+Reads records in stream order, turns them into pages, runs the recipe's stages over batches, and writes one row for
+every content record and every unreadable span. The archive's own row, with its books, is written last: until then
+nothing of the archive exists for a reader of the lake.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import pyarrow as pa
+
+from flows.recipe import Recipe
+from pipeline.archive.page import Page, Refusal, Skip, to_page
+from pipeline.archive.reader import ArchiveReader, read_archive
+from pipeline.archive.records import Record, Unreadable
+from pipeline.batch import DocumentBatch
+from pipeline.stage import Stage, StageCost, Verdicts, run_stages
+from storage import schema
+from storage.errors import Fatal
+from storage.files import open_read
+from storage.lake import Lake, fingerprint
+from storage.shards import Output, ShardWriter, write_table
+from storage.sources import Source
+
+BATCH_ROWS = 256
+BATCH_BYTES = 32 << 20
+
+WORKING_COLUMNS = frozenset({"body", "charset_hint", "text", "text_digest", "bands", "pii_spans"})
+"""Columns that stages hand to each other and that have tables of their own (or none): not signals of a page."""
+
+VERSION = 1
+"""Raised when this file changes what it writes; part of every annotate fingerprint."""
+
+
+@dataclass(frozen=True)
+class AnnotateJob:
+    """What one task needs to know; picklable."""
+
+    lake: str
+    source: Source
+    recipe: Recipe
+
+    @property
+    def label(self) -> str:
+        return f"{self.source.crawl}/{self.source.archive}"
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        return self.recipe.stages(self.source.domain)
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of everything that decides this archive's rows: sections used, stage versions, the input itself."""
+        stages = self.stages
+        recipe = self.recipe
+        sections = [recipe.archive, recipe.custom]
+        sections += [getattr(recipe, name) for name in ("extract", "domains", "language", "gopher", "c4", "fineweb", "pii")]
+        source = self.source
+        identity = (source.crawl, source.archive, source.domain, source.sha256 or (source.uri, source.size))
+        # of deduplication only the signature belongs here: moving its threshold must not read the archives again
+        return fingerprint("annotate", VERSION, sections, [(s.name, s.version, s.rules) for s in stages],
+                           recipe.dedup.signature_key(), identity)
+
+
+def annotate(job: AnnotateJob) -> dict[str, Any]:
+    """Read one archive into the lake; its `archives` row. Does nothing where that row is already there.
+
+    Raises:
+        Transient: The source did not answer; nothing was written.
+        Fatal: The books of the archive do not balance, or the lake cannot be written.
+    """
+    lake = Lake(job.lake)
+    key = (job.source.crawl, job.source.archive, job.fingerprint)
+    if done := lake.archive_row(*key):
+        return done
+    work = _Annotation(job, lake, job.fingerprint)
+    with ExitStack() as stack:
+        stream = stack.enter_context(open_read(job.source.uri))
+        work.open_writers(stack)
+        reader = read_archive(stream, job.source.archive, job.source.size, job.recipe.archive)
+        work.read(reader)
+        row = work.finish(reader)
+    write_table(lake.root, lake.archive_row_path(*key), "archives", pa.Table.from_pylist([row], schema.ARCHIVES))
+    return row
+
+
+@dataclass
+class _Books:
+    """Records and bytes of one archive, by fate."""
+
+    records: Counter[str] = field(default_factory=Counter)
+    bytes: Counter[str] = field(default_factory=Counter)
+    skipped: Counter[str] = field(default_factory=Counter)
+
+    def count(self, fate: str, length: int) -> None:
+        self.records[fate] += 1
+        self.bytes[fate] += length
+
+    def columns(self) -> dict[str, int]:
+        fates = ("kept", "dropped", "skipped", "unreadable")
+        return {f"{fate}_records": self.records[fate] for fate in fates} | {f"{fate}_bytes": self.bytes[fate] for fate in fates}
+
+
+class _Annotation:
+    """The state of one archive's pass."""
+
+    def __init__(self, job: AnnotateJob, lake: Lake, fp: str) -> None:
+        self.job, self.lake, self.fp = job, lake, fp
+        self.stages = job.stages
+        self.books = _Books()
+        self.costs: dict[str, StageCost] = {}
+        self.rows: list[dict[str, Any]] = []  # identities of the batch, in stream order, pages and refusals mixed
+        self.bodies: list[tuple[int, Page]] = []  # (index into rows, page) of those that are pages
+        self.batch_bytes = 0
+        self.started = (time.process_time(), time.perf_counter())
+
+    def open_writers(self, stack: ExitStack) -> None:
+        crawl, archive, lake = self.job.source.crawl, self.job.source.archive, self.lake
+        paths = {
+            "pages": (lake.pages_path(crawl, archive, self.fp), pages_schema(self.stages)),
+            "documents": (lake.documents_path(crawl, archive, self.fp), schema.DOCUMENTS),
+            "bands": (lake.bands_path(crawl, archive, self.fp), schema.BANDS),
+            "pii": (lake.pii_path(crawl, archive, self.fp), schema.PII),
+        }
+        self.writers = {
+            name: stack.enter_context(ShardWriter(lake.root, path, name, table_schema))
+            for name, (path, table_schema) in paths.items()
+        }
+
+    def read(self, reader: ArchiveReader) -> None:
+        for item in self._timed(reader):
+            if isinstance(item, Unreadable):
+                self._add(item, {"fate": "unreadable", "detail": item.cause})
+                continue
+            page = self._page_of(item)
+            if isinstance(page, Skip):
+                self.books.count("skipped", item.length)
+                self.books.skipped[item.kind] += 1
+            elif isinstance(page, Refusal):
+                rule = f"archive.{page.reason}"
+                verdict = {"fate": "dropped", "dropped_by": "archive", "dropped_by_rule": rule, "failed_rules": [rule]}
+                self._add(item, _describe(page) | verdict | {"detail": page.detail})
+            else:
+                self.bodies.append((len(self.rows), page))
+                self._add(item, _describe(page))
+                self.batch_bytes += len(page.body or b"") + len(page.text or "")
+            if len(self.rows) >= BATCH_ROWS or self.batch_bytes >= BATCH_BYTES:
+                self.flush()
+        self.flush()
+
+    def _timed(self, reader: ArchiveReader) -> Iterator[Record | Unreadable]:
+        """The reader's items, its CPU time counted as stage `read`."""
+        cost = self.costs.setdefault("read", StageCost())
+        items = iter(reader)
+        while True:
+            started = time.process_time()
+            item = next(items, None)
+            cost.cpu_seconds += time.process_time() - started
+            if item is None:
+                return
+            cost.rows += 1
+            yield item
+
+    def _page_of(self, record: Record) -> Page | Refusal | Skip:
+        cost = self.costs.setdefault("decode", StageCost())
+        started = time.process_time()
+        page = to_page(record, self.job.recipe.archive)
+        cost.cpu_seconds += time.process_time() - started
+        cost.rows += 1
+        return page
+
+    def _add(self, item: Record | Unreadable, values: dict[str, Any]) -> None:
+        source = self.job.source
+        key = {"crawl": source.crawl, "archive": source.archive, "offset": item.offset, "length": item.length}
+        record_id = item.record_id if isinstance(item, Record) else None
+        date = item.date if isinstance(item, Record) else None
+        doc_id = document_id(record_id, source.crawl, source.archive, item.offset)
+        self.rows.append({"doc_id": doc_id, "domain": source.domain, "fetched_at": date} | key | values)
+
+    def flush(self) -> None:
+        """Judge and write what has been gathered, in stream order."""
+        if not self.rows:
+            return
+        verdicts = run_stages(self._batch(), self.stages)
+        for name, cost in verdicts.costs.items():
+            total = self.costs.setdefault(name, StageCost())
+            total.rows += cost.rows
+            total.cpu_seconds += cost.cpu_seconds
+        pages = self._pages(verdicts)
+        for fate, length in zip(pages["fate"].to_pylist(), pages["length"].to_pylist(), strict=True):
+            self.books.count(fate, length)
+        self.writers["pages"].write(pages)
+        self._write_survivors(verdicts.survivors)
+        self.rows, self.bodies, self.batch_bytes = [], [], 0
+
+    def _batch(self) -> DocumentBatch:
+        """The pages of the batch as the stages want them: identity, body or text, hints."""
+        identities = [self.rows[index] for index, _ in self.bodies]
+        columns = {f.name: pa.array([row.get(f.name) for row in identities], f.type) for f in schema.PAGE_IDENTITY}
+        pages = [page for _, page in self.bodies]
+        columns["body"] = pa.array([None if page.text is not None else page.body for page in pages], pa.binary())
+        columns["charset_hint"] = pa.array([page.charset_hint for page in pages], pa.string())
+        columns["text"] = pa.array([page.text for page in pages], pa.string())
+        return DocumentBatch(columns)
+
+    def _pages(self, verdicts: Verdicts) -> pa.Table:
+        """The ledger rows of the batch: judged pages and refusals, back in stream order."""
+        wanted = pages_schema(self.stages)
+        fate = pa.array(["kept" if kept else "dropped" for kept in verdicts.kept], pa.string())
+        judged = verdicts.table.append_column("fate", fate)
+        judged = judged.append_column("detail", pa.nulls(len(judged), pa.string()))
+        judged = judged.select(wanted.names).cast(wanted)
+        positions = [index for index, _ in self.bodies]
+        taken = set(positions)
+        others = [index for index in range(len(self.rows)) if index not in taken]
+        refused = pa.Table.from_pylist([{"failed_rules": []} | self.rows[index] for index in others], wanted)
+        order = sorted(range(len(self.rows)), key=(positions + others).__getitem__)
+        return pa.concat_tables([judged, refused]).take(pa.array(order, pa.int64()))
+
+    def _write_survivors(self, survivors: pa.Table) -> None:
+        self.writers["documents"].write(documents_of(survivors))
+        self.writers["bands"].write(bands_of(survivors))
+        self.writers["pii"].write(pii_of(survivors))
+
+    def finish(self, reader: ArchiveReader) -> dict[str, Any]:
+        """Close the books; the archive's row. Fatal where a record or a byte is missing."""
+        books, source = self.books, self.job.source
+        accounted = sum(books.bytes.values())
+        if accounted != reader.stream_bytes:
+            raise Fatal(
+                f"the books of {self.job.label} do not balance: its spans add up to {accounted:,} bytes, "
+                f"it has {reader.stream_bytes:,}.", "This is a defect of the reader; nothing of the archive was kept."
+            )
+        outputs = [writer.finish() for writer in self.writers.values()]
+        outputs.append(self._write_costs(reader.stream_bytes))
+        return {
+            "crawl": source.crawl, "archive": source.archive, "fingerprint": self.fp, "uri": source.uri,
+            "sha256": source.sha256, "format": reader.format, "offsets_in": reader.offsets_in,
+            "file_bytes": source.size, "stream_bytes": reader.stream_bytes, "records": sum(books.records.values()),
+            **books.columns(), "skipped_by_kind": sorted(books.skipped.items()),
+            "outputs": [output.to_dict() for output in outputs], "finished_at": datetime.now(UTC),
+        }  # fmt: skip
+
+    def _write_costs(self, stream_bytes: int) -> Output:
+        source = self.job.source
+        key = {"step": "annotate", "crawl": source.crawl, "archive": source.archive, "fingerprint": self.fp}
+        rows = [key | {"stage": name, "rows": cost.rows, "cpu_seconds": cost.cpu_seconds} for name, cost in self.costs.items()]
+        cpu, wall = time.process_time() - self.started[0], time.perf_counter() - self.started[1]
+        whole = {"stage": "all", "rows": sum(self.books.records.values()), "bytes": stream_bytes}
+        rows.append(key | whole | {"cpu_seconds": cpu, "wall_seconds": wall})
+        path = self.lake.costs_path("annotate", self.job.label, self.fp)
+        return write_table(self.lake.root, path, "costs", pa.Table.from_pylist(rows, schema.COSTS))
+
+
+def document_id(record_id: str | None, crawl: str, archive: str, offset: int) -> str:
+    """The record's own UUID where it has one, else a version-5 UUID of where it lies."""
+    text = (record_id or "").strip("<> ").removeprefix("urn:uuid:")
+    try:
+        return str(uuid.UUID(text))
+    except ValueError:
+        name = record_id or f"{crawl}/{archive}#{offset}"
+        return str(uuid.uuid5(uuid.NAMESPACE_URL, name))
+
+
+def _describe(page: Page | Refusal) -> dict[str, Any]:
+    """Identity columns the page itself tells."""
+    body = page.body if page.body is not None else (page.text or "").encode() if page.text is not None else None
+    return {
+        "url": page.url,
+        "host": host_of(page.url),
+        "http_status": page.http_status,
+        "mime": page.mime,
+        "payload_bytes": None if body is None else len(body),
+        "payload_digest": None if body is None else hashlib.sha256(body).hexdigest(),
+    }
+
+
+def host_of(url: str | None) -> str | None:
+    """The URL's host in lower case; null where it has none or is no URL."""
+    try:
+        return urlsplit(url or "").hostname
+    except ValueError:
+        return None
+
+
+def signal_fields(stages: tuple[Stage, ...]) -> list[pa.Field]:
+    """The columns stages add that belong in the ledger, in order, first definition wins."""
+    fields: dict[str, pa.Field] = {}
+    for stage in stages:
+        for column in stage.adds:
+            if column.name not in WORKING_COLUMNS and column.name not in schema.PAGES.names:
+                fields.setdefault(column.name, column)
+    return list(fields.values())
+
+
+def pages_schema(stages: tuple[Stage, ...]) -> pa.Schema:
+    """The ledger's schema for these stages: identity, verdict, signals."""
+    return pa.schema([*schema.PAGES, *signal_fields(stages)])
+
+
+def documents_of(survivors: pa.Table) -> pa.Table:
+    """The DOCUMENTS rows of judged survivors; a measure no stage took is null."""
+    texts = survivors["text"].to_pylist()
+    extra = {"text_bytes": pa.array([len(text.encode()) for text in texts], pa.int64())}
+    if "text_digest" not in survivors.column_names:
+        extra["text_digest"] = pa.array([hashlib.sha256(text.encode()).hexdigest() for text in texts], pa.string())
+    columns = []
+    for column in schema.DOCUMENTS:
+        if column.name in extra:
+            columns.append(extra[column.name])
+        elif column.name in survivors.column_names:
+            columns.append(survivors[column.name].cast(column.type))
+        else:
+            columns.append(pa.nulls(len(survivors), column.type))
+    return pa.table(columns, schema=schema.DOCUMENTS)
+
+
+def bands_of(survivors: pa.Table) -> pa.Table:
+    """One row a document and band; nothing where the recipe computes no signatures."""
+    rows = []
+    if "bands" in survivors.column_names:
+        for row in survivors.select([*KEY, "bands"]).to_pylist():
+            keys = row.pop("bands") or []
+            rows.extend(row | {"band": band, "band_key": key} for band, key in enumerate(keys))
+    return pa.Table.from_pylist(rows, schema.BANDS)
+
+
+def pii_of(survivors: pa.Table) -> pa.Table:
+    """One row a replacement: where and of what kind, never the value."""
+    rows = []
+    if "pii_spans" in survivors.column_names:
+        for row in survivors.select([*KEY, "pii_spans"]).to_pylist():
+            spans = row.pop("pii_spans") or []
+            rows.extend(row | span for span in spans)
+    return pa.Table.from_pylist(rows, schema.PII)
+
+
+KEY = ("crawl", "archive", "offset", "doc_id")

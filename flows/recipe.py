@@ -1,0 +1,184 @@
+"""A run described: the rooms' own configurations in one frozen value, read from TOML.
+
+    load_recipe("fineweb", ["gopher.min_words=30", "language.targets=['de']"])
+
+A recipe is what is hashed into fingerprints, written beside the corpus, and rebuilt for what-if questions. Nothing in
+it says where or how fast: that is `flows.settings`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import tomllib
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError
+
+from flows.demo.config import DemoConfig
+from model.config import ModelConfig, TrainConfig
+from model.scaling.ladder import LadderConfig
+from pipeline.archive.config import ArchiveConfig
+from pipeline.dedup.config import DedupConfig
+from pipeline.domains import DomainsConfig
+from pipeline.extract.config import ExtractConfig
+from pipeline.language import LanguageConfig
+from pipeline.mix import MixConfig
+from pipeline.pii.config import PiiConfig
+from pipeline.quality.c4 import C4Config
+from pipeline.quality.fineweb import FineWebConfig
+from pipeline.quality.gopher import GopherConfig
+from pipeline.stage import Rule, Stage
+from pipeline.tokens import TokensConfig
+from storage.errors import UserError
+from storage.schema import Section
+
+
+class CustomStage(Section):
+    """A filter from outside: `use` names a function that returns a Stage, `settings` are its arguments."""
+
+    use: str = Field(description="module:function, for example my_filters:shouting")
+    settings: dict[str, Any] = {}
+
+    def stages(self) -> tuple[Stage, ...]:
+        """The stage; UserError where it cannot be had."""
+        module, _, function = self.use.partition(":")
+        try:
+            return (getattr(importlib.import_module(module), function)(**self.settings),)
+        except (ImportError, AttributeError, TypeError, ValueError) as error:
+            raise UserError(f"custom stage {self.use!r} cannot be loaded: {error}.", "Give it as module:function.") from error
+
+
+class Inputs(Section):
+    """Where a source lies and what it holds."""
+
+    paths: tuple[str, ...] = Field(description="files, directories, globs, URLs or CC-MAIN-... snapshots")
+    domain: str = Field("web", description="what it is, for mixing; anything but web is taken as curated")
+    crawl: str | None = Field(None, description="name of the crawl; by default the snapshot's, or `local`")
+
+
+class Recipe(Section):
+    """Everything that decides what comes out."""
+
+    name: str
+    inputs: tuple[Inputs, ...] = Field((), description="sources of the run, besides those on the command line")
+    curated: tuple[str, ...] = Field(
+        ("extract", "domains", "pii", "dedup"),
+        description="sections whose stages apply to sources declared as another domain than web: the rules for web "
+        "pages would throw away code, formulas and verse",
+    )
+    max_failed_share: float = Field(0.05, ge=0, le=1, description="share of archives that may fail before the run does")
+
+    archive: ArchiveConfig = ArchiveConfig()
+    extract: ExtractConfig = ExtractConfig()
+    domains: DomainsConfig = DomainsConfig()
+    language: LanguageConfig = LanguageConfig()
+    gopher: GopherConfig = GopherConfig()
+    c4: C4Config = C4Config()
+    fineweb: FineWebConfig = FineWebConfig()
+    custom: tuple[CustomStage, ...] = ()
+    pii: PiiConfig = PiiConfig()
+    dedup: DedupConfig = DedupConfig()
+    mix: MixConfig = MixConfig()
+    tokens: TokensConfig = TokensConfig()
+    model: ModelConfig = ModelConfig()
+    training: TrainConfig = TrainConfig()
+    scaling: LadderConfig = LadderConfig()
+    demo: DemoConfig = DemoConfig()
+
+    def stages(self, domain: str = "web") -> tuple[Stage, ...]:
+        """The stages a source of that domain goes through, in order."""
+        found: list[Stage] = []
+        for name in STAGE_SECTIONS:
+            if domain != "web" and name not in self.curated:
+                continue
+            sections = self.custom if name == "custom" else (getattr(self, name),)
+            for section in sections:
+                found.extend(section.stages() if getattr(section, "enabled", True) else ())
+        return tuple(found)
+
+    def rules(self) -> tuple[Rule, ...]:
+        """Every rule of the web stages, in the order they judge."""
+        return tuple(rule for stage in self.stages() for rule in stage.rules)
+
+
+STAGE_SECTIONS = ("extract", "domains", "language", "gopher", "c4", "fineweb", "custom", "pii", "dedup")
+"""Sections that measure documents, in the order they run. Adding a filter of the house is a line here and a field above."""
+
+
+def shipped_recipes() -> list[str]:
+    """Names of the recipes that come with Winnow."""
+    return sorted(entry.name.removesuffix(".toml") for entry in _recipe_folder().iterdir() if entry.name.endswith(".toml"))
+
+
+def load_recipe(name_or_path: str, changes: Sequence[str] = ()) -> Recipe:
+    """The recipe of that name or file, with `section.key=value` changes applied.
+
+    Raises:
+        UserError: No such recipe, no TOML, an unknown key (names the nearest right one) or a value out of range.
+    """
+    try:
+        data = tomllib.loads(_read(name_or_path))
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"recipe {name_or_path} is not valid TOML: {error}.") from error
+    data.setdefault("name", Path(name_or_path).stem)
+    for change in changes:
+        _apply(data, change)
+    try:
+        return Recipe.model_validate(data)
+    except ValidationError as error:
+        raise UserError(_explain(error), "`winnow recipe NAME` prints every key with its default.") from error
+
+
+def _recipe_folder() -> Any:
+    return resources.files("flows") / "recipes"
+
+
+def _read(name_or_path: str) -> str:
+    if name_or_path in shipped_recipes():
+        return str((_recipe_folder() / f"{name_or_path}.toml").read_text())
+    path = Path(name_or_path)
+    if path.suffix == ".toml" and path.is_file():
+        return path.read_text()
+    nearest = difflib.get_close_matches(name_or_path, shipped_recipes(), 1)
+    guess = f"did you mean {nearest[0]}?" if nearest else f"shipped ones: {', '.join(shipped_recipes())}."
+    raise UserError(f"there is no recipe {name_or_path!r};", f"{guess} A file of your own must end in .toml.")
+
+
+def _apply(data: dict[str, Any], change: str) -> None:
+    key, equals, text = change.partition("=")
+    if not equals or not key.strip():
+        raise UserError(f"--set {change!r} is not section.key=value.")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text  # a bare word is a string: --set extract.engine=trafilatura
+    *sections, last = key.strip().split(".")
+    for section in sections:
+        data = data.setdefault(section, {})
+        if not isinstance(data, dict):
+            raise UserError(f"--set {change!r}: {section} is no section.")
+    data[last] = value
+
+
+def _explain(error: ValidationError) -> str:
+    first = error.errors()[0]
+    where = [str(part) for part in first["loc"]]
+    if first["type"] != "extra_forbidden":
+        return f"recipe key {'.'.join(where)}: {first['msg'].lower()}, got {first['input']!r}."
+    nearest = difflib.get_close_matches(".".join(where), known_keys(), 1, cutoff=0.4)
+    hint = f" Did you mean {nearest[0]}?" if nearest else ""
+    return f"there is no recipe key {'.'.join(where)}.{hint}"
+
+
+def known_keys(section: type[Section] = Recipe, prefix: str = "") -> list[str]:
+    """Every key a recipe may have, dotted."""
+    keys = []
+    for name, info in section.model_fields.items():
+        keys.append(prefix + name)
+        if isinstance(info.annotation, type) and issubclass(info.annotation, Section):
+            keys.extend(known_keys(info.annotation, f"{prefix}{name}."))
+    return keys

@@ -1,0 +1,31 @@
+"""The only reader of environment variables: where things are on this machine, never what a run means.
+
+What changes a result belongs in a recipe; what changes only where or how fast it is made belongs here.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Environment variables `WINNOW_*`, each with its default."""
+
+    model_config = SettingsConfigDict(env_prefix="WINNOW_", frozen=True)
+
+    lake: str = Field("lake", description="directory or URL prefix of the lake")
+    workers: int = Field(default_factory=lambda: len(os.sched_getaffinity(0)), ge=1, description="processes a flow may use")
+    crawl_base_url: str = Field(
+        "https://data.commoncrawl.org/", description="where CC-MAIN-... snapshots are read from; a mirror will do"
+    )
+    cache: str = Field("~/.cache/winnow", description="where downloaded archives and trained models are kept")
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process, read once."""
+    return Settings()

@@ -1,0 +1,88 @@
+"""How Winnow uses Prefect: one server for a run and its workers, one task a unit of work, tables people can read.
+
+A unit of work is an archive, a band range, a shard or a training run, never a batch: a Prefect task costs tens of
+milliseconds and a page one. Prefect's own result cache is off, because its key does not see the functions a task
+calls; what is already done is known from the lake (fingerprints in paths).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from prefect import Task, get_run_logger, task
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.context import FlowRunContext
+from prefect.server.api.server import SubprocessASGIServer
+from prefect.settings import PREFECT_API_URL, PREFECT_SERVER_ANALYTICS_ENABLED, temporary_settings
+from prefect.task_runners import ProcessPoolTaskRunner
+
+from storage.errors import Transient
+
+RETRIES = 3
+
+
+@contextmanager
+def prefect_api() -> Iterator[str]:
+    """A Prefect API for this process and every worker it starts; yields its URL.
+
+    The one `PREFECT_API_URL` names, where there is one; otherwise a temporary server that ends with the block.
+    (Left to itself, Prefect starts such a server in every worker process, which takes longer than the work.)
+    """
+    if url := PREFECT_API_URL.value():
+        yield url
+        return
+    with temporary_settings({PREFECT_SERVER_ANALYTICS_ENABLED: False}), SubprocessASGIServer() as server:
+        with temporary_settings({PREFECT_API_URL: server.api_url}):
+            yield server.api_url
+
+
+def runner(workers: int) -> ProcessPoolTaskRunner:
+    """A pool of `workers` processes: extraction, fastText and friends hold the GIL, so threads would not help."""
+    return ProcessPoolTaskRunner(max_workers=workers)
+
+
+def is_transient(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
+    """Whether a failed task may succeed next time; everything else fails at once."""
+    return isinstance(state.result(raise_on_failure=False), Transient)
+
+
+def unit_of_work(name: str, label: str = "{label}") -> Callable[[Callable[..., Any]], Task[..., Any]]:
+    """Make a function a Prefect task whose runs are named by its argument `label`; retried only when transient."""
+    return task(  # type: ignore[return-value]
+        name=name,
+        task_run_name=f"{name} {label}",
+        cache_policy=NO_CACHE,
+        persist_result=False,
+        retries=RETRIES,
+        retry_delay_seconds=[1, 5, 20],
+        retry_condition_fn=is_transient,
+    )
+
+
+def publish_table(key: str, rows: Sequence[Mapping[str, Any]], description: str) -> None:
+    """Show rows as a table artifact of the current flow run; nothing outside one."""
+    if FlowRunContext.get() is not None and rows:
+        create_table_artifact(key=key, table=[dict(row) for row in rows], description=description)
+
+
+def publish_markdown(key: str, text: str, description: str = "") -> None:
+    """Show text as a markdown artifact of the current flow run; nothing outside one."""
+    if FlowRunContext.get() is not None:
+        create_markdown_artifact(key=key, markdown=text, description=description or None)
+
+
+def logger() -> logging.Logger | logging.LoggerAdapter[logging.Logger]:
+    """The flow run's logger inside one, Winnow's own outside."""
+    return get_run_logger() if FlowRunContext.get() is not None else logging.getLogger("winnow")
+
+
+def quiet_prefect() -> None:
+    """On the command line Winnow tells its own progress; Prefect's log lines are for its server. Settable outside."""
+    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "WARNING")
+    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")

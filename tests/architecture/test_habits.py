@@ -1,0 +1,73 @@
+"""Habits kept by tests: captions, documented commands and views, environment variables in one place."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+from flows.cli import app
+from flows.recipe import load_recipe, shipped_recipes
+
+ROOMS = ("flows", "pipeline", "model", "storage")
+
+
+def sources(root: Path) -> list[Path]:
+    return [p for room in ROOMS for p in sorted((root / room).rglob("*.py")) if p.name != "__init__.py"]
+
+
+def documents(root: Path) -> str:
+    return "\n".join(p.read_text() for p in [root / "README.md", *sorted((root / "docs").glob("*.md"))])
+
+
+def test_every_file_says_what_it_is(project_root: Path) -> None:
+    bare = [str(p) for p in sources(project_root) if not ast.get_docstring(ast.parse(p.read_text()))]
+    assert not bare, f"no caption: {bare}"
+
+
+def test_every_file_has_its_caption_in_the_readme(project_root: Path) -> None:
+    readme = (project_root / "README.md").read_text()
+    missing = [str(p.relative_to(project_root)) for p in sources(project_root) if p.name not in readme]
+    assert not missing, f"not in the README's map: {missing}"
+
+
+def test_every_command_is_documented(project_root: Path) -> None:
+    text = documents(project_root)
+    names = [c.name or c.callback.__name__.replace("_", "-") for c in app.registered_commands if c.callback]
+    names += [f"{g.name} {c.name}" for g in app.registered_groups if g.typer_instance for c in g.typer_instance.registered_commands]
+    missing = [name for name in names if f"winnow {name}" not in text]
+    assert names and not missing, f"commands nobody documented: {missing}"
+
+
+def test_every_view_is_documented(project_root: Path) -> None:
+    text = documents(project_root)
+    views = [p.stem for p in sorted((project_root / "storage" / "sql").glob("*.sql"))]
+    missing = [view for view in views if f"`{view}`" not in text]
+    assert views and not missing, f"views nobody documented: {missing}"
+
+
+def test_every_stage_and_column_is_captioned() -> None:
+    for name in shipped_recipes():
+        for stage in load_recipe(name).stages():
+            for column in stage.adds:
+                meta = column.metadata or {}
+                assert meta.get(b"doc"), f"{stage.name}.{column.name} says nothing of itself"
+            for rule in stage.rules:
+                assert rule.name.startswith(stage.name.split("_")[0] + "."), f"rule {rule.name} of stage {stage.name}"
+                assert rule.knob, f"rule {rule.name} names no knob"
+
+
+def test_environment_is_read_in_one_place(project_root: Path) -> None:
+    readers = re.compile(r"os\.(environ\.get|getenv)|os\.environ\[")
+    found = [
+        str(p.relative_to(project_root))
+        for p in sources(project_root)
+        if p.name != "settings.py" and readers.search(p.read_text())
+    ]
+    assert not found, f"read the environment in flows/settings.py only: {found}"
+
+
+def test_files_stay_small(project_root: Path) -> None:
+    """A file over 400 lines is two files; 300 is where one looks again."""
+    large = {p.name: n for p in sources(project_root) if (n := len(p.read_text().splitlines())) > 400}
+    assert not large, large
