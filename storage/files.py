@@ -1,0 +1,322 @@
+"""Files, here and in object stores: written whole or not at all, read by URI, listed in a fixed order.
+
+A path without `://` is local. Everything else goes through fsspec (`s3://`, `https://`, `memory://`...).
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import socket
+import tempfile
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import fsspec
+
+from storage.errors import Fatal, ShardFailed, Transient, UserError
+
+TEMPORARY = ".tmp"
+"""How the name of an unfinished file ends; no reader ever looks at one."""
+
+_CHUNK_BYTES = 1 << 20
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENOENT,
+            errno.ENAMETOOLONG, errno.ELOOP}  # fmt: skip
+_MISSING = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """What was written: its size in bytes and its sha256, hexadecimal."""
+
+    bytes: int
+    sha256: str
+
+
+def is_local(uri: str) -> bool:
+    """True for a plain path or a `file://` URI."""
+    return "://" not in uri or uri.startswith("file://")
+
+
+def local_path(uri: str) -> Path:
+    """The path behind a local URI."""
+    return Path(uri.removeprefix("file://"))
+
+
+def join(root: str, path: str) -> str:
+    """`path` below `root`, both directories and bucket prefixes."""
+    return f"{root.rstrip('/')}/{path}"
+
+
+class AtomicFile:
+    """A file that appears under its name only when `commit` is called, complete and on the disk.
+
+    Locally it is written under a temporary name beside the target, synced and renamed; for an object store it
+    is written to the machine's temporary directory and uploaded. Not seekable: the digest is taken of what
+    passes by.
+
+    Raises:
+        UserError: The place cannot be written to.
+        Fatal: The disk is full, or failed.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.closed = False
+        self._sha256 = hashlib.sha256()
+        self._bytes = 0
+        self._temporary = _temporary_for(path)
+        with write_errors(path):
+            self._temporary.parent.mkdir(parents=True, exist_ok=True)
+            self._file = self._temporary.open("xb")
+
+    def write(self, data: Any) -> int:
+        """Append bytes, or anything with a buffer; how many."""
+        view = memoryview(data).cast("B")
+        with write_errors(self.path):
+            self._file.write(view)
+        self._sha256.update(view)
+        self._bytes += len(view)
+        return len(view)
+
+    def tell(self) -> int:
+        """Bytes written so far."""
+        return self._bytes
+
+    def flush(self) -> None:
+        """Nothing: `commit` alone decides when the file is safe."""
+
+    def close(self) -> None:
+        """Nothing: only `commit` and `abort` end the file; writers that close what they are given may."""
+
+    def readable(self) -> bool:
+        """Never."""
+        return False
+
+    def writable(self) -> bool:
+        """Always."""
+        return True
+
+    def seekable(self) -> bool:
+        """Never."""
+        return False
+
+    def commit(self) -> Digest:
+        """Make the file appear, complete and synced."""
+        with write_errors(self.path):
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._file.close()
+            if is_local(self.path):
+                _rename(self._temporary, local_path(self.path))
+            else:
+                _upload(self._temporary, self.path)
+        self.closed = True
+        return Digest(self._bytes, self._sha256.hexdigest())
+
+    def abort(self) -> None:
+        """Leave nothing behind; harmless after `commit`."""
+        if self.closed:
+            return
+        self.closed = True
+        with suppress(OSError):  # what could not be written cannot be flushed either
+            self._file.close()
+        self._temporary.unlink(missing_ok=True)
+
+
+def write_atomic(path: str, write: Callable[[BinaryIO], None]) -> Digest:
+    """Write a whole file through `write(stream)`; an exception from it leaves nothing behind."""
+    file = AtomicFile(path)
+    try:
+        write(cast(BinaryIO, file))
+        return file.commit()
+    finally:
+        file.abort()
+
+
+def write_bytes(path: str, data: bytes) -> Digest:
+    """Write a whole small file."""
+    file = AtomicFile(path)
+    try:
+        file.write(data)
+        return file.commit()
+    finally:
+        file.abort()
+
+
+def open_read(uri: str) -> BinaryIO:
+    """A binary stream over a file anywhere.
+
+    Raises:
+        UserError: There is no such file, or it may not be read.
+        Transient: Its store did not answer; it may next time.
+    """
+    with read_errors(uri):
+        if is_local(uri):
+            return local_path(uri).open("rb")
+        return cast(BinaryIO, fsspec.open(uri, "rb").open())
+
+
+def exists(uri: str) -> bool:
+    """True when there is a finished file (or directory) of that name."""
+    if is_local(uri):
+        return local_path(uri).exists()
+    with read_errors(uri):
+        filesystem, path = fsspec.url_to_fs(uri)
+        return bool(filesystem.exists(path))
+
+
+def list_files(prefix: str, suffix: str = "") -> list[str]:
+    """Finished files below a directory or bucket prefix whose name ends in `suffix`, sorted; [] when none."""
+    found = _local_files(local_path(prefix)) if is_local(prefix) else _remote_files(prefix)
+    return sorted(path for path in found if path.endswith(suffix) and not path.endswith(TEMPORARY))
+
+
+def remove(uri: str) -> None:
+    """Remove a file; one that is not there is no error."""
+    with write_errors(uri):
+        if is_local(uri):
+            local_path(uri).unlink(missing_ok=True)
+            return
+        filesystem, path = fsspec.url_to_fs(uri)
+        with suppress(FileNotFoundError):
+            filesystem.rm_file(path)
+
+
+def remove_stale(directory: str) -> list[str]:
+    """Remove what dead runs of this host left unfinished below a local directory; the paths removed.
+
+    A temporary name carries its host and process, so nothing a living process is writing is touched.
+    """
+    if not is_local(directory):
+        return []  # object stores never show an unfinished upload
+    stale = [
+        path for path in sorted(local_path(directory).rglob(f"*{TEMPORARY}")) if _writer_is_dead(path.name)
+    ]
+    for path in stale:
+        path.unlink(missing_ok=True)
+    return [str(path) for path in stale]
+
+
+def sha256_of(uri: str) -> str:
+    """sha256 of a file's bytes, hexadecimal, streamed."""
+    with open_read(uri) as stream, read_errors(uri):
+        return _sha256(stream)
+
+
+def writer_tag() -> str:
+    """`host-process-random`: names what this process is still writing."""
+    host = "".join(letter if letter.isalnum() else "_" for letter in socket.gethostname())
+    return f"{host}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+
+
+@contextmanager
+def write_errors(path: str) -> Iterator[None]:
+    """Turn the operating system's refusals while writing `path` into a sentence and what to do.
+
+    Raises:
+        Fatal: The disk is full or failed.
+        UserError: The place does not take files from us.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise _write_failure(path, error) from error
+
+
+@contextmanager
+def read_errors(uri: str) -> Iterator[None]:
+    """Turn what a store says while reading `uri` into one of our three kinds of error."""
+    try:
+        yield
+    except _MISSING as error:
+        raise UserError(f"There is no file {uri}.", "Check the path or URL.") from error
+    except PermissionError as error:
+        raise UserError(f"{uri} may not be read.", "Check its permissions or your credentials.") from error
+    except OSError as error:
+        kind = ShardFailed if is_local(uri) else Transient
+        raise kind(f"Reading {uri} failed: {error}.") from error
+
+
+def _write_failure(path: str, error: OSError) -> Fatal:
+    reason = error.strerror or str(error) or type(error).__name__
+    if error.errno in _FULL:
+        hint = (
+            "Free some space (or put the lake elsewhere with --lake), then give the same command: it resumes."
+        )
+        return Fatal(f"No room left to write {path}: {reason}.", hint)
+    if error.errno in _REFUSED or isinstance(error, PermissionError):
+        return UserError(
+            f"Cannot write {path}: {reason}.", "Choose another directory with --lake, or make it writable."
+        )
+    return Fatal(
+        f"Writing {path} failed: {reason}.", "The same command resumes once the store is well again."
+    )
+
+
+def _temporary_for(path: str) -> Path:
+    name = f".{writer_tag()}{TEMPORARY}"
+    return local_path(path).with_name(name) if is_local(path) else Path(tempfile.gettempdir()) / name
+
+
+def _rename(temporary: Path, target: Path) -> None:
+    temporary.replace(target)
+    directory = os.open(target.parent, os.O_RDONLY)  # the rename itself must survive a power cut
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def _upload(temporary: Path, uri: str) -> None:
+    filesystem, path = fsspec.url_to_fs(uri)
+    filesystem.put_file(
+        str(temporary), path
+    )  # stores show an object when its upload is complete, never before
+    temporary.unlink()
+
+
+def _local_files(root: Path) -> Iterable[str]:
+    return (str(path) for path in root.rglob("*") if path.is_file())
+
+
+def _remote_files(prefix: str) -> Iterable[str]:
+    with read_errors(prefix):
+        filesystem, path = fsspec.url_to_fs(prefix)
+        try:
+            return [filesystem.unstrip_protocol(found) for found in filesystem.find(path)]
+        except FileNotFoundError:
+            return []
+
+
+def _writer_is_dead(name: str) -> bool:
+    host, _, rest = name.removeprefix(".").partition("-")
+    process, _, _ = rest.partition("-")
+    if host != writer_tag().partition("-")[0] or not process.isdigit():
+        return False
+    return (
+        not Path(f"/proc/{process}").exists() if Path("/proc/self").exists() else not _signals(int(process))
+    )
+
+
+def _signals(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _sha256(stream: BinaryIO) -> str:
+    digest = hashlib.sha256()
+    while chunk := stream.read(_CHUNK_BYTES):
+        digest.update(chunk)
+    return digest.hexdigest()
