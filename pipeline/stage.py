@@ -67,9 +67,9 @@ class Rule:
         column = f'CAST("{self.signal}" AS DOUBLE)'
         tests = [f"{column} IS NOT NULL", f"NOT isnan({column})"]
         if self.low is not None:
-            tests.append(f"{column} >= {self.low!r}")
+            tests.append(f"{column} >= '{self.low!r}'::DOUBLE")  # a bare 0.1 would be a decimal, inf a name
         if self.high is not None:
-            tests.append(f"{column} <= {self.high!r}")
+            tests.append(f"{column} <= '{self.high!r}'::DOUBLE")
         return "coalesce(" + " AND ".join(tests) + ", false)"
 
 
