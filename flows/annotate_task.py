@@ -249,6 +249,7 @@ class _Annotation:
             "sha256": source.sha256, "format": reader.format, "offsets_in": reader.offsets_in,
             "file_bytes": source.size, "stream_bytes": reader.stream_bytes, "records": sum(books.records.values()),
             **books.columns(), "skipped_by_kind": sorted(books.skipped.items()),
+            "stages": [stage.name for stage in self.stages],
             "outputs": [output.to_dict() for output in outputs], "finished_at": datetime.now(UTC),
         }  # fmt: skip
 

@@ -30,6 +30,11 @@ def table(*fields: pa.Field) -> pa.Schema:
 
 STRING, INT, FLOAT, TIME = pa.string(), pa.int64(), pa.float64(), pa.timestamp("us", tz="UTC")
 
+OUTPUTS = pa.list_(
+    pa.struct([("table", STRING), ("path", STRING), ("rows", INT), ("bytes", INT), ("sha256", STRING)])
+)
+"""Files a step wrote: table, path relative to the lake, rows, size and digest."""
+
 PAGE_KEY = (
     field("crawl", STRING, "crawl or source the archive belongs to"),
     field("archive", STRING, "archive file, unique within its crawl"),
@@ -120,11 +125,21 @@ ARCHIVES = table(
     *(field(f"{kind}_{what}", INT, f"{kind} records: {what}") for kind in ("kept", "dropped", "skipped", "unreadable")
       for what in ("records", "bytes")),
     field("skipped_by_kind", pa.map_(STRING, INT), "records that are no content, by kind (request, warcinfo...)"),
-    field("outputs", pa.list_(pa.struct([("table", STRING), ("path", STRING), ("rows", INT), ("bytes", INT),
-                                         ("sha256", STRING)])), "files written, relative to the lake"),
+    field("stages", pa.list_(STRING), "stages its pages went through, in order"),
+    field("outputs", OUTPUTS, "files written"),
     field("finished_at", TIME, "when the row was written"),
 )
 """One row an archive: its books. Written last: without this row nothing of the archive exists."""
+
+STEPS = table(
+    field("step", STRING, "dedup, mix, tokens"),
+    field("key", STRING, "crawl or name of the corpus"),
+    field("fingerprint", STRING, "of the step: recipe section, versions, fingerprints of the steps it read"),
+    field("summary", STRING, "what there is to say about it, JSON"),
+    field("outputs", OUTPUTS, "files written"),
+    field("finished_at", TIME, "when the row was written"),
+)
+"""One row a finished whole-corpus step. Written last: without this row its files do not count."""
 
 COSTS = table(
     field("step", STRING, "annotate, dedup, mix, tokens"),

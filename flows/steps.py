@@ -1,0 +1,81 @@
+"""Whole-corpus steps (dedup, mix, tokens): done once, known by their row in the lake's `steps` table."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+
+from storage import schema
+from storage.files import exists
+from storage.lake import Lake
+from storage.shards import Output, read_table, write_table
+
+
+@dataclass(frozen=True)
+class Step:
+    """A finished step: where it came from and what it wrote."""
+
+    step: str
+    key: str
+    fingerprint: str
+    outputs: tuple[Output, ...]
+    summary: Mapping[str, Any]
+
+    def outputs_of(self, table: str) -> list[Output]:
+        """The files of one table."""
+        return [output for output in self.outputs if output.table == table]
+
+
+Work = Callable[[], tuple[Sequence[Output], Mapping[str, Any]]]
+"""A step's body: writes its files, returns them and a JSON-able summary."""
+
+
+def run_step(lake: Lake, step: str, key: str, fingerprint: str, work: Work) -> Step:
+    """Do a step unless its row says it is done; either way, what it wrote."""
+    path = step_path(step, key, fingerprint)
+    if exists(lake.absolute(path)):
+        return _from_row(read_table(lake.absolute(path)).to_pylist()[0])
+    started = (time.process_time(), time.perf_counter())
+    outputs, summary = work()
+    cost = _cost_row(step, key, fingerprint, sum(output.rows for output in outputs), started)
+    costs = write_table(
+        lake.root, lake.costs_path(step, key, fingerprint), "costs", pa.Table.from_pylist([cost], schema.COSTS)
+    )
+    row = {
+        "step": step,
+        "key": key,
+        "fingerprint": fingerprint,
+        "summary": json.dumps(summary, sort_keys=True),
+        "outputs": [output.to_dict() for output in (*outputs, costs)],
+        "finished_at": datetime.now(UTC),
+    }
+    write_table(lake.root, path, "steps", pa.Table.from_pylist([row], schema.STEPS))
+    return _from_row(row)
+
+
+def step_path(step: str, key: str, fingerprint: str) -> str:
+    """Where the row that commits a step lies, relative to the lake."""
+    return f"steps/{step}/{key.replace('/', '_')}.{fingerprint}.parquet"
+
+
+def _from_row(row: Mapping[str, Any]) -> Step:
+    outputs = tuple(Output.from_dict(output) for output in row["outputs"])
+    return Step(row["step"], row["key"], row["fingerprint"], outputs, json.loads(row["summary"]))
+
+
+def _cost_row(step: str, key: str, fingerprint: str, rows: int, started: tuple[float, float]) -> dict[str, Any]:
+    return {
+        "step": step,
+        "archive": key,
+        "fingerprint": fingerprint,
+        "stage": "all",
+        "rows": rows,
+        "cpu_seconds": time.process_time() - started[0],
+        "wall_seconds": time.perf_counter() - started[1],
+    }
