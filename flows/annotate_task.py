@@ -62,15 +62,12 @@ class AnnotateJob:
     @property
     def fingerprint(self) -> str:
         """Hash of everything that decides this archive's rows: sections used, stage versions, the input itself."""
-        stages = self.stages
-        recipe = self.recipe
-        sections = [recipe.archive, recipe.custom]
-        sections += [getattr(recipe, name) for name in ("extract", "domains", "language", "gopher", "c4", "fineweb", "pii")]
         source = self.source
         identity = (source.crawl, source.archive, source.domain, source.sha256 or (source.uri, source.size))
-        # of deduplication only the signature belongs here: moving its threshold must not read the archives again
-        return fingerprint("annotate", VERSION, sections, [(s.name, s.version, s.rules) for s in stages],
-                           recipe.dedup.signature_key(), identity)
+        # of deduplication only the signature counts: moving its threshold must not read the archives again
+        sections = [getattr(s, "signature_settings", lambda s=s: s)() for s in self.recipe.sections(source.domain)]
+        stages = [(stage.name, stage.version, stage.rules) for stage in self.stages]
+        return fingerprint("annotate", VERSION, self.recipe.archive, sections, stages, identity)
 
 
 def annotate(job: AnnotateJob) -> dict[str, Any]:

@@ -89,16 +89,18 @@ class Recipe(Section):
     scaling: LadderConfig = LadderConfig()
     demo: DemoConfig = DemoConfig()
 
+    def section(self, name: str) -> tuple[Any, ...]:
+        """The configurations under one of `STAGE_SECTIONS`: one, or as many custom stages as there are."""
+        return self.custom if name == "custom" else (getattr(self, name),)
+
+    def sections(self, domain: str = "web") -> list[Any]:
+        """The configurations whose stages a source of that domain goes through, in order; those enabled."""
+        names = [name for name in STAGE_SECTIONS if domain == "web" or name in self.curated]
+        return [part for name in names for part in self.section(name) if getattr(part, "enabled", True)]
+
     def stages(self, domain: str = "web") -> tuple[Stage, ...]:
         """The stages a source of that domain goes through, in order."""
-        found: list[Stage] = []
-        for name in STAGE_SECTIONS:
-            if domain != "web" and name not in self.curated:
-                continue
-            sections = self.custom if name == "custom" else (getattr(self, name),)
-            for section in sections:
-                found.extend(section.stages() if getattr(section, "enabled", True) else ())
-        return tuple(found)
+        return tuple(stage for part in self.sections(domain) for stage in part.stages())
 
     def rules(self) -> tuple[Rule, ...]:
         """Every rule of the web stages, in the order they judge."""

@@ -13,16 +13,18 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from prefect import Task, get_run_logger, task
+from prefect import Flow, Task, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.context import FlowRunContext
+from prefect.futures import PrefectFuture, as_completed
 from prefect.server.api.server import SubprocessASGIServer
 from prefect.settings import PREFECT_API_URL, PREFECT_SERVER_ANALYTICS_ENABLED, temporary_settings
 from prefect.task_runners import ProcessPoolTaskRunner
 
-from storage.errors import Transient
+from flows.progress import Progress
+from storage.errors import ShardFailed, Transient
 
 RETRIES = 3
 
@@ -86,3 +88,28 @@ def quiet_prefect() -> None:
     """On the command line Winnow tells its own progress; Prefect's log lines are for its server. Settable outside."""
     os.environ.setdefault("PREFECT_LOGGING_LEVEL", "WARNING")
     os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+
+
+def phase(name: str, workers: int, body: Callable[[], Any]) -> Any:
+    """Run `body` as a subflow of its own, whose tasks share a pool of `workers` processes; what it returns."""
+    subflow: Flow[[], Any] = Flow(body, name=name, task_runner=runner(workers), validate_parameters=False)
+    return subflow()
+
+
+def gather(futures: Mapping[str, PrefectFuture[Any]], progress: Progress) -> tuple[dict[str, Any], dict[str, ShardFailed]]:
+    """Wait for labelled tasks; results and failures by label, in the order given.
+
+    Raises:
+        WinnowError: Any task's failure that is not `ShardFailed`; the tasks not yet begun are cancelled.
+    """
+    labels = {future.task_run_id: label for label, future in futures.items()}
+    results: dict[str, Any] = {}
+    failures: dict[str, ShardFailed] = {}
+    for future in as_completed(list(futures.values())):
+        label = labels[future.task_run_id]
+        try:
+            results[label] = future.result()
+        except ShardFailed as error:
+            failures[label] = error
+        progress.advance(label, failed=label in failures)
+    return {label: results[label] for label in futures if label in results}, failures

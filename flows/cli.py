@@ -1,0 +1,195 @@
+"""`winnow`: one thin function a command. What a command does lives in the module it calls.
+
+Modules that take a second to import (Prefect, Arrow, DuckDB) are imported where they are needed, so that `--help` and
+a mistyped option answer at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flows.settings import settings
+from storage.errors import UserError, WinnowError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    help="Raw Common Crawl in, a pre-training corpus, a model and a scaling law out; every page accounted for.",
+)
+scaling_app = typer.Typer(no_args_is_help=True, help="Ladders of small runs, fits, and plans for bigger ones.")
+app.add_typer(scaling_app, name="scaling")
+
+LakeOption = Annotated[str, typer.Option("--lake", help="Directory or URL prefix of the lake.", envvar="WINNOW_LAKE")]
+WorkersOption = Annotated[int, typer.Option("--workers", min=1, help="Processes.")]
+SetOption = Annotated[list[str], typer.Option("--set", help="section.key=value, a change to the recipe; repeatable.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Rows as JSON instead of a table.")]
+RecipeArgument = Annotated[str, typer.Argument(help="A shipped recipe (see `winnow recipe`) or a .toml file.")]
+
+DEFAULT_LAKE = settings().lake
+DEFAULT_WORKERS = settings().workers
+
+
+@app.command()
+def demo(lake: LakeOption = "demo-lake", workers: WorkersOption = DEFAULT_WORKERS) -> None:
+    """The whole mission on documentation that is already on this machine: no network, about five minutes."""
+    from flows.demo.run import run_demo
+    from flows.work import prefect_api
+
+    with prefect_api():
+        run_demo(lake, workers)
+
+
+@app.command()
+def corpus(
+    recipe: RecipeArgument,
+    inputs: Annotated[
+        list[str] | None,
+        typer.Argument(help="Archives: files, directories, globs, s3:// or https:// URLs, CC-MAIN-2026-05, CC-MAIN-2026-05#3; "
+                            "domain=PATH declares what a source holds, for example books=texts/*.jsonl.zst."),
+    ] = None,
+    lake: LakeOption = DEFAULT_LAKE,
+    workers: WorkersOption = DEFAULT_WORKERS,
+    changes: SetOption = [],  # noqa: B006  typer reads the default, nobody changes it
+    crawl: Annotated[str | None, typer.Option(help="Name of the crawl; by default the snapshot's, or `local`.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what there is to do, and do nothing.")] = False,
+) -> None:
+    """Archives to a mixed corpus with its ledger. Run the same command again to resume."""
+    from flows.commands import run_corpus
+    from flows.corpus_flow import CorpusRequest
+
+    request = CorpusRequest(
+        recipe=recipe, inputs=tuple(inputs or ()), changes=tuple(changes), crawl=crawl, lake=lake, workers=workers
+    )
+    run_corpus(request, dry_run)
+
+
+@app.command("recipe")
+def show_recipe(
+    recipe: Annotated[str | None, typer.Argument(help="A shipped recipe or a .toml file; none lists the shipped ones.")] = None,
+    changes: SetOption = [],  # noqa: B006
+) -> None:
+    """Every key of a recipe with its value, or the names of the shipped recipes."""
+    from flows.commands import print_recipe
+
+    print_recipe(recipe, changes)
+
+
+@app.command()
+def funnel(lake: LakeOption = DEFAULT_LAKE, as_json: JsonOption = False) -> None:
+    """What each stage kept of the pages that reached it."""
+    _print_view("funnel", lake, as_json)
+
+
+@app.command()
+def books(lake: LakeOption = DEFAULT_LAKE, as_json: JsonOption = False) -> None:
+    """That nothing is lost: records and bytes of every archive, and where each of them went."""
+    _print_view("books", lake, as_json)
+
+
+@app.command()
+def cost(lake: LakeOption = DEFAULT_LAKE, as_json: JsonOption = False) -> None:
+    """CPU seconds, pages a second and bytes of every stage."""
+    _print_view("cost", lake, as_json)
+
+
+@app.command()
+def mixture(lake: LakeOption = DEFAULT_LAKE, as_json: JsonOption = False) -> None:
+    """Domains asked for and given, and why they differ."""
+    _print_view("mixture", lake, as_json)
+
+
+@app.command()
+def why(
+    page: Annotated[str, typer.Argument(help="URL or doc_id.")], lake: LakeOption = DEFAULT_LAKE, as_json: JsonOption = False
+) -> None:
+    """One page's fate: the rule, every value against its limit, the page it duplicates."""
+    from flows import query
+    from storage.lake import Lake
+
+    query.print_why(Lake(lake), page, as_json)
+
+
+@app.command()
+def sql(
+    statement: Annotated[str, typer.Argument(help="A SELECT over the views; `SHOW TABLES` lists them.")],
+    lake: LakeOption = DEFAULT_LAKE,
+    format: Annotated[str, typer.Option(help="table, csv, json or parquet (to standard output).")] = "table",
+    as_json: JsonOption = False,
+) -> None:
+    """SQL over the lake's views, read-only."""
+    from flows import query
+    from storage.lake import Lake
+
+    query.print_sql(Lake(lake), statement, "json" if as_json else format)
+
+
+@app.command()
+def check(
+    lake: LakeOption = DEFAULT_LAKE,
+    deep: Annotated[bool, typer.Option(help="Read every file again and compare its digest.")] = True,
+    as_json: JsonOption = False,
+) -> None:
+    """Audit: books, digests, and that every record has exactly one row. Exit code 1 when something is wrong."""
+    from flows import query
+    from storage.lake import Lake
+
+    if not query.print_check(Lake(lake), deep, as_json):
+        raise typer.Exit(1)
+
+
+@app.command("try")
+def try_stage(
+    stage: Annotated[str, typer.Argument(help="extract, language, gopher, c4, fineweb, pii, dedup: a section of the recipe.")],
+    file: Annotated[Path, typer.Argument(help="An HTML page or a text file; - for standard input.")],
+    recipe: Annotated[str, typer.Option(help="Recipe whose settings to use.")] = "fineweb",
+    changes: SetOption = [],  # noqa: B006
+    as_json: JsonOption = False,
+) -> None:
+    """One page through one stage: what it measures, what its rules say, the text it gives."""
+    from flows.commands import try_page
+
+    try_page(stage, file, recipe, changes, as_json)
+
+
+@app.command()
+def up(
+    port: Annotated[int, typer.Option(help="Port of the Prefect server and its UI.")] = 4200,
+    lake: LakeOption = DEFAULT_LAKE,
+) -> None:
+    """Prefect server, worker, deployments and schedules on this machine, until Ctrl-C."""
+    from flows.service import serve
+
+    serve(port, lake)
+
+
+def _print_view(name: str, lake: str, as_json: bool) -> None:
+    from flows import query
+    from storage.lake import Lake
+
+    query.print_view(Lake(lake), name, as_json)
+
+
+def main() -> None:
+    """Entry point: a user's mistake is one sentence and exit code 2, never a traceback."""
+    try:
+        app()
+    except UserError as error:
+        _fail(str(error), 2)
+    except WinnowError as error:
+        _fail(str(error), 1)
+    except KeyboardInterrupt:
+        _fail("interrupted; nothing is lost, the same command goes on from here.", 130)
+
+
+def _fail(sentence: str, code: int) -> None:
+    print(f"winnow: {sentence}", file=sys.stderr)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,107 @@
+"""What the corpus commands print and do, between the command line and the flows."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from flows import query
+from flows.corpus_flow import CorpusRequest, corpus_flow, plan_corpus
+from flows.progress import tell
+from flows.recipe import STAGE_SECTIONS, Recipe, load_recipe, shipped_recipes
+from flows.work import prefect_api
+from pipeline.batch import DocumentBatch
+from pipeline.stage import Stage, run_stages
+from storage.errors import UserError
+from storage.lake import Lake
+
+
+def run_corpus(request: CorpusRequest, dry_run: bool) -> None:
+    """Run the corpus flow and print its funnel; with `dry_run`, say what it would do."""
+    plan = plan_corpus(request)
+    if dry_run:
+        for job in plan.jobs:
+            state = "to do" if job in plan.pending else "done"
+            print(f"{state:6} {job.source.domain:14} {job.label}  {job.fingerprint}  {job.source.size:,} bytes")
+        return
+    Lake(request.lake).check_writable()
+    with prefect_api():
+        result = corpus_flow(request)
+    query.print_view(Lake(request.lake), "funnel", as_json=False)
+    if result.failures:
+        tell(f"{len(result.failures)} archives failed and were left out; the same command tries them again.")
+
+
+def print_recipe(name: str | None, changes: Sequence[str]) -> None:
+    """A recipe's keys and values as TOML would have them, or the shipped names."""
+    if name is None:
+        print("\n".join(shipped_recipes()))
+        return
+    for key, value in _flat(load_recipe(name, changes).model_dump(mode="json")):
+        print(f"{key} = {json.dumps(value, ensure_ascii=False)}")
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    rows: list[tuple[str, Any]] = []
+    for key, value in values.items():
+        if isinstance(value, dict) and value:
+            rows.extend(_flat(value, f"{prefix}{key}."))
+        else:
+            rows.append((prefix + key, value))
+    return rows
+
+
+def try_page(section: str, file: Path, recipe: str, changes: Sequence[str], as_json: bool) -> None:
+    """Print what the stages of one recipe section make of a page."""
+    loaded = load_recipe(recipe, changes)
+    verdicts = run_stages(_batch_of(_read(file), file), _stages_of(loaded, section))
+    row = verdicts.table.drop_columns(["body"]).to_pylist()[0]
+    if as_json:
+        print(json.dumps(row, ensure_ascii=False, default=str))
+        return
+    text = row.pop("text", None)
+    for name, value in row.items():
+        if value not in (None, []):
+            print(f"{name:34} {value}")
+    print(f"\n{text}" if text else "\n(no text)")
+
+
+def _stages_of(recipe: Recipe, section: str) -> list[Stage]:
+    """The section's stages, after extraction, which gives every other its text."""
+    if section not in STAGE_SECTIONS:
+        raise UserError(f"there is no stage {section!r};", f"one of: {', '.join(STAGE_SECTIONS)}.")
+    wanted = ["extract"] if section == "extract" else ["extract", section]
+    return [stage for name in wanted for part in recipe.section(name) for stage in part.stages()]
+
+
+def _read(file: Path) -> bytes:
+    if str(file) == "-":
+        return sys.stdin.buffer.read()
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise UserError(f"{file} cannot be read: {error.strerror}.") from error
+
+
+def _batch_of(data: bytes, file: Path) -> DocumentBatch:
+    """One page: HTML is extracted, anything else is taken as text already."""
+    is_html = file.suffix.lower() in (".html", ".htm", ".xhtml") or data.lstrip()[:1] == b"<"
+    text = None if is_html else data.decode("utf-8", "replace")
+    return DocumentBatch(
+        {
+            "doc_id": pa.array(["00000000-0000-0000-0000-000000000000"]),
+            "url": pa.array([None], pa.string()),
+            "host": pa.array([None], pa.string()),
+            "domain": pa.array(["web"]),
+            "mime": pa.array(["text/html" if is_html else "text/plain"]),
+            "charset": pa.array([None], pa.string()),
+            "charset_hint": pa.array([None], pa.string()),
+            "body": pa.array([data if is_html else None], pa.binary()),
+            "text": pa.array([text], pa.string()),
+        }
+    )

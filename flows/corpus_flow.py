@@ -1,0 +1,221 @@
+"""Archives to a mixed corpus: annotate every archive, find duplicates in each crawl, mix. Resumes by default.
+
+What is done is known from the lake, by fingerprint: the same command after Ctrl-C or kill -9 does only the rest,
+and gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
+
+import pyarrow as pa
+from prefect import flow
+from pydantic import Field
+
+from flows import dedup_task, mix_task
+from flows.annotate_task import AnnotateJob, annotate
+from flows.artifacts import publish_corpus
+from flows.progress import progress, tell
+from flows.recipe import Recipe, load_recipe
+from flows.settings import settings
+from flows.steps import Step, run_step
+from flows.work import gather, phase, unit_of_work
+from storage import schema
+from storage.catalog import Catalog
+from storage.errors import Fatal, ShardFailed, UserError
+from storage.files import remove_stale
+from storage.lake import Lake, fingerprint
+from storage.schema import Section
+from storage.shards import Output, read_table, write_table
+from storage.sources import expand_inputs
+
+
+class CorpusRequest(Section):
+    """What a corpus run needs to know; Prefect shows it as a form."""
+
+    recipe: str = Field("fineweb", description="a shipped recipe, or the path of a TOML file")
+    inputs: tuple[str, ...] = Field((), description="files, directories, globs, URLs, CC-MAIN-...; domain=path declares a domain")
+    changes: tuple[str, ...] = Field((), description="section.key=value changes to the recipe")
+    crawl: str | None = Field(None, description="name of the crawl; by default the snapshot's, or `local`")
+    lake: str = Field(default_factory=lambda: settings().lake, description="directory or URL prefix of the lake")
+    workers: int = Field(default_factory=lambda: settings().workers, ge=1, description="processes")
+    max_new: int | None = Field(None, ge=1, description="archives not yet in the lake to take; null for all of them")
+
+
+@dataclass(frozen=True)
+class CorpusResult:
+    """What a corpus run did."""
+
+    run_id: str
+    archives: list[dict[str, Any]]
+    dedup: dict[str, Step]
+    mix: Step
+    failures: dict[str, ShardFailed] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class CorpusPlan:
+    """A request with its inputs found and every archive's fingerprint known."""
+
+    lake: Lake
+    recipe: Recipe
+    workers: int
+    jobs: tuple[AnnotateJob, ...]
+
+    @cached_property
+    def fingerprints(self) -> dict[str, str]:
+        """Archive label to fingerprint, in order."""
+        return {job.label: job.fingerprint for job in self.jobs}
+
+    @cached_property
+    def run_id(self) -> str:
+        """Names the run: recipe and inputs. The same command has the same run."""
+        return fingerprint("run", self.recipe, self.fingerprints)
+
+    @cached_property
+    def pending(self) -> list[AnnotateJob]:
+        """Archives whose row is not in the lake yet."""
+        return [j for j in self.jobs if not self.lake.archive_row(j.source.crawl, j.source.archive, j.fingerprint)]
+
+
+def plan_corpus(request: CorpusRequest) -> CorpusPlan:
+    """Find the inputs and say what there is to do; nothing is written.
+
+    Raises:
+        UserError: No input, an input that is not there, or a recipe that does not hold.
+    """
+    recipe = load_recipe(request.recipe, request.changes)
+    base = settings().crawl_base_url
+    sources = expand_inputs(request.inputs, crawl=request.crawl, base_url=base) if request.inputs else []
+    for given in recipe.inputs:
+        paths = [path if given.domain == "web" else f"{given.domain}={path}" for path in given.paths]
+        sources += expand_inputs(paths, crawl=given.crawl or request.crawl, base_url=base)
+    if not sources:
+        raise UserError("there is nothing to read:", "name archives on the command line or in the recipe's inputs.")
+    jobs = tuple(AnnotateJob(request.lake, source, recipe) for source in sources)
+    plan = CorpusPlan(Lake(request.lake), recipe, request.workers, jobs)
+    if request.max_new is None or len(plan.pending) <= request.max_new:
+        return plan
+    later = {job.label for job in plan.pending[request.max_new :]}
+    return replace(plan, jobs=tuple(job for job in jobs if job.label not in later))
+
+
+@flow(name="corpus", flow_run_name="corpus-{request.recipe}")
+def corpus_flow(request: CorpusRequest) -> CorpusResult:
+    """Archives to a mixed corpus, with its ledger, its duplicates and its views."""
+    lake = Lake(request.lake)
+    lake.check_writable()
+    remove_stale(lake.root)
+    plan = plan_corpus(request)
+    write_run(plan, "running", [])
+    tell(f"{len(plan.jobs)} archives, {len(plan.jobs) - len(plan.pending)} of them already in the lake {lake.root}")
+    rows, failures = phase("annotate", plan.workers, lambda: annotate_all(plan))
+    dedup = phase("dedup", plan.workers, lambda: dedup_all(plan, rows))
+    mix = phase("mix", plan.workers, lambda: mix_all(plan, rows, dedup))
+    write_run(plan, "finished", [*dedup.values(), mix])
+    Catalog(lake).rebuild()
+    publish_corpus(lake)
+    return CorpusResult(plan.run_id, rows, dedup, mix, failures)
+
+
+@unit_of_work("annotate")
+def annotate_archive(label: str, job: AnnotateJob) -> dict[str, Any]:
+    """One archive, in a process of the pool."""
+    return annotate(job)
+
+
+def annotate_all(plan: CorpusPlan) -> tuple[list[dict[str, Any]], dict[str, ShardFailed]]:
+    """Every archive's row, in the plan's order; those that failed apart.
+
+    Raises:
+        Fatal: More archives failed than the recipe allows.
+    """
+    with progress("annotate", len(plan.pending)) as shown:
+        futures = {job.label: annotate_archive.submit(job.label, job) for job in plan.pending}
+        _, failures = gather(futures, shown)
+    allowed = plan.recipe.max_failed_share * len(plan.jobs)
+    for label, error in failures.items():
+        tell(f"archive {label} failed: {error}")
+    if len(failures) > allowed:
+        raise Fatal(
+            f"{len(failures)} of {len(plan.jobs)} archives failed, more than max_failed_share allows.",
+            "The same command tries them again.",
+        )
+    found = (plan.lake.archive_row(j.source.crawl, j.source.archive, j.fingerprint) for j in plan.jobs)
+    return [row for row in found if row], failures
+
+
+def outputs_of(rows: Sequence[Mapping[str, Any]], table: str) -> list[Output]:
+    """The files of one table that archives' rows list."""
+    outputs = (Output.from_dict(output) for row in rows for output in row["outputs"])
+    return [output for output in outputs if output.table == table]
+
+
+def dedup_all(plan: CorpusPlan, rows: Sequence[dict[str, Any]]) -> dict[str, Step]:
+    """Duplicates of every crawl, each crawl on its own: FineWeb found that to give better models than across."""
+    crawls: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for row in rows:
+        crawls[row["crawl"]].append(row)
+    return {crawl: dedup_crawl(plan, crawl, crawls[crawl]) for crawl in sorted(crawls)}
+
+
+def dedup_crawl(plan: CorpusPlan, crawl: str, rows: Sequence[dict[str, Any]]) -> Step:
+    """The duplicates among one crawl's survivors."""
+    config = plan.recipe.dedup
+    key = fingerprint("dedup", dedup_task.VERSION, config, sorted(row["fingerprint"] for row in rows))
+    documents, bands = outputs_of(rows, "documents"), outputs_of(rows, "bands")
+    return run_step(plan.lake, "dedup", crawl, key, lambda: _dedup(plan, crawl, key, documents, bands))
+
+
+def _dedup(plan: CorpusPlan, crawl: str, key: str, documents: list[Output], bands: list[Output]) -> Any:
+    raise NotImplementedError
+
+
+def mix_all(plan: CorpusPlan, rows: Sequence[dict[str, Any]], dedup: Mapping[str, Step]) -> Step:
+    """The corpus: survivors of every crawl without their duplicates, in the proportions asked for."""
+    recipe, lake = plan.recipe, plan.lake
+    name = recipe.mix.name or recipe.name
+    upstream = [sorted(row["fingerprint"] for row in rows), [step.fingerprint for step in dedup.values()]]
+    key = fingerprint("mix", mix_task.VERSION, recipe.mix, name, upstream)
+    duplicates = [output for step in dedup.values() for output in step.outputs_of("duplicates")]
+    documents = outputs_of(rows, "documents")
+
+    def work() -> tuple[Sequence[Output], Mapping[str, Any]]:
+        outputs = mix_task.write_mixture(lake, name, key, documents, duplicates, recipe.mix)
+        return outputs, {"name": name}
+
+    return run_step(lake, "mix", name, key, work)
+
+
+def write_run(plan: CorpusPlan, state: str, steps: Sequence[Step]) -> None:
+    """The run's row: planned archives at the start, whole-corpus steps added at the end."""
+    lake, path = plan.lake, plan.lake.absolute(plan.lake.run_path(plan.run_id))
+    now = datetime.now(UTC)
+    row = {
+        "run_id": plan.run_id,
+        "flow": "corpus",
+        "name": plan.recipe.mix.name or plan.recipe.name,
+        "recipe": json.dumps(recipe_record(plan.recipe), sort_keys=True),
+        "state": state,
+        "started_at": now if state == "running" else read_table(path)["started_at"][0].as_py(),
+        "finished_at": None if state == "running" else now,
+        "steps": [{"step": "annotate", "key": label, "fingerprint": fp} for label, fp in plan.fingerprints.items()]
+        + [{"step": s.step, "key": s.key, "fingerprint": s.fingerprint} for s in steps],
+    }
+    write_table(lake.root, lake.run_path(plan.run_id), "runs", pa.Table.from_pylist([row], schema.RUNS))
+
+
+def recipe_record(recipe: Recipe) -> dict[str, Any]:
+    """The recipe as the lake keeps it: its values, its stages in order, and its rules with their knobs."""
+    rules = [
+        {"name": r.name, "signal": r.signal, "low": r.low, "high": r.high, "knob": r.knob, "expected_drop": r.expected_drop}
+        for r in recipe.rules()
+    ]
+    stages = [stage.name for stage in recipe.stages()]
+    return recipe.model_dump(mode="json") | {"stages": stages, "rules": rules}

@@ -1,0 +1,105 @@
+"""`winnow up`: Prefect server, work pool, deployments and a worker on this machine, until Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+from flows.progress import tell
+from storage.errors import Fatal, UserError
+
+STARTUP_SECONDS = 90
+POOL = "winnow"
+
+
+def serve(port: int, lake: str) -> None:
+    """Start everything, say where it is, and wait; whatever was started ends with this process.
+
+    Raises:
+        UserError: There is no prefect.yaml to take deployments from.
+        Fatal: The server or a deployment did not come up.
+    """
+    home = deployments_home()
+    api = f"http://127.0.0.1:{port}/api"
+    environment = service_environment(api, home, lake)
+    with ExitStack() as stack:
+        server = _start(stack, ["server", "start", "--host", "127.0.0.1", "--port", str(port)], environment, home)
+        wait_until_healthy(api, server)
+        _run(["work-pool", "create", POOL, "--type", "process", "--overwrite"], environment, home)
+        _run(["--no-prompt", "deploy", "--all", "--prefect-file", str(home / "prefect.yaml")], environment, home)
+        worker = _start(stack, ["worker", "start", "--pool", POOL, "--type", "process"], environment, home)
+        tell(f"Prefect UI: http://127.0.0.1:{port}   lake: {environment['WINNOW_LAKE']}   stop with Ctrl-C")
+        tell("start a run: PREFECT_API_URL=" + api + " prefect deployment run corpus/corpus")
+        while server.poll() is None and worker.poll() is None:
+            time.sleep(0.5)
+        raise Fatal("the Prefect server or its worker ended.", "Its last lines above say why.")
+
+
+def deployments_home() -> Path:
+    """The folder whose prefect.yaml is deployed: this one, else the source tree Winnow was installed from."""
+    for folder in (Path.cwd(), Path(__file__).resolve().parent.parent):
+        if (folder / "prefect.yaml").is_file():
+            return folder
+    raise UserError("there is no prefect.yaml here.", "Run `winnow up` in a checkout of Winnow, or copy its prefect.yaml.")
+
+
+def service_environment(api: str, home: Path, lake: str) -> Mapping[str, str]:
+    """What server, worker and the flow runs they start need to know.
+
+    The UI looks for its API on port 4200 unless told, and shows an empty page: hence PREFECT_UI_API_URL.
+    """
+    absolute = lake if "://" in lake else str(Path(lake).resolve())
+    return os.environ | {
+        "PREFECT_API_URL": api,
+        "PREFECT_UI_API_URL": api,
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "WINNOW_LAKE": absolute,
+        "WINNOW_HOME": str(home),
+    }
+
+
+def wait_until_healthy(api: str, server: subprocess.Popen[bytes]) -> None:
+    """Return when the server answers; Fatal when it ends or does not in time."""
+    deadline = time.monotonic() + STARTUP_SECONDS
+    while time.monotonic() < deadline:
+        if server.poll() is not None:
+            raise Fatal("the Prefect server did not start.", "Is its port taken? Choose another with --port.")
+        try:
+            with urlopen(f"{api}/health", timeout=2) as answer:
+                if answer.status == 200:
+                    return
+        except (URLError, OSError):
+            time.sleep(0.3)
+    raise Fatal(f"the Prefect server did not answer within {STARTUP_SECONDS} s.")
+
+
+def _command(arguments: list[str]) -> list[str]:
+    return [sys.executable, "-m", "prefect", *arguments]
+
+
+def _start(stack: ExitStack, arguments: list[str], environment: Mapping[str, str], home: Path) -> subprocess.Popen[bytes]:
+    process = subprocess.Popen(_command(arguments), env=dict(environment), cwd=home)
+    stack.callback(_stop, process)
+    return process
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(timeout=10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _run(arguments: list[str], environment: Mapping[str, str], home: Path) -> None:
+    done = subprocess.run(_command(arguments), env=dict(environment), cwd=home, capture_output=True, text=True)
+    if done.returncode:
+        raise Fatal(f"`prefect {' '.join(arguments)}` failed.", (done.stdout + done.stderr)[-2000:])
