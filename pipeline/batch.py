@@ -14,6 +14,9 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from pipeline.kernels.characters import Characters, decode
+from pipeline.kernels.words import Words, find_words
+
 
 class Utf8(NamedTuple):
     """The text column without a copy. Document i is `data[offsets[i]:offsets[i + 1]]`; a null text is empty.
@@ -85,3 +88,13 @@ class DocumentBatch:
         starts = np.frombuffer(offsets, width, count=len(text) + 1) if len(text) else np.zeros(1, width)
         payload = np.frombuffer(data, np.uint8) if data is not None and data.size else np.zeros(0, np.uint8)
         return Utf8(payload, starts.astype(np.int64))
+
+    @cached_property
+    def characters(self) -> Characters:
+        """The documents as code points with their classes."""
+        return decode(self.utf8.data, self.utf8.offsets)
+
+    @cached_property
+    def words(self) -> Words:
+        """The words of the documents, as spans of `utf8` with their hashes."""
+        return find_words(self.characters)

@@ -1,0 +1,252 @@
+"""Where words begin inside a run of characters without white space: punctuation peeled off, compounds cut.
+
+The rules are spaCy's rule-based English tokeniser (prefixes, suffixes, infixes, clitics, abbreviations, URLs kept
+whole) written over character classes, because FineWeb's filters count its tokens; see docs of `find_words` for what
+is ours. Every function takes the characters' `points` and `classes`, and marks `breaks[i] = 1` where a word begins.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pipeline.kernels.classes import (
+    ALPHA,
+    BEFORE_STOP,
+    CURRENCY,
+    DIGIT,
+    HYPHEN,
+    ICON,
+    LOWER,
+    MARK,
+    PREFIX,
+    QUOTE,
+    SUFFIX,
+    UNSPACED,
+    UPPER,
+)
+from pipeline.kernels.compiled import compiled
+from pipeline.kernels.weblike import is_weblike
+
+_ABBREVIATIONS = """
+a.m. p.m. e.g. E.g. E.G. i.e. I.e. I.E. vs. v.s. Adm. Bros. co. Co. Corp. D.C. Dr. Gen. Gov. Inc. Jr. Ltd. Messrs. Mr.
+Mrs. Ms. Mt. Ph.D. Prof. Rep. Rev. Sen. St. Jan. Feb. Mar. Apr. Jun. Jul. Aug. Sep. Sept. Oct. Nov. Dec. Ak. Ala.
+Ariz. Ark. Calif. Colo. Conn. Del. Fla. Ga. Ia. Id. Ill. Ind. Kan. Kans. Ky. La. Mass. Md. Mich. Minn. Miss. Mo. Mont.
+N.C. N.D. N.H. N.J. N.M. N.Y. Neb. Nebr. Nev. Okla. Ore. Pa. S.C. Tenn. Va. Wash. Wis. a. b. c. d. e. f. g. h. i. j.
+k. l. m. n. o. p. q. r. s. t. u. v. w. x. y. z.
+"""
+"""Words that keep their full stop (spaCy's English list)."""
+
+_UNITS = """
+km m dm cm mm ha nm yd in ft kg g mg t lb oz m/s km/h kmh mph hPa Pa mbar mb MB kb KB gb GB tb TB T G M K %
+"""
+"""Units cut off the number they follow: 5km, 10%."""
+
+MAX_PACKED = 8
+
+
+def _pack(word: str) -> int:
+    return sum(ord(c) << (8 * place) for place, c in enumerate(word))
+
+
+_PACKED_ABBREVIATIONS = np.array(sorted(_pack(word) for word in _ABBREVIATIONS.split()), np.uint64)
+_PACKED_UNITS = np.array(sorted(_pack(word) for word in _UNITS.split()), np.uint64)
+
+_DOT, _COMMA, _PLUS, _MINUS, _APOSTROPHE, _RIGHT_QUOTE, _ELLIPSIS = 0x2E, 0x2C, 0x2B, 0x2D, 0x27, 0x2019, 0x2026
+_LETTER = ALPHA | MARK
+_PLAIN = _LETTER | LOWER | UPPER | UNSPACED | BEFORE_STOP  # a chunk of these alone is one word
+
+
+@compiled
+def mark_chunk(points, classes, start, end, breaks):  # type: ignore[no-untyped-def]
+    """Mark every word's first character in the chunk `start..end`, which holds no white space."""
+    breaks[start] = 1
+    seen = np.uint32(0)
+    for i in range(start, end):
+        seen |= classes[i]
+    if seen & ~_PLAIN:
+        low, high = _peel(points, classes, start, end, breaks)
+        if low < high:
+            _mark_core(points, classes, low, high, breaks)
+    if seen & UNSPACED:
+        _mark_unspaced(classes, start, end, breaks)
+
+
+@compiled
+def _peel(points, classes, low, high, breaks):  # type: ignore[no-untyped-def]
+    """Cut prefixes and suffixes off, marking each; what remains between them."""
+    while low < high:
+        if _is_abbreviation(points, low, high):
+            break
+        prefix = _prefix_length(points, classes, low, high)
+        if prefix and _is_abbreviation(points, low + prefix, high):
+            low += prefix
+            breaks[low] = 1
+            break
+        suffix = _suffix_length(points, classes, low + prefix, high)
+        if prefix + suffix == 0:
+            break
+        low += prefix
+        high -= suffix
+        if low < high or suffix:
+            breaks[low] = 1
+        if suffix:
+            breaks[high] = 1
+    return low, high
+
+
+@compiled
+def _prefix_length(points, classes, low, high):  # type: ignore[no-untyped-def]
+    if classes[low] & PREFIX:
+        return 1
+    if points[low] == _PLUS:
+        return 0 if low + 1 < high and classes[low + 1] & DIGIT else 1
+    run = _dots_from(points, low, high)
+    return run if run > 1 else 0
+
+
+@compiled
+def _suffix_length(points, classes, low, high):  # type: ignore[no-untyped-def]
+    if low >= high:
+        return 0
+    last = points[high - 1]
+    before = classes[high - 2] if high - 2 >= low else np.uint32(0)
+    if last == _DOT:
+        run = 1
+        while high - run > low and points[high - run - 1] == _DOT:
+            run += 1
+        if run > 1:
+            return run
+        both_upper = before & UPPER and high - 3 >= low and classes[high - 3] & UPPER
+        return 1 if before & BEFORE_STOP or both_upper else 0
+    if classes[high - 1] & SUFFIX:
+        return 1
+    if (last | 0x20) == 0x73 and high - 2 >= low and _is_apostrophe(points[high - 2]):
+        return 2
+    if before & DIGIT and (last == _PLUS or classes[high - 1] & CURRENCY):
+        return 1
+    return _unit_length(points, classes, low, high)
+
+
+@compiled
+def _unit_length(points, classes, low, high):  # type: ignore[no-untyped-def]
+    """Length of the unit that ends at `high` and follows a digit; the longest, 0 for none."""
+    packed = np.uint64(0)
+    found = 0
+    for length in range(1, 5):
+        i = high - length
+        if i - 1 < low or points[i] >= 0x80 or classes[i] & DIGIT:
+            break
+        packed = packed << np.uint64(8) | np.uint64(points[i])
+        if classes[i - 1] & DIGIT and _contains(_PACKED_UNITS, packed):
+            found = length
+    return found
+
+
+@compiled
+def _mark_core(points, classes, low, high, breaks):  # type: ignore[no-untyped-def]
+    """Clitics and compounds of what is left when the edges are peeled."""
+    if _is_abbreviation(points, low, high) or is_weblike(points, classes, low, high):
+        return
+    clitic = _clitic_length(points, classes, low, high)
+    if clitic:
+        breaks[high - clitic] = 1
+        return
+    i = low + 1
+    while i < high:
+        length = _infix_length(points, classes, i, low, high)
+        if length:
+            breaks[i] = 1
+            if i + length < high:
+                breaks[i + length] = 1
+            i += length
+        else:
+            i += 1
+
+
+@compiled
+def _infix_length(points, classes, i, low, high):  # type: ignore[no-untyped-def]
+    """Length of the joint between two parts of a compound that begins at `i`; 0 for none."""
+    point = points[i]
+    if classes[i] & ICON or point == _ELLIPSIS:
+        return 1
+    if point == _DOT:
+        run = _dots_from(points, i, high)
+        if run > 1:
+            return run
+    if i + 1 >= high or classes[i] & _LETTER:
+        return 0
+    before, after = classes[i - 1], classes[i + 1]
+    if point == _DOT:
+        return 1 if before & (LOWER | QUOTE) and after & (UPPER | QUOTE) else 0
+    if point == _COMMA:
+        return 1 if before & _LETTER and after & _LETTER else 0
+    if (point == _PLUS or point == _MINUS or point == 0x2A or point == 0x5E) and before & DIGIT:
+        if after & DIGIT or points[i + 1] == _MINUS:
+            return 1
+    if not before & (_LETTER | DIGIT):
+        return 0
+    if point == 0x3A or point == 0x3C or point == 0x3E or point == 0x3D or point == 0x2F:  # : < > = /
+        return 1 if after & _LETTER else 0
+    if not classes[i] & HYPHEN:
+        return 0
+    run = 1
+    while run < 3 and i + run < high and points[i + run] == point and point != 0x7E:
+        run += 1
+    return run if i + run < high and classes[i + run] & _LETTER else 0
+
+
+@compiled
+def _clitic_length(points, classes, low, high):  # type: ignore[no-untyped-def]
+    """Length of an English clitic at the end (n't 'll 've 're 'd 'm); 0 for none."""
+    if high - low < 3:
+        return 0
+    last, before = points[high - 1] | 0x20, points[high - 2]
+    if _is_apostrophe(before):
+        if last == 0x74 and (points[high - 3] | 0x20) == 0x6E and high - low > 3:  # n't
+            return 3 if classes[high - 4] & ALPHA else 0
+        return 2 if (last == 0x64 or last == 0x6D) and classes[high - 3] & ALPHA else 0
+    if high - low > 3 and _is_apostrophe(points[high - 3]) and classes[high - 4] & ALPHA:
+        first = before | 0x20
+        return 3 if (first == 0x6C and last == 0x6C) or ((first == 0x76 or first == 0x72) and last == 0x65) else 0
+    return 0
+
+
+@compiled
+def _mark_unspaced(classes, start, end, breaks):  # type: ignore[no-untyped-def]
+    """Every letter of an unspaced script with the marks on it is a word (UAX #29 without a dictionary)."""
+    for i in range(start, end):
+        if classes[i] & MARK:
+            continue
+        if classes[i] & UNSPACED or (i > start and classes[i - 1] & UNSPACED):
+            breaks[i] = 1
+
+
+@compiled
+def _dots_from(points, i, high):  # type: ignore[no-untyped-def]
+    run = 0
+    while i + run < high and points[i + run] == _DOT:
+        run += 1
+    return run
+
+
+@compiled
+def _is_apostrophe(point):  # type: ignore[no-untyped-def]
+    return point == _APOSTROPHE or point == _RIGHT_QUOTE
+
+
+@compiled
+def _is_abbreviation(points, low, high):  # type: ignore[no-untyped-def]
+    if high - low > MAX_PACKED or high <= low or points[high - 1] != _DOT:
+        return False
+    packed = np.uint64(0)
+    for i in range(high - 1, low - 1, -1):
+        if points[i] >= 0x80:
+            return False
+        packed = packed << np.uint64(8) | np.uint64(points[i])
+    return _contains(_PACKED_ABBREVIATIONS, packed)
+
+
+@compiled
+def _contains(words, word):  # type: ignore[no-untyped-def]
+    place = np.searchsorted(words, word)
+    return place < len(words) and words[place] == word

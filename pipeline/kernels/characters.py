@@ -1,0 +1,73 @@
+"""UTF-8 decoded once: code points, their classes, and where each lies in the buffer."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from pipeline.kernels.classes import class_table
+from pipeline.kernels.compiled import compiled
+
+
+class Characters(NamedTuple):
+    """The characters of a batch. Document d is `points[doc_offsets[d]:doc_offsets[d + 1]]`.
+
+    Attributes:
+        points: int32[characters], code points.
+        classes: uint32[characters], bits of `pipeline.kernels.classes`.
+        byte_starts: int64[characters + 1], where each begins in the UTF-8 buffer; the last is its end.
+        doc_offsets: int64[documents + 1], characters.
+    """
+
+    points: np.ndarray
+    classes: np.ndarray
+    byte_starts: np.ndarray
+    doc_offsets: np.ndarray
+
+
+def decode(data: np.ndarray, offsets: np.ndarray) -> Characters:
+    """The characters of valid UTF-8 (as Arrow keeps it): uint8[bytes] and int64[documents + 1] byte offsets."""
+    first, last = int(offsets[0]), int(offsets[-1])
+    window = np.ascontiguousarray(data[first:last])
+    count = int(np.count_nonzero((window & 0xC0) != 0x80))
+    return Characters(*_decode(window, offsets, first, count, class_table()))
+
+
+@compiled
+def _decode(data, offsets, first, count, table):  # type: ignore[no-untyped-def]
+    points = np.empty(count, np.int32)
+    classes = np.empty(count, np.uint32)
+    byte_starts = np.empty(count + 1, np.int64)
+    doc_offsets = np.empty(len(offsets), np.int64)
+    doc_offsets[0] = 0
+    n = 0
+    for d in range(len(offsets) - 1):
+        i = offsets[d] - first
+        end = offsets[d + 1] - first
+        while i < end:
+            byte_starts[n] = i + first
+            lead = np.int32(data[i])
+            if lead < 0x80:
+                point = lead
+                i += 1
+            elif lead < 0xE0:
+                point = (lead & 0x1F) << 6 | np.int32(data[i + 1]) & 0x3F
+                i += 2
+            elif lead < 0xF0:
+                point = (lead & 0x0F) << 12 | (np.int32(data[i + 1]) & 0x3F) << 6 | np.int32(data[i + 2]) & 0x3F
+                i += 3
+            else:
+                point = (
+                    (lead & 0x07) << 18
+                    | (np.int32(data[i + 1]) & 0x3F) << 12
+                    | (np.int32(data[i + 2]) & 0x3F) << 6
+                    | np.int32(data[i + 3]) & 0x3F
+                )
+                i += 4
+            points[n] = point
+            classes[n] = table[point]
+            n += 1
+        doc_offsets[d + 1] = n
+    byte_starts[n] = offsets[-1]
+    return points, classes, byte_starts, doc_offsets

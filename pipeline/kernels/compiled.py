@@ -1,0 +1,32 @@
+"""`compiled`: numba's machine code for a kernel, kept on disk and never stale."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from numba import njit
+
+
+def compiled(kernel: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile at the first call (not at import), without the GIL, and keep the code beside the source.
+
+    numba throws kept code away when the kernel's own file changes, but not when a kernel that it calls, or a constant
+    that it uses, changes in another file. Here any change to a file of this folder makes the code anew.
+    """
+    dispatcher = njit(cache=True, nogil=True)(kernel)
+    kept = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
+    if hasattr(kept, "_source_stamp"):  # private to numba: without it we are where numba alone would leave us
+        kept._source_stamp = (kept._source_stamp, _kernel_sources())
+    return dispatcher  # type: ignore[no-any-return]
+
+
+@cache
+def _kernel_sources() -> str:
+    digest = hashlib.sha256()
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(source.name.encode() + b"\0" + source.read_bytes())
+    return digest.hexdigest()
