@@ -1,7 +1,7 @@
 """The only door to DuckDB: read-only views over the lake, and a scratch database for whole-corpus steps.
 
-No extension is ever downloaded: installing and loading them unasked is switched off, and remote lakes are read
-through fsspec.
+No extension is ever downloaded: installing and loading them unasked is switched off, and remote lakes are
+read through fsspec.
 """
 
 from __future__ import annotations

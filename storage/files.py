@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import shutil
 import socket
 import tempfile
 import uuid
@@ -19,7 +20,8 @@ from typing import Any, BinaryIO, cast
 
 import fsspec
 
-from storage.errors import Fatal, ShardFailed, Transient, UserError
+from storage.errors import Fatal, UserError
+from storage.remote import list_remote, open_remote, read_errors, upload
 
 TEMPORARY = ".tmp"
 """How the name of an unfinished file ends; no reader ever looks at one."""
@@ -28,7 +30,6 @@ _CHUNK_BYTES = 1 << 20
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENOENT,
             errno.ENAMETOOLONG, errno.ELOOP}  # fmt: skip
-_MISSING = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ class AtomicFile:
         self.closed = False
         self._sha256 = hashlib.sha256()
         self._bytes = 0
-        self._temporary = _temporary_for(path)
+        self._temporary = temporary_for(path)
         with write_errors(path):
             self._temporary.parent.mkdir(parents=True, exist_ok=True)
             self._file = self._temporary.open("xb")
@@ -110,13 +111,8 @@ class AtomicFile:
     def commit(self) -> Digest:
         """Make the file appear, complete and synced."""
         with write_errors(self.path):
-            self._file.flush()
-            os.fsync(self._file.fileno())
             self._file.close()
-            if is_local(self.path):
-                _rename(self._temporary, local_path(self.path))
-            else:
-                _upload(self._temporary, self.path)
+        publish(self._temporary, self.path)
         self.closed = True
         return Digest(self._bytes, self._sha256.hexdigest())
 
@@ -128,6 +124,26 @@ class AtomicFile:
         with suppress(OSError):  # what could not be written cannot be flushed either
             self._file.close()
         self._temporary.unlink(missing_ok=True)
+
+
+def temporary_for(path: str) -> Path:
+    """Where to build what `publish` puts at `path`: beside it, or for a store in the temporary directory."""
+    name = f".{writer_tag()}{TEMPORARY}"
+    return local_path(path).with_name(name) if is_local(path) else Path(tempfile.gettempdir()) / name
+
+
+def publish(temporary: Path, path: str) -> None:
+    """Sync a finished temporary file and make it appear at `path`, in place of what was there.
+
+    Raises:
+        UserError, Fatal: As `AtomicFile`.
+    """
+    with write_errors(path):
+        _sync(temporary)
+        if not is_local(path):
+            return upload(temporary, path)
+        temporary.replace(local_path(path))
+        return _sync(local_path(path).parent)  # the rename itself must survive a power cut
 
 
 def write_atomic(path: str, write: Callable[[BinaryIO], None]) -> Digest:
@@ -160,7 +176,7 @@ def open_read(uri: str) -> BinaryIO:
     with read_errors(uri):
         if is_local(uri):
             return local_path(uri).open("rb")
-        return cast(BinaryIO, fsspec.open(uri, "rb").open())
+    return open_remote(uri)
 
 
 def exists(uri: str) -> bool:
@@ -174,7 +190,7 @@ def exists(uri: str) -> bool:
 
 def list_files(prefix: str, suffix: str = "") -> list[str]:
     """Finished files below a directory or bucket prefix whose name ends in `suffix`, sorted; [] when none."""
-    found = _local_files(local_path(prefix)) if is_local(prefix) else _remote_files(prefix)
+    found = _local_files(local_path(prefix)) if is_local(prefix) else list_remote(prefix)
     return sorted(path for path in found if path.endswith(suffix) and not path.endswith(TEMPORARY))
 
 
@@ -200,7 +216,10 @@ def remove_stale(directory: str) -> list[str]:
         path for path in sorted(local_path(directory).rglob(f"*{TEMPORARY}")) if _writer_is_dead(path.name)
     ]
     for path in stale:
-        path.unlink(missing_ok=True)
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
     return [str(path) for path in stale]
 
 
@@ -230,20 +249,6 @@ def write_errors(path: str) -> Iterator[None]:
         raise _write_failure(path, error) from error
 
 
-@contextmanager
-def read_errors(uri: str) -> Iterator[None]:
-    """Turn what a store says while reading `uri` into one of our three kinds of error."""
-    try:
-        yield
-    except _MISSING as error:
-        raise UserError(f"There is no file {uri}.", "Check the path or URL.") from error
-    except PermissionError as error:
-        raise UserError(f"{uri} may not be read.", "Check its permissions or your credentials.") from error
-    except OSError as error:
-        kind = ShardFailed if is_local(uri) else Transient
-        raise kind(f"Reading {uri} failed: {error}.") from error
-
-
 def _write_failure(path: str, error: OSError) -> Fatal:
     reason = error.strerror or str(error) or type(error).__name__
     if error.errno in _FULL:
@@ -260,39 +265,16 @@ def _write_failure(path: str, error: OSError) -> Fatal:
     )
 
 
-def _temporary_for(path: str) -> Path:
-    name = f".{writer_tag()}{TEMPORARY}"
-    return local_path(path).with_name(name) if is_local(path) else Path(tempfile.gettempdir()) / name
-
-
-def _rename(temporary: Path, target: Path) -> None:
-    temporary.replace(target)
-    directory = os.open(target.parent, os.O_RDONLY)  # the rename itself must survive a power cut
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(directory)
+        os.fsync(descriptor)
     finally:
-        os.close(directory)
-
-
-def _upload(temporary: Path, uri: str) -> None:
-    filesystem, path = fsspec.url_to_fs(uri)
-    filesystem.put_file(
-        str(temporary), path
-    )  # stores show an object when its upload is complete, never before
-    temporary.unlink()
+        os.close(descriptor)
 
 
 def _local_files(root: Path) -> Iterable[str]:
     return (str(path) for path in root.rglob("*") if path.is_file())
-
-
-def _remote_files(prefix: str) -> Iterable[str]:
-    with read_errors(prefix):
-        filesystem, path = fsspec.url_to_fs(prefix)
-        try:
-            return [filesystem.unstrip_protocol(found) for found in filesystem.find(path)]
-        except FileNotFoundError:
-            return []
 
 
 def _writer_is_dead(name: str) -> bool:

@@ -72,6 +72,10 @@ class Lake:
         """Directory of packed sequences."""
         return f"tokens/{safe_name(name)}/{fingerprint}"
 
+    def step_path(self, step: str, key: str, fingerprint: str) -> str:
+        """The row that commits a whole-corpus step."""
+        return f"steps/{safe_name(step)}/{safe_name(key)}.{fingerprint}.parquet"
+
     def run_path(self, run_id: str) -> str:
         """The row of one run."""
         return f"runs/{safe_name(run_id)}.parquet"
