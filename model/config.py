@@ -1,0 +1,196 @@
+"""What a model is and how it is trained: plain values, so that flows can plan without torch."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from storage.schema import Section
+
+
+class ModelConfig(Section):
+    """A Llama-3-style decoder. Its default sizes train on two cores in a minute; see `model.presets`."""
+
+    vocab_size: int = Field(4_096, ge=2, description="token ids; a training takes its tokens' own")
+    d_model: int = Field(128, ge=2, description="width of the residual stream")
+    n_layers: int = Field(4, ge=1, description="blocks")
+    n_heads: int = Field(
+        4, ge=1, description="query heads; d_model / n_heads is the head's width and must be even"
+    )
+    n_kv_heads: int = Field(
+        2, ge=1, description="key and value heads, each shared by n_heads / n_kv_heads queries"
+    )
+    ffn_dim: int | None = Field(
+        None,
+        ge=1,
+        description="hidden width of SwiGLU; None: 8/3 of d_model, rounded up to ffn_multiple (Shazeer 2020)",
+    )
+    ffn_multiple: int = Field(
+        64, ge=1, description="what ffn_dim is rounded up to, where it is not given; Llama 1: 256"
+    )
+    rope_base: float = Field(
+        500_000.0, gt=0, description="base of the rotary angles; Llama 3: 500,000, Llama 2: 10,000"
+    )
+    norm_eps: float = Field(
+        1e-5, gt=0, description="added to the mean square in RMSNorm; Llama 2 and 3: 1e-5"
+    )
+    init_std: float = Field(
+        0.02,
+        gt=0,
+        description="of the initial weights; those that write to the residual stream / sqrt(2 n_layers)",
+    )
+    tied_embeddings: bool = Field(
+        False, description="output head shares the embedding's weights; Llama 2 and 3: no"
+    )
+
+    @model_validator(mode="after")
+    def _heads_divide(self) -> ModelConfig:
+        if self.d_model % self.n_heads or (self.d_model // self.n_heads) % 2:
+            raise ValueError(f"d_model {self.d_model} must be n_heads {self.n_heads} times an even number")
+        if self.n_heads % self.n_kv_heads:
+            raise ValueError(f"n_heads {self.n_heads} must be a multiple of n_kv_heads {self.n_kv_heads}")
+        return self
+
+    @property
+    def head_dim(self) -> int:
+        """Width of one head."""
+        return self.d_model // self.n_heads
+
+    @property
+    def hidden_dim(self) -> int:
+        """Hidden width of the feed-forward part, given or derived."""
+        if self.ffn_dim is not None:
+            return self.ffn_dim
+        return -(-(8 * self.d_model // 3) // self.ffn_multiple) * self.ffn_multiple
+
+
+class TrainConfig(Section):
+    """How a model is trained; nothing here says where or how fast."""
+
+    train_tokens: int = Field(
+        1_000_000, ge=1, description="tokens to see, repeats counted; rounded to whole steps"
+    )
+    batch_tokens: int = Field(4_096, ge=1, description="tokens a step; at least one sequence")
+    learning_rate: float = Field(
+        4e-3, gt=0, description="peak; small models want more than Llama 3 8B's 3e-4"
+    )
+    warmup_frac: float = Field(0.05, ge=0, le=1, description="share of the steps with a linear warm-up")
+    min_learning_rate_frac: float = Field(
+        0.1, ge=0, le=1, description="the cosine's end, as a share of the peak (Hoffmann et al. 2022)"
+    )
+    beta1: float = Field(0.9, ge=0, lt=1, description="AdamW, first moment (Touvron et al. 2023)")
+    beta2: float = Field(0.95, ge=0, lt=1, description="AdamW, second moment (Touvron et al. 2023)")
+    adam_eps: float = Field(1e-8, gt=0, description="AdamW, added to the denominator (Kingma & Ba 2015)")
+    weight_decay: float = Field(0.1, ge=0, description="decoupled, on matrices only (Touvron et al. 2023)")
+    clip_norm: float = Field(1.0, gt=0, description="largest gradient norm (Touvron et al. 2023)")
+    checkpoint_steps: int = Field(200, ge=1, description="steps between checkpoints; changes no result")
+    eval_sequences: int = Field(256, ge=1, description="held-out sequences the loss is measured on, at most")
+    seed: int = Field(0, ge=0, description="of the initial weights and the order of sequences")
+
+
+Device = Literal["auto", "cpu", "cuda"]
+"""Where to train: "auto" takes a GPU where there is one."""
+
+
+def step_tokens(config: TrainConfig, sequence_length: int) -> int:
+    """Tokens one step sees: `batch_tokens` in whole sequences, at least one."""
+    return max(1, config.batch_tokens // sequence_length) * sequence_length
+
+
+def count_steps(config: TrainConfig, sequence_length: int) -> int:
+    """Optimiser steps that come nearest to `train_tokens`, at least one."""
+    return max(1, round(config.train_tokens / step_tokens(config, sequence_length)))
+
+
+class Counts(Section):
+    """How much text; tokens count the one at the end of each document."""
+
+    documents: int = 0
+    tokens: int = 0
+    bytes: int = 0
+
+
+class Split(Section):
+    """One side of a token set: its files, relative to the set's directory, and what is in them."""
+
+    files: tuple[str, ...]
+    sequences: int
+    total: Counts
+    unique: Counts
+    domains: dict[str, Counts]
+
+
+class TokenSet(Section):
+    """Packed sequences and the tokenizer that made them: the content of a token set's `meta.json`.
+
+    Written last, so a directory without it holds no token set. `unique` of a split counts first appearances
+    only.
+    """
+
+    name: str
+    fingerprint: str
+    corpus_fingerprint: str
+    tokenizer_sha256: str
+    vocab_size: int
+    end_id: int
+    pad_id: int
+    end_of_document: str
+    padding: str
+    sequence_length: int
+    train: Split
+    held_out: Split
+    left_out: Counts = Field(
+        description="repeats of held-out documents: neither trained on nor measured twice"
+    )
+
+
+class TrainingSpec(Section):
+    """All a training process is told. Paths are absolute."""
+
+    tokens_dir: str
+    out_dir: str = Field(description="for checkpoints, weights and result.json")
+    model: ModelConfig
+    train: TrainConfig
+    threads: int = Field(0, ge=0, description="CPU threads; 0: every core this process may use")
+    device: Device = "auto"
+
+
+class CurvePoint(Section):
+    """One point of a training curve; `step` counts from 1."""
+
+    step: int
+    tokens: int
+    loss: float
+    learning_rate: float
+
+
+class TrainingResult(Section):
+    """What a training process found: the content of `result.json`. Losses in nats a token."""
+
+    params_total: int
+    params_non_embedding: int
+    steps: int
+    train_tokens: int
+    batch_tokens: int
+    train_loss: float
+    eval_loss: float
+    eval_bits_per_byte: float
+    wall_seconds: float
+    device: str
+    weights: str = Field(description="file name within out_dir")
+    curve: tuple[CurvePoint, ...]
+
+
+class GenerationSpec(Section):
+    """All a generating process is told."""
+
+    weights: str = Field(description="absolute path of a model.safetensors")
+    prompt_ids: tuple[int, ...] = Field(min_length=1)
+    max_tokens: int = Field(100, ge=1)
+    temperature: float = Field(0.8, ge=0, description="0: always the likeliest token")
+    top_k: int = Field(0, ge=0, description="only the k likeliest; 0: all")
+    top_p: float = Field(0.95, gt=0, le=1, description="only the likeliest that make up this probability")
+    seed: int = Field(0, ge=0)
+    stop_id: int | None = Field(None, description="token that ends the text")
+    threads: int = Field(0, ge=0)

@@ -1,0 +1,60 @@
+"""Models by name: published ones to count and budget, and small ones to train."""
+
+from __future__ import annotations
+
+import difflib
+from types import MappingProxyType
+from typing import Final
+
+from model.config import ModelConfig
+from storage.errors import UserError
+
+_LLAMA3: Final = ModelConfig(vocab_size=128_256, n_kv_heads=8, n_heads=32, d_model=4096, rope_base=500_000.0)
+_LLAMA2: Final = ModelConfig(vocab_size=32_000, rope_base=10_000.0, ffn_multiple=256)
+
+
+def _small(d_model: int, n_layers: int, n_heads: int) -> ModelConfig:
+    """A rung of the ladder: head width 32 to 64, about half as many key heads as query heads."""
+    return ModelConfig(d_model=d_model, n_layers=n_layers, n_heads=n_heads, n_kv_heads=n_heads // 2)
+
+
+PRESETS: Final = MappingProxyType(
+    {
+        # Meta, 2024: "The Llama 3 Herd of Models", table 3
+        "llama3-8b": _LLAMA3.model_copy(update={"n_layers": 32, "ffn_dim": 14_336}),
+        "llama3-70b": _LLAMA3.model_copy(
+            update={"d_model": 8192, "n_layers": 80, "n_heads": 64, "ffn_dim": 28_672}
+        ),
+        "llama3-405b": _LLAMA3.model_copy(
+            update={"d_model": 16_384, "n_layers": 126, "n_heads": 128, "ffn_dim": 53_248}
+        ),
+        # Touvron et al. 2023: "Llama 2"
+        "llama2-7b": _LLAMA2.model_copy(
+            update={"d_model": 4096, "n_layers": 32, "n_heads": 32, "n_kv_heads": 32}
+        ),
+        # ours: names give the parameters without embeddings, about
+        "ladder-100k": _small(64, 2, 2),
+        "ladder-300k": _small(96, 3, 4),
+        "ladder-700k": _small(128, 4, 4),
+        "ladder-2m": _small(192, 5, 6),
+        "ladder-5m": _small(256, 7, 8),
+        "ladder-10m": _small(384, 7, 8),
+        "ladder-40m": _small(640, 9, 10),
+        "ladder-90m": _small(768, 13, 12),
+        "tiny": ModelConfig(),
+    }
+)
+"""Name to configuration. The vocabulary of the small ones is whatever tokens they are trained on."""
+
+
+def preset(name: str) -> ModelConfig:
+    """The model of that name.
+
+    Raises:
+        UserError: There is none; names the nearest.
+    """
+    if name in PRESETS:
+        return PRESETS[name]
+    nearest = difflib.get_close_matches(name, PRESETS, 1)
+    guess = f"Did you mean {nearest[0]}?" if nearest else f"There are: {', '.join(PRESETS)}."
+    raise UserError(f"there is no model preset {name!r}.", guess)

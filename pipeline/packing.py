@@ -1,0 +1,111 @@
+"""Documents to sequences of one width: joined by an end-of-document token, and cut.
+
+Every token of every document lands in exactly one sequence, in order: a document that does not fit goes on in
+the next sequence. What is left at the end fills one more sequence, made up with padding, which losses leave
+out.
+Source: Brown et al. 2020 (GPT-3), section 2 and appendix B.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from pipeline.tokens import TokenIds
+from storage.schema import SEQUENCES
+
+Positions = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class _Stream:
+    """Tokens waiting to be cut; document i begins at `starts[i]` and ends where the next one begins."""
+
+    tokens: TokenIds
+    starts: Positions
+    doc_ids: list[str]
+
+
+class Packer:
+    """Cuts a stream of documents into sequences; remembers what did not fill one yet.
+
+    Args:
+        width: Tokens of a stored sequence: the model's sequence length and one more, so that every position
+            it sees has a target. Sequences do not overlap, so the first token of each is never a target.
+        end_id: Token written after every document.
+        pad_id: Token that fills the last sequence.
+    """
+
+    def __init__(self, width: int, end_id: int, pad_id: int) -> None:
+        self.width, self.end_id, self.pad_id = width, end_id, pad_id
+        self._waiting = _Stream(np.zeros(0, np.uint16), np.zeros(0, np.int64), [])
+
+    def add(self, doc_ids: Sequence[str], documents: Sequence[TokenIds]) -> pa.Table:
+        """The sequences these documents complete, as `SEQUENCES` rows; often none."""
+        stream = self._join(doc_ids, documents)
+        whole = len(stream.tokens) // self.width * self.width
+        self._waiting = _after(stream, whole)
+        return _cut(stream, whole, self.width)
+
+    def finish(self) -> pa.Table:
+        """The last sequence, padded; no row when nothing waits."""
+        waiting = self._waiting
+        missing = -len(waiting.tokens) % self.width
+        padded = np.concatenate([waiting.tokens, np.full(missing, self.pad_id, np.uint16)])
+        self._waiting = _Stream(np.zeros(0, np.uint16), np.zeros(0, np.int64), [])
+        return _cut(
+            _Stream(padded, waiting.starts, waiting.doc_ids), len(padded), self.width, end=len(waiting.tokens)
+        )
+
+    def _join(self, doc_ids: Sequence[str], documents: Sequence[TokenIds]) -> _Stream:
+        end = np.array([self.end_id], np.uint16)
+        pieces = [self._waiting.tokens, *(part for ids in documents for part in (ids, end))]
+        lengths = np.array([len(ids) + 1 for ids in documents], np.int64)
+        starts = len(self._waiting.tokens) + np.cumsum(lengths) - lengths
+        return _Stream(
+            np.concatenate(pieces),
+            np.concatenate([self._waiting.starts, starts]),
+            [*self._waiting.doc_ids, *doc_ids],
+        )
+
+
+def _after(stream: _Stream, whole: int) -> _Stream:
+    """What is left behind position `whole`; a document under way there begins at 0."""
+    ends = np.append(stream.starts[1:], len(stream.tokens))
+    left = np.flatnonzero(ends > whole)
+    starts = np.maximum(stream.starts[left] - whole, 0)
+    return _Stream(stream.tokens[whole:].copy(), starts, [stream.doc_ids[i] for i in left])
+
+
+def _cut(stream: _Stream, whole: int, width: int, end: int | None = None) -> pa.Table:
+    """The first `whole` tokens as sequences, each with the documents in it; documents end at `end`."""
+    rows = whole // width
+    document, row, position = _spans(
+        stream.starts, min(whole, len(stream.tokens) if end is None else end), width
+    )
+    edges = pa.array(np.searchsorted(row, np.arange(rows + 1)), pa.int32())
+    names = pa.array(stream.doc_ids, pa.string()).take(pa.array(document, pa.int64()))
+    columns: list[pa.Array] = [
+        pa.ListArray.from_arrays(
+            pa.array(np.arange(rows + 1) * width, pa.int32()), pa.array(stream.tokens[:whole])
+        ),
+        pa.ListArray.from_arrays(edges, pa.array(position, pa.int32())),
+        pa.ListArray.from_arrays(edges, names),
+    ]
+    return pa.table(dict(zip(SEQUENCES.names, columns, strict=True)))
+
+
+def _spans(starts: Positions, end: int, width: int) -> tuple[Positions, Positions, Positions]:
+    """(document, row, position in it) of every stretch of a document in a row, in order, before `end`."""
+    starts = starts[starts < end]
+    ends = np.append(starts[1:], end)[: len(starts)]
+    first, last = starts // width, (ends - 1) // width
+    counts = last - first + 1
+    document = np.repeat(np.arange(len(starts)), counts)
+    row = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts) + first[document]
+    position = np.where(row == first[document], starts[document] % width, 0)
+    return document, row, position
