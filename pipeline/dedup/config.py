@@ -1,0 +1,90 @@
+"""The recipe's `dedup` section, and the stage that signs each page."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import pyarrow as pa
+from pydantic import Field
+
+from pipeline.batch import DocumentBatch
+from pipeline.dedup.normalise import text_digest
+from pipeline.dedup.signatures import Shingling, band_keys, shingle, sign
+from pipeline.stage import Columns, Stage, signal
+from storage.schema import Section
+
+ADDS = pa.schema(
+    [
+        signal("text_digest", "sha256 of the text, white space collapsed, hexadecimal", type=pa.string()),
+        signal("bands", "one key a MinHash band; empty for a text without words", type=pa.list_(pa.uint64())),
+    ]
+)
+
+
+class DedupConfig(Section):
+    """Exact and near-duplicates. Defaults are FineWeb's, and the similarity is measured, not estimated.
+
+    Source: FineWeb (Penedo et al. 2024, arXiv:2406.17557): 5-grams of words, 14 bands of 8 rows, within one
+    crawl; true Jaccard >= 0.8 as in Dolma 3.
+    """
+
+    enabled: bool = Field(True, description="remove duplicates")
+    exact: bool = Field(True, description="remove pages whose text differs at most in white space")
+    near: bool = Field(
+        True, description="remove pages whose shingles are nearly those of a page that is kept"
+    )
+    min_jaccard: float = Field(
+        0.8, gt=0, le=1, description="measured similarity that makes a duplicate (Dolma 3)"
+    )
+    bands: int = Field(14, ge=1, le=1000, description="MinHash bands (FineWeb): more find more and cost more")
+    rows: int = Field(
+        8, ge=1, le=1000, description="MinHash values a band (FineWeb): more make a band stricter"
+    )
+    ngram: int = Field(5, ge=1, description="words (FineWeb) or characters a shingle")
+    unit: Literal["word", "char"] = Field("word", description="what shingles are made of")
+    fold_numbers: bool = Field(
+        True, description="read every number as 0 when comparing (datatrove's default)"
+    )
+    seed: int = Field(1, ge=0, lt=2**32, description="of the permutations (datatrove and datasketch: 1)")
+    max_bucket: int = Field(
+        64,
+        ge=1,
+        description="pages of a bucket that the others are compared with, best first; larger ones are cut",
+    )
+    memory_limit_bytes: int = Field(
+        4 * 2**30, ge=2**26, description="of one deduplication task; what exceeds it goes to disk"
+    )
+
+    @property
+    def shingling(self) -> Shingling:
+        """How texts become shingles."""
+        return Shingling(self.ngram, self.unit == "word", self.fold_numbers)
+
+    @property
+    def part_bytes(self) -> int:
+        """Text verified at a time, in bytes: its shingles take at most half of the memory limit.
+
+        A shingle is 8 bytes, and at worst there is one for every two bytes of text (words of one letter), or
+        for every byte (characters).
+        """
+        return self.memory_limit_bytes // (8 if self.unit == "word" else 16)
+
+    def signature_settings(self) -> dict[str, Any]:
+        """What decides digests and band keys: a later step's threshold does not touch an archive's rows."""
+        names = ("near", "bands", "rows", "ngram", "unit", "fold_numbers", "seed")
+        return {name: getattr(self, name) for name in names}
+
+    def stages(self) -> tuple[Stage, ...]:
+        """The stage "signature": each surviving page's digest and band keys; none when switched off."""
+        return (Stage("signature", ADDS, self._sign, survivors_only=True),) if self.enabled else ()
+
+    def _sign(self, batch: DocumentBatch) -> Columns:
+        digests = pa.array([text_digest(text) for text in batch.texts], pa.string())
+        return {"text_digest": digests, "bands": self._band_keys(batch)}
+
+    def _band_keys(self, batch: DocumentBatch) -> pa.Array[Any]:
+        if not self.near:
+            return pa.array([[]] * batch.num_rows, pa.list_(pa.uint64()))
+        shingles = shingle(batch.utf8, self.shingling)
+        signatures = sign(shingles, self.bands * self.rows, self.seed)
+        return band_keys(signatures, self.bands, self.rows, shingles.sizes)
