@@ -1,0 +1,191 @@
+"""Collections of what makes a crawl hard: pages that break one rule each, and traffic that breaks HTTP."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from flows.demo.markup import paragraphs_html
+from flows.demo.site import HTML, LOGO, Link, Page, Reply, VirtualHost
+
+STEM = (
+    "The people who live in the valley have always known that the river will come back to its bed",
+    "Nobody in the office could remember who had ordered the chairs, and so they were kept for years",
+    "She closed the book that he had given to her, and for a while she did not want to be with anybody",
+    "It is said that the bridge was built in a single night, and that the builder has never been seen again",
+    "When the train had left, the station master swept the platform and went to have his breakfast",
+    "Most of the letters were returned to the sender, but a few of them have been kept in a box",
+)
+"""English sentences without their full stop, to build pages that fail one rule and no other."""
+PLACES = (
+    "village",
+    "harbour",
+    "library",
+    "market",
+    "school",
+    "garden",
+    "factory",
+    "theatre",
+    "mill",
+    "tower",
+)
+SYLLABLES = (
+    "ka",
+    "ro",
+    "mi",
+    "te",
+    "su",
+    "lan",
+    "dor",
+    "ve",
+    "pri",
+    "ok",
+    "na",
+    "ul",
+    "fi",
+    "gra",
+    "bo",
+    "xe",
+)
+GIBBERISH_PAGES = 24
+
+
+def english(sentences: int, start: int = 0) -> str:
+    """A paragraph of that many different sentences."""
+    return " ".join(
+        f"{STEM[n % len(STEM)]}, and the {PLACES[n // len(STEM) % len(PLACES)]} is where it began."
+        for n in range(start, start + sentences)
+    )
+
+
+def gibberish(seed: str, words: int) -> str:
+    """Pseudo-words from a seed, the same on every machine."""
+    stream = hashlib.shake_256(seed.encode()).digest(words * 5)
+    pick = [stream[n * 5 : n * 5 + 5] for n in range(words)]
+    spelled = ("".join(SYLLABLES[byte % len(SYLLABLES)] for byte in five[: 1 + five[4] % 4]) for five in pick)
+    return " ".join(spelled)
+
+
+def rule_breakers() -> dict[str, Page]:
+    """Pages that each break a rule of the quality filters, by path; the path says which."""
+    texts = {f"/rules/{name}.html": text for name, text in RULE_BREAKERS.items()}
+    for n in range(GIBBERISH_PAGES):
+        texts[f"/gibberish/{n}.html"] = _lines(gibberish(f"{n} {part}", 90) for part in range(3))
+    return {path: _page(path, text) for path, text in texts.items()}
+
+
+def _lines(lines: Iterable[str]) -> str:
+    return "\n\n".join(lines)
+
+
+def _page(path: str, text: str) -> Page:
+    return Page(path, path.rpartition("/")[2].removesuffix(".html").replace("-", " "), paragraphs_html(text))
+
+
+RULE_BREAKERS = {
+    "few-words": "There is nothing here yet, but we will have it with you soon.",
+    "many-words": _lines(english(40, 40 * n) for n in range(130)),
+    "long-words": " ".join(f"internationalization{n} telecommunication the of" for n in range(60)),
+    "short-words": "a be to of it is we do in on at by no so up an as " * 12,
+    "hashes": " ".join(f"#winter #deal{n} the sale is on and you have to be with it" for n in range(14)),
+    "ellipses": "... ".join(STEM) + "... and then... the end... of it... that you have... to be...",
+    "bullets": _lines(f"\u2022 {english(1, n)}" for n in range(12)),
+    "read-more": _lines(english(1, n)[:-1] + "..." for n in range(12)),
+    "numbers": _lines(f"the {n} {n * 7} {n * 13} of {n * 31} {n * 57} to {n * 91}" for n in range(40)),
+    "no-stop-words": "Cats purr. Dogs bark loudly. Birds sing sweetly. Fish swim. Horses gallop swiftly. "
+    * 4,
+    "repeated-lines": _lines([STEM[0] + "."] * 8 + [english(2)]),
+    "repeated-phrase": "The offer is here and "
+    + "you can have the offer of the day today, " * 30
+    + "so be quick.",
+    "no-sentences": english(6).replace(".", ";"),
+    "no-punctuation": _lines(f"{STEM[n % 6]} {n}" for n in range(12)),
+    "short-lines": _lines(f"That is what we have, {n}." for n in range(30)),
+    "menu": _lines(
+        ["Home", "Products", "About us", "Contact", "Sign in", "Read more", "0 items in cart"] * 4
+    ),
+    "one-line-a-word": _lines(english(5).split()),
+    "long-token": f"{english(5)} {'x' * 1200} {english(2, 5)}",
+    "cookies": _lines([english(4), "This site uses cookies and needs javascript.", english(4, 4)]),
+}
+"""Page name to its text: what each one is too much or too little of."""
+
+
+@dataclass(frozen=True)
+class Mirror:
+    """Another host's pages, byte for byte, under this host's name."""
+
+    original: VirtualHost
+
+    def entrances(self) -> Sequence[Link]:
+        """What the original's first collection opens with."""
+        return self.original.collections[0].entrances()
+
+    def reply(self, path: str) -> Reply | Page | None:
+        """What the original says there, but for what it does not have."""
+        reply = self.original.reply(path)
+        return reply if reply.status == 200 else None
+
+
+class Traffic:
+    """Replies that are no page, or that break on the way."""
+
+    def entrances(self) -> Sequence[Link]:
+        """Every one of them, and two addresses that must not be followed."""
+        return [
+            *(Link(path, path) for path in TRAFFIC),
+            Link("/private/diary.html", "private"),
+            Link("/gone.html", "gone"),
+        ]
+
+    def reply(self, path: str) -> Reply | None:
+        """The hazard at that path."""
+        make = TRAFFIC.get(path)
+        return make() if make else None
+
+
+def _html(body: str) -> bytes:
+    head = "<!DOCTYPE html><html lang='en'><head><title>Old page</title></head>"
+    return f"{head}<body>{body}</body></html>".encode()
+
+
+ARTICLE = _html(f"<h1>Old page</h1><article><p>{english(8)}</p><p>{english(8, 8)}</p></article>")
+
+TRAFFIC: dict[str, Callable[[], Reply]] = {
+    "/moved.html": lambda: Reply(b"", "", 301, {"Location": "/old.html"}),
+    "/temporarily.html": lambda: Reply(b"", "", 302, {"Location": "http://encyclopedia.test/wiki/Tide.html"}),
+    "/old.html": lambda: Reply(ARTICLE),
+    "/forbidden.html": lambda: Reply(_html("<p>Forbidden</p>"), status=403),
+    "/removed.html": lambda: Reply(_html("<p>Gone for good</p>"), status=410),
+    "/error.html": lambda: Reply(_html("<p>Internal server error</p>"), status=500),
+    "/nothing.html": lambda: Reply(b"", "", 204),
+    "/empty.html": lambda: Reply(b""),
+    "/blank.html": lambda: Reply(_html("")),
+    "/photo.png": lambda: Reply(LOGO, "image/png"),
+    "/picture.html": lambda: Reply(LOGO, HTML),
+    "/paper.pdf": lambda: Reply(
+        b"%PDF-1.4\n1 0 obj\n<< /Type /Catalog >>\nendobj\n%%EOF\n", "application/pdf"
+    ),
+    "/program.bin": lambda: Reply(hashlib.shake_256(b"program").digest(20_000), "application/octet-stream"),
+    "/data.json": lambda: Reply(b'{"pages": [1, 2, 3], "next": null}', "application/json"),
+    "/notes.txt": lambda: Reply(english(9).encode(), "text/plain; charset=utf-8"),
+    "/untyped": lambda: Reply(ARTICLE, ""),
+    "/no-charset.html": lambda: Reply(
+        _html(f"<p>caf\u00e9 {english(6, 2)}</p>").replace(b"\xc3\xa9", b"\xe9"), "text/html"
+    ),
+    "/wrong-charset.html": lambda: Reply(
+        _html(f"<p>caf\u00e9 {english(6, 3)}</p>"), "text/html; charset=utf-16"
+    ),
+    "/compressed.html": lambda: Reply(ARTICLE, coding="gzip"),
+    "/chunked.html": lambda: Reply(ARTICLE, chunked=True),
+    "/both.html": lambda: Reply(ARTICLE, coding="gzip", chunked=True),
+    "/not-really-compressed.html": lambda: Reply(ARTICLE, coding="broken"),
+    "/interrupted.html": lambda: Reply(ARTICLE, withheld=len(ARTICLE) // 3),
+    "/interrupted-compressed.html": lambda: Reply(ARTICLE, coding="gzip", withheld=200),
+    "/deep.html": lambda: Reply(_html("<div>" * 5000 + english(6) + "</div>" * 5000)),
+    "/unclosed.html": lambda: Reply(
+        f"<html><body><p>{english(6, 1)}<p>{english(6, 2)}<table><tr><td>".encode()
+    ),
+}
+"""Path to what is answered there."""
