@@ -6,10 +6,11 @@ read through fsspec.
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, cast
@@ -18,22 +19,19 @@ import duckdb
 import fsspec
 import pyarrow as pa
 
-from storage import files
-from storage.errors import Fatal
-from storage.lake import Lake
+from storage import files, views
+from storage.errors import Fatal, UserError
+from storage.lake import Lake, fingerprint
+from storage.selection import Row, Selection, select
+from storage.statements import only_reads
 
-_SQL = Path(__file__).parent / "sql"
+CATALOG_FILE = "winnow.duckdb"
 _OFFLINE: dict[str, Any] = {
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
     "python_enable_replacements": False,  # a table name must never mean a Python variable of ours
 }
 _BATCH_ROWS = 8192
-
-
-def sql_text(name: str) -> str:
-    """The statement in `storage/sql/<name>.sql`."""
-    return (_SQL / f"{name}.sql").read_text(encoding="utf-8")
 
 
 class Scratch:
@@ -50,16 +48,8 @@ class Scratch:
 
     def __init__(self, spill: Path, memory_limit: str, threads: int, remote: str | None = None) -> None:
         self._spill = spill
-        settings = _OFFLINE | {
-            "temp_directory": str(spill),
-            "memory_limit": memory_limit,
-            "threads": threads,
-            "preserve_insertion_order": False,
-        }
-        self._connection = duckdb.connect(config=settings)
-        self._connection.execute("SET TimeZone = 'UTC'")
-        if remote:
-            self._connection.register_filesystem(fsspec.filesystem(remote))
+        settings = {"memory_limit": memory_limit, "threads": threads, "preserve_insertion_order": False}
+        self._connection = _connect(spill, remote, settings)
 
     def __enter__(self) -> Scratch:
         return self
@@ -72,7 +62,7 @@ class Scratch:
 
     def run(self, name: str, **params: Any) -> pa.RecordBatchReader:
         """The rows of `storage/sql/<name>.sql`, streamed; `$param` in it takes the argument of that name."""
-        return self.query(sql_text(name), params)
+        return self.query(views.sql_text(name), params)
 
     def query(self, statement: str, params: Mapping[str, Any] | None = None) -> pa.RecordBatchReader:
         """The rows of one SELECT, streamed. Only one stream may be open at a time."""
@@ -91,24 +81,196 @@ class Scratch:
 
 
 class Catalog:
-    """The lake's views."""
+    """The lake's views (`storage.views.VIEWS`), over the files that are in force.
+
+    `winnow.duckdb` in the lake holds them for any DuckDB client. It holds no pages, is built under another
+    name and swapped in by rename, and is rebuilt when what it was made from changed or the lake was moved.
+    """
 
     def __init__(self, lake: Lake) -> None:
-        self.lake = lake
+        self.lake = Lake(str(files.local_path(lake.root).absolute())) if files.is_local(lake.root) else lake
+
+    def rebuild(self) -> None:
+        """Write `winnow.duckdb` anew. Readers of the old one go on undisturbed.
+
+        Raises:
+            UserError, Fatal: The lake cannot be written to.
+        """
+        target = self.lake.absolute(CATALOG_FILE)
+        temporary = files.temporary_for(target)
+        try:
+            with _building(target), closing(duckdb.connect(str(temporary), config=_OFFLINE)) as connection:
+                connection.execute("SET TimeZone = 'UTC'")
+                self._define(connection)
+            files.publish(temporary, target)
+        finally:
+            temporary.unlink(missing_ok=True)
+            temporary.with_name(f"{temporary.name}.wal").unlink(missing_ok=True)
+
+    def query(self, statement: str, params: Sequence[Any] | Mapping[str, Any] = ()) -> pa.Table:
+        """The rows of one SELECT over the views; it can read the lake and nothing else, and write nothing.
+
+        Raises:
+            UserError: There is no lake, the statement is no SELECT, or DuckDB refuses it.
+        """
+        self.lake.check_exists()
+        with self._reader() as connection:
+            _check_reads_only(connection, statement)
+            try:
+                relation = connection.sql(statement, params=params or None)
+                return cast(pa.Table, relation.to_arrow_table())
+            except duckdb.Error as error:
+                raise UserError(_first_words(error), _hint(error)) from error
+
+    def selection(self) -> Selection:
+        """What is in force in the lake now."""
+        with closing(_connect(None, self._protocol, {})) as connection:
+            return self._select(connection)
 
     def scratch(self, memory_limit: str = "2GB", threads: int = 1) -> Scratch:
         """A database for one whole-corpus step; use it in a `with` block, so that its spill files go."""
-        remote = None if files.is_local(self.lake.root) else self.lake.root.partition("://")[0]
-        return Scratch(self._spill_directory(), memory_limit, threads, remote)
+        return Scratch(self._spill_directory(), memory_limit, threads, self._protocol)
+
+    @contextmanager
+    def _reader(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        spill = Path(tempfile.gettempdir()) / f"winnow-{files.writer_tag()}"
+        with closing(_connect(spill, self._protocol, {})) as connection:
+            self._attach(connection)
+            connection.execute("SET allowed_directories = $1", [[self.lake.root]])
+            connection.execute("SET enable_external_access = false")
+            connection.execute("SET lock_configuration = true")
+            try:
+                yield connection
+            finally:
+                shutil.rmtree(spill, ignore_errors=True)
+
+    def _attach(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """Have the views in the connection: from the file, or made on the spot where none can be kept."""
+        if self._protocol is None and self._anything():
+            with suppress(Fatal):  # a lake that cannot be written to can still be read
+                if not self._is_current():
+                    self.rebuild()
+                return _open_read_only(connection, self.lake.absolute(CATALOG_FILE))
+        return self._define(connection)
+
+    def _is_current(self) -> bool:
+        path = self.lake.absolute(CATALOG_FILE)
+        if not files.exists(path):
+            return False
+        try:
+            with closing(duckdb.connect(config=_OFFLINE)) as connection:
+                _open_read_only(connection, path)
+                found = connection.execute("FROM state.made_from").fetchall()
+        except duckdb.Error:  # not a database, or one of another version
+            return False
+        return found == [(self._state(),)]
+
+    def _define(self, connection: duckdb.DuckDBPyConnection) -> None:
+        state = self._state()  # before looking: what is added meanwhile must count as change
+        for statement in views.statements(self.lake, self._select(connection)):
+            connection.execute(statement)
+        connection.execute(f"CREATE TABLE state.made_from AS SELECT {views.quoted(state)} AS state")
+        for name, header in views.headers().items():
+            connection.execute(f"COMMENT ON VIEW {name} IS {views.quoted(header)}")
+
+    def _select(self, connection: duckdb.DuckDBPyConnection) -> Selection:
+        return select(*(self._rows(connection, table) for table in ("archives", "steps", "runs")))
+
+    def _rows(self, connection: duckdb.DuckDBPyConnection, table: str) -> list[Row]:
+        uris = self.lake.files_of(table)
+        if not uris:
+            return []
+        query = "FROM read_parquet($1, union_by_name = true, hive_partitioning = false, filename = true)"
+        rows: list[Row] = connection.sql(query, params=[uris]).to_arrow_table().to_pylist()
+        return rows
+
+    def _state(self) -> str:
+        """Changes with everything the views are made from, and with the place of the lake."""
+        rows = {table: self.lake.files_of(table) for table in ("archives", "steps", "trainings")}
+        runs = [
+            (uri, files.stamp(uri)) for uri in self.lake.files_of("runs")
+        ]  # these are written again at their end
+        return fingerprint(self.lake.root, rows, runs, [views.sql_text(name) for name in views.VIEWS])
+
+    def _anything(self) -> bool:
+        return any(self.lake.files_of(table) for table in ("archives", "steps", "runs", "trainings"))
+
+    @property
+    def _protocol(self) -> str | None:
+        return None if files.is_local(self.lake.root) else self.lake.root.partition("://")[0]
 
     def _spill_directory(self) -> Path:
         if not files.is_local(self.lake.root):
             return Path(tempfile.mkdtemp(prefix="winnow-spill-"))
         # beside the data: /tmp is often memory, and a spill can be as large as the corpus
-        spill = files.local_path(self.lake.absolute(f"spill-{files.writer_tag()}{files.TEMPORARY}"))
+        spill = files.temporary_for(self.lake.absolute("spill"))
         with files.write_errors(str(spill)):
             spill.mkdir(parents=True)
         return spill
+
+
+def _connect(
+    spill: Path | None, remote: str | None, settings: Mapping[str, Any]
+) -> duckdb.DuckDBPyConnection:
+    place = {"temp_directory": str(spill)} if spill else {}
+    connection = duckdb.connect(config={**_OFFLINE, **place, **settings})
+    connection.execute("SET TimeZone = 'UTC'")
+    if remote:
+        connection.register_filesystem(fsspec.filesystem(remote))
+    return connection
+
+
+def _open_read_only(connection: duckdb.DuckDBPyConnection, path: str) -> None:
+    connection.execute(f"ATTACH {views.quoted(path)} AS winnow (READ_ONLY)")
+    connection.execute("USE winnow")
+
+
+def _check_reads_only(connection: duckdb.DuckDBPyConnection, statement: str) -> None:
+    """Refuse what could write, before it runs: allowing DuckDB a directory allows it to write there too."""
+    if not only_reads(_parsed(connection, statement)):
+        raise UserError(
+            "Only reading is allowed here.", "Open winnow.duckdb with DuckDB itself for anything else."
+        )
+
+
+def _parsed(connection: duckdb.DuckDBPyConnection, statement: str) -> Any:
+    refused = UserError(
+        "One SELECT at a time, please.", "Other statements: open winnow.duckdb with DuckDB itself."
+    )
+    try:
+        found = connection.extract_statements(statement)
+    except duckdb.Error as error:
+        raise UserError(_first_words(error)) from error
+    if len(found) != 1 or found[0].type != duckdb.StatementType.SELECT:
+        raise refused
+    [[serialized]] = connection.execute("SELECT json_serialize_sql($1)", [found[0].query]).fetchall()
+    tree = json.loads(serialized)
+    if tree["error"]:
+        raise refused
+    return tree
+
+
+def _hint(error: duckdb.Error) -> str:
+    if isinstance(error, duckdb.CatalogException | duckdb.BinderException):
+        return "`SHOW TABLES` lists the views, `DESCRIBE name` the columns of one."
+    return ""
+
+
+def _first_words(error: duckdb.Error) -> str:
+    """DuckDB's message without the statement it repeats."""
+    return str(error).partition("\n\nLINE ")[0].strip()
+
+
+@contextmanager
+def _building(target: str) -> Iterator[None]:
+    with files.write_errors(target):
+        files.make_directory_of(target)
+        try:
+            yield
+        except duckdb.IOException as error:
+            raise Fatal(
+                f"Cannot write {target}: {_first_words(error)}", "Free some space, or repair the lake."
+            ) from error
 
 
 @contextmanager
@@ -116,7 +278,5 @@ def _spilling() -> Iterator[None]:
     try:
         yield
     except (duckdb.OutOfMemoryException, duckdb.IOException) as error:
-        message = str(error).splitlines()[0]
-        raise Fatal(
-            f"A whole-corpus step failed: {message}", "Free disk space, or allow more memory."
-        ) from error
+        hint = "Free disk space, or allow more memory."
+        raise Fatal(f"A whole-corpus step failed: {_first_words(error)}", hint) from error

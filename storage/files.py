@@ -74,7 +74,7 @@ class AtomicFile:
         self._bytes = 0
         self._temporary = temporary_for(path)
         with write_errors(path):
-            self._temporary.parent.mkdir(parents=True, exist_ok=True)
+            make_directory_of(path)
             self._file = self._temporary.open("xb")
 
     def write(self, data: Any) -> int:
@@ -130,6 +130,12 @@ def temporary_for(path: str) -> Path:
     """Where to build what `publish` puts at `path`: beside it, or for a store in the temporary directory."""
     name = f".{writer_tag()}{TEMPORARY}"
     return local_path(path).with_name(name) if is_local(path) else Path(tempfile.gettempdir()) / name
+
+
+def make_directory_of(path: str) -> None:
+    """Make the directory a local file goes to; stores have none."""
+    if is_local(path):
+        local_path(path).parent.mkdir(parents=True, exist_ok=True)
 
 
 def publish(temporary: Path, path: str) -> None:
@@ -192,6 +198,17 @@ def list_files(prefix: str, suffix: str = "") -> list[str]:
     """Finished files below a directory or bucket prefix whose name ends in `suffix`, sorted; [] when none."""
     found = _local_files(local_path(prefix)) if is_local(prefix) else list_remote(prefix)
     return sorted(path for path in found if path.endswith(suffix) and not path.endswith(TEMPORARY))
+
+
+def stamp(uri: str) -> str:
+    """Changes when the file's content does: size and time of change, or a store's own mark."""
+    with read_errors(uri):
+        if is_local(uri):
+            found = local_path(uri).stat()
+            return f"{found.st_size}-{found.st_mtime_ns}"
+        filesystem, path = fsspec.url_to_fs(uri)
+        info = filesystem.info(path)
+        return str(info.get("ETag") or (info.get("size"), info.get("LastModified") or info.get("created")))
 
 
 def remove(uri: str) -> None:

@@ -1,0 +1,25 @@
+-- rule_overlap: for every two rules, how many pages fail both; a pair that always fails together is one too many.
+-- Columns: rule, other, rule_pages, other_pages, both_pages, jaccard of the two sets of pages, 0..1.
+WITH failed AS (
+    SELECT failed_rules FROM pages WHERE len(failed_rules) > 0
+),
+single AS (
+    SELECT unnest(failed_rules) AS rule, count(*) AS pages FROM failed GROUP BY rule
+),
+pairs AS (
+    SELECT rule, other, count(*) AS pages
+    FROM (SELECT failed_rules, unnest(failed_rules) AS rule FROM failed), unnest(failed_rules) AS others (other)
+    WHERE rule < other
+    GROUP BY rule, other
+)
+SELECT
+    pairs.rule,
+    pairs.other,
+    a.pages AS rule_pages,
+    b.pages AS other_pages,
+    pairs.pages AS both_pages,
+    pairs.pages / (a.pages + b.pages - pairs.pages) AS jaccard
+FROM pairs
+JOIN single AS a ON a.rule = pairs.rule
+JOIN single AS b ON b.rule = pairs.other
+ORDER BY both_pages DESC, pairs.rule, pairs.other

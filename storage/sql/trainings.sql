@@ -1,0 +1,3 @@
+-- trainings: one row a trained model, with its curve.
+-- Columns: see `TRAININGS` in storage/schema.py.
+SELECT * FROM {rows}

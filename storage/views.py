@@ -1,0 +1,173 @@
+"""The lake's views as SQL: statements from `storage/sql`, over exactly the files that are in force."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+import pyarrow as pa
+
+from storage import schema
+from storage.lake import Lake
+from storage.selection import InForce, Selection
+
+VIEWS = (
+    *(
+        "archives",
+        "steps",
+        "runs",
+        "trainings",
+        "pages",
+        "documents",
+        "pii",
+        "costs",
+        "duplicates",
+        "mixture",
+    ),
+    *("corpus", "ledger", "books", "funnel", "funnel_by_crawl", "funnel_by_host", "funnel_by_language"),
+    *("rule_overlap", "removed_alone_by", "cost", "scaling_points"),
+)
+"""Every view, each after those it reads; `storage/sql/<view>.sql` says what it answers."""
+
+_SQL = Path(__file__).parent / "sql"
+
+_PAGES = pa.schema(
+    [*schema.PAGES, *(schema.DOCUMENTS.field(name) for name in ("language", "language_prob", "quality"))]
+)
+"""Columns that `pages` always has: views that count languages must not break without a language stage."""
+
+_SIMPLE_TYPES = {
+    pa.string(): "VARCHAR", pa.large_string(): "VARCHAR", pa.binary(): "BLOB", pa.bool_(): "BOOLEAN",
+    pa.int8(): "TINYINT", pa.int16(): "SMALLINT", pa.int32(): "INTEGER", pa.int64(): "BIGINT",
+    pa.uint8(): "UTINYINT", pa.uint16(): "USMALLINT", pa.uint32(): "UINTEGER", pa.uint64(): "UBIGINT",
+    pa.float32(): "FLOAT", pa.float64(): "DOUBLE", pa.timestamp("us", tz="UTC"): "TIMESTAMPTZ",
+}  # fmt: skip
+
+
+def sql_text(name: str) -> str:
+    """The statement in `storage/sql/<name>.sql`, with its header."""
+    return (_SQL / f"{name}.sql").read_text(encoding="utf-8")
+
+
+def headers() -> dict[str, str]:
+    """What each view answers: the comment at the head of its statement, without the dashes."""
+    return {name: "\n".join(_header_lines(sql_text(name))) for name in VIEWS}
+
+
+def statements(lake: Lake, selection: Selection) -> list[str]:
+    """What to execute, in order, for every view; the selection's rows say as `filename` where they lie."""
+    rows = _rows(lake, selection)
+    views = [f"CREATE VIEW {name} AS\n{_filled(sql_text(name), rows.get(name))}" for name in VIEWS]
+    return ["CREATE SCHEMA state", *_current_tables(selection), *views]
+
+
+def quoted(text: str) -> str:
+    """A string as an SQL literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def sql_type(kind: pa.DataType) -> str:
+    """DuckDB's name of an Arrow type."""
+    if pa.types.is_list(kind):
+        return f"{sql_type(kind.value_type)}[]"
+    if pa.types.is_struct(kind):
+        return "STRUCT(" + ", ".join(f'"{part.name}" {sql_type(part.type)}' for part in kind) + ")"
+    if pa.types.is_map(kind):
+        return f"MAP({sql_type(kind.key_type)}, {sql_type(kind.item_type)})"
+    return _SIMPLE_TYPES[kind]
+
+
+def _rows(lake: Lake, selection: Selection) -> dict[str, str]:
+    """What each base view reads from, by its name: a parenthesised query."""
+
+    def read(paths: Iterable[str], columns: pa.Schema) -> str:
+        return _relation([lake.absolute(path) for path in paths], columns)
+
+    def keyed(table: str, columns: pa.Schema, label: str | None) -> str:
+        return _keyed(selection.steps_with(table), table, columns, label, read)
+
+    costs = [
+        *selection.archive_files("costs"),
+        *(path for step in selection.steps for path in step.files("costs")),
+    ]
+    return {
+        "archives": _relation([archive.row["filename"] for archive in selection.archives], schema.ARCHIVES),
+        "steps": _relation([step.row["filename"] for step in selection.steps], schema.STEPS),
+        "runs": _relation(lake.files_of("runs"), schema.RUNS),
+        "trainings": _relation(lake.files_of("trainings"), schema.TRAININGS),
+        "pages": read(selection.archive_files("pages"), _PAGES),
+        "documents": read(selection.archive_files("documents"), schema.DOCUMENTS),
+        "pii": read(selection.archive_files("pii"), schema.PII),
+        "costs": read(costs, schema.COSTS),
+        "duplicates": keyed("duplicates", schema.DUPLICATES, None),
+        "mixture": keyed("mixture", schema.MIXTURE, "corpus"),
+        "corpus": keyed("corpus", schema.CORPUS, "corpus"),
+    }
+
+
+def _relation(uris: Sequence[str], columns: pa.Schema) -> str:
+    """A query over files: typed columns even where there is no file, further ones as the files have them."""
+    nothing = ", ".join(f'NULL::{sql_type(column.type)} AS "{column.name}"' for column in columns)
+    if not uris:
+        return f"(SELECT {nothing} WHERE false)"
+    listed = ", ".join(map(quoted, uris))
+    options = "union_by_name = true, hive_partitioning = false"
+    return f"(SELECT {nothing} WHERE false UNION ALL BY NAME FROM read_parquet([{listed}], {options}))"
+
+
+def _keyed(
+    steps: Sequence[InForce],
+    table: str,
+    columns: pa.Schema,
+    label: str | None,
+    read: Callable[[Iterable[str], pa.Schema], str],
+) -> str:
+    """Files of whole-corpus steps, each row with its step's fingerprint (and key, where it has a `label`)."""
+    parts = []
+    for step in steps:
+        key = f"{quoted(step.name[1])} AS {label}, " if label else ""
+        rows = read(step.files(table), columns)
+        parts.append(f"SELECT {key}{quoted(step.row['fingerprint'])} AS fingerprint, * FROM {rows}")
+    key = f"NULL::VARCHAR AS {label}, " if label else ""
+    parts.append(f"SELECT {key}NULL::VARCHAR AS fingerprint, * FROM {_relation([], columns)}")
+    return "(" + " UNION ALL BY NAME ".join(parts) + ")"
+
+
+def _current_tables(selection: Selection) -> list[str]:
+    """Two small tables that say what is in force: the views join them."""
+    archives = [
+        (a.row["crawl"], a.row["archive"], a.row["fingerprint"], a.run_id, selection.dedup.get(a.name))
+        for a in selection.archives
+    ]
+    steps = [
+        (*item.name, item.row["fingerprint"], item.run_id) for item in (*selection.archives, *selection.steps)
+    ]
+    return [
+        *_table(
+            "state.archives", ("crawl", "archive", "fingerprint", "run_id", "dedup_fingerprint"), archives
+        ),
+        *_table("state.steps", ("step", "key", "fingerprint", "run_id"), steps),
+    ]
+
+
+def _table(name: str, columns: Sequence[str], rows: Sequence[Sequence[str | None]]) -> list[str]:
+    made = [f"CREATE TABLE {name} ({', '.join(f'{column} VARCHAR' for column in columns)})"]
+    values = [
+        "(" + ", ".join("NULL" if value is None else quoted(value) for value in row) + ")" for row in rows
+    ]
+    if values:
+        made.append(f"INSERT INTO {name} VALUES {', '.join(values)}")
+    return made
+
+
+def _filled(statement: str, rows: str | None) -> str:
+    return statement if rows is None else statement.replace("{rows}", rows)
+
+
+def _header_lines(statement: str) -> list[str]:
+    lines = statement.splitlines()
+    return [line.removeprefix("--").strip() for line in lines[: _first_code(lines)]]
+
+
+def _first_code(lines: Sequence[str]) -> int:
+    return next((index for index, line in enumerate(lines) if not line.startswith("--")), len(lines))
