@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -21,6 +21,7 @@ from pydantic import Field
 from flows import dedup_task, mix_task
 from flows.annotate_task import AnnotateJob, annotate
 from flows.artifacts import publish_corpus
+from flows.dedup_job import DedupJob
 from flows.progress import progress, tell
 from flows.recipe import Recipe, load_recipe
 from flows.settings import settings
@@ -170,11 +171,31 @@ def dedup_crawl(plan: CorpusPlan, crawl: str, rows: Sequence[dict[str, Any]]) ->
     config = plan.recipe.dedup
     key = fingerprint("dedup", dedup_task.VERSION, config, sorted(row["fingerprint"] for row in rows))
     documents, bands = outputs_of(rows, "documents"), outputs_of(rows, "bands")
-    return run_step(plan.lake, "dedup", crawl, key, lambda: _dedup(plan, crawl, key, documents, bands))
+    job = DedupJob(plan.lake.root, crawl, key, tuple(documents), tuple(bands), config)
+    return run_step(plan.lake, "dedup", crawl, key, lambda: dedup_units(job, plan.workers))
 
 
-def _dedup(plan: CorpusPlan, crawl: str, key: str, documents: list[Output], bands: list[Output]) -> Any:
-    raise NotImplementedError
+def dedup_units(job: DedupJob, workers: int) -> tuple[list[Output], dict[str, Any]]:
+    """One crawl's deduplication, each unit a task; how many there are changes nothing of what comes out."""
+    unit_task.submit(f"{job.crawl} rank", dedup_task.rank_pages, job).result()
+    ranges = dedup_task.plan_bands(job, units=2 * workers)
+    _all_units({f"{job.crawl} bands {low}-{high}": (dedup_task.find_candidates, job, (low, high)) for low, high in ranges})
+    parts = dedup_task.plan_parts(job, ranges)
+    _all_units({f"{job.crawl} part {part}": (dedup_task.verify_part, job, part) for part in range(parts)})
+    return dedup_task.write_duplicates(job)
+
+
+@unit_of_work("dedup")
+def unit_task(label: str, work: Callable[..., None], *arguments: Any) -> None:
+    """One unit of deduplication, in a process of the pool."""
+    work(*arguments)
+
+
+def _all_units(units: Mapping[str, tuple[Any, ...]]) -> None:
+    with progress("dedup", len(units)) as shown:
+        _, failures = gather({label: unit_task.submit(label, *unit) for label, unit in units.items()}, shown)
+    for error in failures.values():
+        raise error
 
 
 def mix_all(plan: CorpusPlan, rows: Sequence[dict[str, Any]], dedup: Mapping[str, Step]) -> Step:
