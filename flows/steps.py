@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from storage import schema
+from storage.errors import UserError
 from storage.files import exists
 from storage.lake import Lake
 from storage.shards import Output, read_table, write_table
@@ -57,6 +58,18 @@ def run_step(lake: Lake, step: str, key: str, fingerprint: str, work: Work) -> S
     }
     write_table(lake.root, path, "steps", pa.Table.from_pylist([row], schema.STEPS))
     return _from_row(row)
+
+
+def find_step(lake: Lake, step: str, key: str | None, hint: str) -> Step:
+    """The newest finished step of that kind, of any key where None is given.
+
+    Raises:
+        UserError: There is none; with `hint`.
+    """
+    rows = [row for row in lake.rows("steps") if row["step"] == step and key in (None, row["key"])]
+    if not rows:
+        raise UserError(f"the lake {lake.root} has no finished {step}{f' of {key}' if key else ''}.", hint)
+    return _from_row(max(rows, key=lambda row: (row["finished_at"], row["fingerprint"])))
 
 
 def step_path(step: str, key: str, fingerprint: str) -> str:
