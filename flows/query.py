@@ -1,0 +1,111 @@
+"""What the reading commands answer: rows from the lake's views, and how they are printed."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from flows.check import Report, check
+from flows.tables import print_table, table_of, to_json
+from flows.why import explain, print_explanation
+from storage.catalog import Catalog
+from storage.errors import UserError
+from storage.lake import Lake
+from storage.views import VIEWS
+
+
+_SHOWN = {
+    "funnel": ("stage", "pages_in", "dropped", "pages_out", "kept_frac", "of_all_frac", "dropped_bytes"),
+    "cost": ("step", "stage", "rows", "cpu_seconds", "wall_seconds", "rows_per_cpu_second", "step_frac"),
+}
+"""Columns of a view that fit a terminal and answer its question; JSON has them all."""
+
+_BOOKS = ("kept", "dropped", "duplicate", "skipped", "unreadable")
+
+
+def sql(lake: Lake, statement: str) -> pa.Table:
+    """Rows of one SELECT over the views; reads the lake and nothing else."""
+    return Catalog(lake).query(statement)
+
+
+def view(lake: Lake, name: str) -> pa.Table:
+    """All rows of a view."""
+    if name not in VIEWS:
+        raise UserError(f"There is no view {name!r}.", f"One of {', '.join(VIEWS)}.")
+    return Catalog(lake).query(f"FROM {name}")
+
+
+def funnel(lake: Lake) -> pa.Table:
+    """What each stage was given and let through, in the order a page meets them."""
+    return view(lake, "funnel")
+
+
+def books(lake: Lake) -> pa.Table:
+    """For every archive, records and bytes in and where each of them went."""
+    return view(lake, "books")
+
+
+def cost(lake: Lake) -> pa.Table:
+    """CPU seconds, rows and bytes of every stage."""
+    return view(lake, "cost")
+
+
+def mixture(lake: Lake) -> pa.Table:
+    """For every corpus, domains asked for and given."""
+    return view(lake, "mixture")
+
+
+def print_view(lake: Lake, name: str, as_json: bool) -> None:
+    """Print a view: as JSON whole, else the columns that fit a terminal."""
+    rows = view(lake, name)
+    if as_json:
+        print_table(rows, "json")
+    elif name == "books":
+        _print_books(rows)
+    else:
+        print_table(rows.select(list(_SHOWN.get(name, rows.column_names))), title=name)
+
+
+def print_sql(lake: Lake, statement: str, format: str) -> None:
+    """Print the rows of a statement as table, csv, json or parquet."""
+    print_table(sql(lake, statement), format)
+
+
+def print_why(lake: Lake, page: str, as_json: bool) -> None:
+    """Print the fate of every capture of a page, and what decided it."""
+    found = explain(lake, page)
+    if as_json:
+        print(to_json(found))
+        return
+    for explanation in found:
+        print_explanation(explanation)
+
+
+def print_check(lake: Lake, deep: bool, as_json: bool) -> bool:
+    """Print what an audit found; true when nothing is wrong."""
+    report = check(lake, deep)
+    if as_json:
+        print(to_json(report.to_dict()))
+    else:
+        _print_report(report)
+    return not report.problems
+
+
+def _print_books(rows: pa.Table) -> None:
+    """Records, then bytes: two narrow tables are read more easily than one wide one."""
+    for unit, total in (("records", "records"), ("bytes", "stream_bytes")):
+        columns = {total: "in", **{f"{fate}_{unit}": fate for fate in _BOOKS}, f"balance_{unit}": "balance"}
+        names = ["crawl", "archive", *columns]
+        print_table(rows.select(names).rename_columns(["crawl", "archive", *columns.values()]), title=unit)
+    lost = sum(map(abs, rows["balance_records"].to_pylist())) + sum(
+        map(abs, rows["balance_bytes"].to_pylist())
+    )
+    records, size = sum(rows["records"].to_pylist()), sum(rows["stream_bytes"].to_pylist())
+    verdict = "the books do not balance" if lost else "all accounted for"
+    print(f"{rows.num_rows:,} archives, {records:,} records, {size:,} bytes: {verdict}")
+
+
+def _print_report(report: Report) -> None:
+    if report.problems:
+        rows = [problem.to_dict() for problem in report.problems]
+        print_table(table_of(rows, ("kind", "subject", "detail")), title="problems")
+    print(report.summary())

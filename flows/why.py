@@ -1,0 +1,121 @@
+"""Why a page is where it is: its fate, every value against its limit, the page it duplicates."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from flows.tables import cell_text, console, print_table, table_of
+from storage import schema
+from storage.catalog import Catalog
+from storage.errors import UserError
+from storage.lake import Lake
+from storage.views import sql_text
+
+_IDENTITY = tuple(schema.PAGES.names[: len(schema.PAGE_IDENTITY)])
+_VERDICT = ("fate", "dropped_by", "dropped_by_rule", "failed_rules", "detail")
+_DUPLICATE = (
+    "survivor_id",
+    "survivor_crawl",
+    "survivor_archive",
+    "survivor_offset",
+    "duplicate_kind",
+    "jaccard",
+)
+_RULE_COLUMNS = ("rule", "verdict", "value", "low", "high", "knob")
+
+
+def explain(lake: Lake, page: str) -> list[dict[str, Any]]:
+    """Everything known of every capture with that URL or doc_id.
+
+    Returns:
+        One dictionary a capture: `page` (identity); `fate`, `dropped_by`, `dropped_by_rule`, `failed_rules`,
+        `detail`; `rules`, each with value, limits, knob and verdict: passed, failed, or not judged (the page
+        had failed at a gate, or the recipe has no such rule for its domain); `signals`; `duplicate_of`, or None.
+
+    Raises:
+        UserError: The lake has no such page.
+    """
+    catalog = Catalog(lake)
+    rows = catalog.query(sql_text("why/page"), [page]).to_pylist()
+    if not rows:
+        raise UserError(f"The lake has no page with the URL or doc_id {page}.", _similar(catalog, page))
+    return [_explanation(catalog, row) for row in rows]
+
+
+def print_explanation(found: Mapping[str, Any]) -> None:
+    """Print one capture's explanation for reading."""
+    page, out = found["page"], console()
+    lines = [f"{page['url'] or page['doc_id']}", f"  {_sentence(found)}"]
+    lines += [
+        f"  {name}: {cell_text(name, page[name])}"
+        for name in _IDENTITY
+        if page[name] is not None and name != "url"
+    ]
+    out.print("\n".join(lines), markup=False, highlight=False)
+    if found["rules"]:
+        print_table(table_of(found["rules"], _RULE_COLUMNS), title="rules")
+    if others := _other_signals(found):
+        print_table(table_of(others, ("signal", "value")), title="other signals")
+
+
+def _explanation(catalog: Catalog, row: Mapping[str, Any]) -> dict[str, Any]:
+    known = {*_IDENTITY, *_VERDICT, *_DUPLICATE, "recipe"}
+    rules = json.loads(row["recipe"]).get("rules", []) if row["recipe"] else []
+    return {
+        "page": {name: row[name] for name in _IDENTITY},
+        **{name: row[name] for name in _VERDICT},
+        "rules": _judged(rules, row),
+        "signals": {name: value for name, value in row.items() if name not in known},
+        "duplicate_of": _survivor(catalog, row),
+    }
+
+
+def _judged(rules: Sequence[Mapping[str, Any]], row: Mapping[str, Any]) -> list[dict[str, Any]]:
+    failed = set(row["failed_rules"])
+    judged = []
+    for rule in rules:
+        value = row.get(rule["signal"])
+        verdict = "failed" if rule["name"] in failed else "not judged" if value is None else "passed"
+        limits = {name: rule.get(name) for name in ("low", "high", "knob")}
+        judged.append(
+            {"rule": rule["name"], "verdict": verdict, "signal": rule["signal"], "value": value, **limits}
+        )
+    return judged
+
+
+def _survivor(catalog: Catalog, row: Mapping[str, Any]) -> dict[str, Any] | None:
+    if row["survivor_id"] is None:
+        return None
+    key = [row["survivor_crawl"], row["survivor_archive"], row["survivor_offset"]]
+    found = catalog.query(sql_text("why/record"), key).to_pylist()
+    kept = found[0] if found else {"doc_id": row["survivor_id"], "url": None, "fate": None}
+    return {**kept, "kind": row["duplicate_kind"], "jaccard": row["jaccard"]}
+
+
+def _sentence(found: Mapping[str, Any]) -> str:
+    if other := found["duplicate_of"]:
+        return (
+            f"{other['kind']} duplicate of {other['url'] or other['doc_id']} (Jaccard {other['jaccard']:.3f})"
+        )
+    if found["fate"] == "dropped":
+        cause = f"dropped by {found['dropped_by']}, rule {found['dropped_by_rule']}"
+        others = len(found["failed_rules"]) - 1
+        cause += f" (and failed {others} more)" if others > 0 else ""
+    else:
+        cause = str(found["fate"])
+    return f"{cause}: {found['detail']}" if found["detail"] else cause
+
+
+def _other_signals(found: Mapping[str, Any]) -> list[dict[str, Any]]:
+    ruled = {rule["signal"] for rule in found["rules"]}
+    shown = {
+        name: value for name, value in found["signals"].items() if value is not None and name not in ruled
+    }
+    return [{"signal": name, "value": cell_text(name, value)} for name, value in shown.items()]
+
+
+def _similar(catalog: Catalog, page: str) -> str:
+    urls = [str(url) for url in catalog.query(sql_text("why/similar"), [page]).column(0).to_pylist()]
+    return f"It has {', '.join(urls)}." if urls else '`winnow sql "SELECT url FROM ledger"` lists them.'
