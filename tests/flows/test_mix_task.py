@@ -1,0 +1,199 @@
+"""The mixed corpus: what is chosen, in which order, in which files, and that it is the same every time."""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from flows.mix_task import write_mixture
+from pipeline.mix import MixConfig
+from storage.lake import Lake
+from storage.schema import CORPUS, DOCUMENTS, DUPLICATES, MIXTURE
+from storage.shards import Output, read_table, write_table
+
+WORDS = ("sand", "lime", "salt", "iron", "clay", "slate", "chalk", "amber", "flint", "coal")
+
+
+def document(number: int, domain: str, archive: str = "a.warc.gz") -> dict[str, Any]:
+    text = " ".join(WORDS[(number * k) % 10] for k in range(1, 12)) + f" {number}"
+    return {
+        "doc_id": str(uuid.uuid5(uuid.NAMESPACE_URL, f"{domain}/{number}")),
+        "crawl": "test",
+        "archive": archive,
+        "offset": number * 100,
+        "length": 100,
+        "url": f"https://{domain}.example/{number}",
+        "domain": domain,
+        "text": text,
+        "text_digest": "",
+        "text_bytes": len(text),
+    }
+
+
+def documents_of(counts: dict[str, int], archive: str = "a.warc.gz") -> list[dict[str, Any]]:
+    rows = [document(number, domain, archive) for domain, count in counts.items() for number in range(count)]
+    return [{**row, "offset": position * 100} for position, row in enumerate(rows)]
+
+
+def stored(lake: Lake, rows: list[dict[str, Any]], archive: str = "a.warc.gz") -> Output:
+    table = pa.Table.from_pylist(rows, DOCUMENTS)
+    return write_table(lake.root, lake.documents_path("test", archive, "f00d"), "documents", table)
+
+
+def mix(
+    tmp_path: Path, counts: dict[str, int], **settings: Any
+) -> tuple[pa.Table, dict[str, dict[str, Any]]]:
+    lake = Lake(str(tmp_path))
+    fingerprint = f"f{len(list(tmp_path.rglob('*')))}"
+    documents = [stored(lake, documents_of(counts))]
+    outputs = write_mixture(lake, "tiny", fingerprint, documents, [], MixConfig(**settings))
+    return corpus_of(lake, outputs), mixture_of(lake, outputs)
+
+
+def corpus_of(lake: Lake, outputs: Sequence[Output]) -> pa.Table:
+    return pa.concat_tables([read_table(lake.absolute(o.path)) for o in outputs if o.table == "corpus"])
+
+
+def mixture_of(lake: Lake, outputs: Sequence[Output]) -> dict[str, dict[str, Any]]:
+    (path,) = [lake.absolute(output.path) for output in outputs if output.table == "mixture"]
+    table = read_table(path)
+    assert table.schema.equals(MIXTURE)
+    return {row["domain"]: row for row in table.to_pylist()}
+
+
+def test_weights_and_caps_hold_to_the_document(tmp_path) -> None:
+    weights = {"web": 0.5, "wikipedia": 0.3, "code": 0.2}
+    counts = {"web": 300, "wikipedia": 20, "code": 100}
+    corpus, mixture = mix(tmp_path, counts, weights=weights, budget_tokens=5000)
+    assert mixture["wikipedia"]["epochs"] == 4.0
+    assert mixture["wikipedia"]["reason"].startswith("wikipedia capped at 4 epochs")
+    assert mixture["wikipedia"]["documents"] == 80 and mixture["wikipedia"]["unique_documents"] == 20
+    given = sum(row["given_tokens"] for row in mixture.values())
+    assert sum(corpus["token_count"].to_pylist()) == given
+    assert 5000 - 3 * 30 < given <= 5000
+    assert corpus.schema.equals(CORPUS)
+
+
+def test_repeats_never_stand_together_and_come_late(tmp_path) -> None:
+    corpus, _ = mix(tmp_path, {"wikipedia": 12}, weights={"wikipedia": 1}, budget_tokens=10**6)
+    ids, epochs = corpus["id"].to_pylist(), corpus["epoch"].to_pylist()
+    assert Counter(ids).most_common()[-1][1] == 4
+    assert all(first != second for first, second in pairwise(ids))
+    assert set(epochs) == {0, 1, 2, 3}
+    assert sum(epochs[:12]) < 6 < 30 <= sum(epochs[-12:])
+
+
+def test_a_larger_budget_only_adds_documents(tmp_path) -> None:
+    chosen = []
+    for budget in (400, 900, 2500):
+        corpus, _ = mix(
+            tmp_path, {"web": 60, "books": 60}, weights={"web": 2, "books": 1}, budget_tokens=budget
+        )
+        chosen.append(Counter(zip(corpus["id"].to_pylist(), corpus["epoch"].to_pylist(), strict=True)))
+    assert chosen[0] < chosen[1] < chosen[2]
+
+
+def test_another_seed_chooses_and_orders_otherwise(tmp_path) -> None:
+    first, _ = mix(tmp_path, {"web": 60}, budget_tokens=500)
+    second, _ = mix(tmp_path, {"web": 60}, budget_tokens=500, seed=1)
+    assert set(first["id"].to_pylist()) != set(second["id"].to_pylist())
+
+
+def test_duplicates_are_left_out_by_their_place_not_their_id(tmp_path) -> None:
+    lake = Lake(str(tmp_path))
+    rows = documents_of({"web": 4})
+    twins = [{**row, "archive": "b.warc.gz"} for row in rows]
+    removed = {name: rows[1][name] for name in ("crawl", "archive", "offset", "doc_id")}
+    twin = twins[1]
+    survivor = {
+        "survivor_id": twin["doc_id"],
+        "survivor_crawl": twin["crawl"],
+        "survivor_archive": twin["archive"],
+        "survivor_offset": twin["offset"],
+    }
+    table = pa.Table.from_pylist([{**removed, **survivor, "kind": "exact", "jaccard": 1.0}], DUPLICATES)
+    duplicates = write_table(lake.root, lake.duplicates_path("test", "f00d"), "duplicates", table)
+    documents = [stored(lake, rows), stored(lake, twins, "b.warc.gz")]
+    corpus = corpus_of(lake, write_mixture(lake, "tiny", "f1", documents, [duplicates], MixConfig()))
+    places = set(zip(corpus["id"].to_pylist(), corpus["file_path"].to_pylist(), strict=True))
+    assert len(places) == corpus.num_rows == 7
+    assert (rows[1]["doc_id"], "a.warc.gz") not in places
+
+
+def test_switched_off_everything_stands_in_archive_order(tmp_path) -> None:
+    corpus, mixture = mix(
+        tmp_path, {"web": 5, "books": 3}, enabled=False, budget_tokens=1, weights={"web": 1}
+    )
+    assert corpus["id"].to_pylist() == [row["doc_id"] for row in documents_of({"web": 5, "books": 3})]
+    assert all(row["reason"] is None and row["epochs"] == 1 for row in mixture.values())
+
+
+def test_no_documents_make_an_empty_corpus_that_says_why(tmp_path) -> None:
+    lake = Lake(str(tmp_path))
+    outputs = write_mixture(lake, "tiny", "f1", [], [], MixConfig(weights={"web": 1}))
+    assert corpus_of(lake, outputs).num_rows == 0
+    assert mixture_of(lake, outputs)["web"]["reason"] == "web has no documents: 0.0 % instead of 100.0 %"
+
+
+def test_a_domain_nobody_named_is_left_out_and_said_to_be(tmp_path) -> None:
+    corpus, mixture = mix(tmp_path, {"web": 5, "poems": 5}, weights={"web": 1})
+    assert set(corpus["domain"].to_pylist()) == {"web"}
+    assert mixture["poems"]["reason"] == "not named in mix.weights"
+
+
+def test_the_same_bytes_however_documents_are_filed_and_threads_work(tmp_path, monkeypatch) -> None:
+    rows = documents_of({"web": 200, "wikipedia": 30})
+    digests = []
+    for cores, parts in ((1, 1), (3, 4)):
+        lake = Lake(str(tmp_path / f"{cores}"))
+        monkeypatch.setattr("os.cpu_count", lambda cores=cores: cores)
+        documents = [stored(lake, rows[part::parts], f"part-{part}") for part in range(parts)]
+        config = MixConfig(weights={"web": 1, "wikipedia": 1}, shard_bytes=3000)
+        outputs = write_mixture(lake, "tiny", "f1", documents[::-1], [], config)
+        digests.append([(output.path, output.sha256) for output in outputs])
+    assert digests[0] == digests[1]
+    assert len(digests[0]) > 4
+
+
+def test_shards_are_cut_near_the_size_asked_for(tmp_path) -> None:
+    lake = Lake(str(tmp_path))
+    rows = documents_of({"web": 3000})
+    outputs = write_mixture(lake, "tiny", "f1", [stored(lake, rows)], [], MixConfig(shard_bytes=20_000))
+    sizes = [output.bytes for output in outputs if output.table == "corpus"]
+    assert len(sizes) > 2
+    assert all(15_000 < size < 26_000 for size in sizes[1:-1])
+
+
+def test_tokens_can_be_counted_exactly(tmp_path) -> None:
+    tokenizers = pytest.importorskip("tokenizers")
+    words = {word: number for number, word in enumerate(["?", *WORDS])}
+    model = tokenizers.Tokenizer(tokenizers.models.WordLevel(words, unk_token="?"))
+    model.pre_tokenizer = tokenizers.pre_tokenizers.WhitespaceSplit()
+    model.save(str(tmp_path / "tokenizer.json"))
+    corpus, _ = mix(tmp_path / "lake", {"web": 10}, tokenizer=str(tmp_path / "tokenizer.json"))
+    assert set(corpus["token_count"].to_pylist()) == {12}
+
+
+def test_the_card_tells_the_mixture(tmp_path) -> None:
+    lake = Lake(str(tmp_path))
+    outputs = write_mixture(
+        lake,
+        "tiny",
+        "f1",
+        [stored(lake, documents_of({"web": 3}))],
+        [],
+        MixConfig(weights={"web": 1, "books": 1}),
+    )
+    (card,) = [Path(lake.absolute(output.path)).read_text() for output in outputs if output.table == "card"]
+    assert (
+        "| books | 50.0% | 0.0% | 0 | 0 | 0 | 0.00 | books has no documents: 0.0 % instead of 50.0 % |"
+        in card
+    )
+    assert card.startswith("---\nconfigs:")
