@@ -1,0 +1,112 @@
+"""Street addresses: United States, United Kingdom, post boxes, and the common European forms.
+
+There is no check digit in an address: what speaks for one is a street word, a house number beside it, and a
+unit (`Apt. 5`) or a word such as "address" nearby. The span runs from house number to postcode where these
+are given.
+"""
+
+from __future__ import annotations
+
+import re
+
+from pipeline.pii.kind import Candidate, Hit, Kind
+
+UPPER, LETTER = r"[A-Z\x{C0}-\x{24F}\x{370}-\x{52F}]", r"[A-Za-z\x{C0}-\x{24F}\x{370}-\x{52F}'’\-]"
+WORD = rf"{UPPER}{LETTER}*\.?"
+SMALL = (
+    r"(?:de|del|della|dei|degli|di|da|do|dos|das|des|du|la|le|les|los|las|el|den|der|van|von|the|of|y|i|o|z|na|"
+    r"et)"
+)
+NAME = rf"{WORD}(?:[ \-](?:{SMALL} ){{0,2}}{WORD}){{0,4}}"
+HOUSE = r"\d{1,5}(?:[A-Za-z]|[\-/]\d{1,4}[A-Za-z]?)?"
+GAP = r",?[ \t]{0,3}\n?[ \t>?]{0,5}"
+
+ENGLISH_TYPE = (
+    r"(?:Street|St|Road|Rd|Avenue|Ave|Av|Boulevard|Blvd|Drive|Dr|Lane|Ln|Court|Ct|Crescent|Cres|Close|Terrace|Tce|Place|Pl|"
+    r"Square|Sq|Parkway|Pkwy|Highway|Hwy|Circle|Cir|Trail|Trl|Way|Row|Mews|Grove|Gardens|Gdns|Parade|Pde|Turnpike|Pike|"
+    r"Gate|Quay|Wharf|Alley|Loop|Walk|Rise|Esplanade|Crossing|Expressway)"
+)
+STREET_FIRST = (
+    r"(?:Rue|Avenue|Boulevard|Impasse|Allée|Chemin|Quai|Place|Via|Viale|Vicolo|Corso|Piazza|Piazzale|Strada|Largo|Contrada|"
+    r"Rua|Rúa|Avenida|Travessa|Praça|Calle|Carrer|Camino|Carretera|Ctra\.|Paseo|Plaza|Ronda|C/|Av\.|Avda\.|ul\.|Ulica|al\.|"
+    r"os\.|pl\.|Trg|Straße|An der|Auf dem|Λεωφόρος|Λ\.|Οδός|ул\.|улица|пр\.|проспект)"
+)
+STREET_LAST = (
+    r"(?:straße|strasse|stra(?:ß|ss)e|str\.|gasse|weg|platz|allee|gatan|gata|gaten|vägen|veien|vegen|vej|gade|allé|stræde|"
+    r"vænget|parken|katu|kuja|polku|laan|straat|gracht|plein|kade|dreef|braut|vegur|stræti|straeti|stígur|tänav|ulice|nám\.|"
+    r"utca|útja|köz|tér|körút|(?:en|an|in|on|un|rin|is|ras|ta|va|ru|mi)tie)"
+)
+STREET_WORD_LAST = (
+    r"(?:u\.|utca|útja|út|tér|kapu|köz|Street|str|terrasse|Straße|Strasse|Weg|Platz|Allee|gate|vei|plass|väg)"
+)
+UNIT = rf"(?:{GAP}(?i:Apt|Apartment|Suite|Ste|Unit|Flat|Room|Rm)\.? ?#?\d{{1,5}}[A-Za-z]?\b)"
+STATE_ZIP = rf"(?:{GAP}{NAME}{GAP}[A-Z]{{2}}{GAP}\d{{5}}(?:-\d{{4}})?\b)"
+UK_CODE = rf"(?:{GAP}(?:{NAME}{GAP})?[A-Z]{{1,2}}\d[A-Z\d]? \d[A-Z]{{2}}\b)"
+EURO_CODE = rf"(?:{GAP}(?:[A-Z]{{1,2}}-)?\d{{4,5}},? {WORD})"
+END = rf"{UNIT}{{0,2}}(?:{STATE_ZIP}|{UK_CODE}|{EURO_CODE})?"
+
+ORDINAL = r"\d{1,3}(?:st|nd|rd|th)"
+JOINED = rf"(?:(?:{SMALL}|dell'|d'|l'|\d{{1,2}}) ?){{0,3}}"
+FIRST_HOUSE = r"(?:\d{1,5} )?"
+FRENCH_TYPE = r"(?:[Rr]ue|[Aa]venue|[Bb]oulevard|[Ii]mpasse|[Aa]llée|[Cc]hemin|[Qq]uai|[Pp]lace|Via|Rua)"
+
+ENGLISH = rf"\b{HOUSE},? (?:{HOUSE} )?(?:(?:{NAME}|{ORDINAL}) ){{1,2}}{ENGLISH_TYPE}\b\.?"
+NUMBER_FIRST = rf"\b{HOUSE}(?: bis| ter)?,? {FRENCH_TYPE} {JOINED}{NAME}"
+TYPE_FIRST = rf"\b(?:{HOUSE},? )?{STREET_FIRST} {JOINED}{NAME},? (?:n[°º.] ?)?{HOUSE}\b"
+TYPE_LAST = rf"{FIRST_HOUSE}(?:{WORD} )?{UPPER}{LETTER}*{STREET_LAST} {HOUSE}\b\.?"
+TYPE_WORD_LAST = rf"{FIRST_HOUSE}{NAME} {STREET_WORD_LAST} {HOUSE}\b\.?"
+WITH_UNIT = rf"{FIRST_HOUSE}{NAME},? {HOUSE}\.?{UNIT}"
+BOX = (
+    r"\b(?i:P\. ?O\. ?Box|PO Box|Postbox|Post Office Box|Postfach|Postboks|Apartado(?: de Correos)?|Casilla|"
+    r"PSC \d{1,5},? Box|Unit \d{1,5},? Box) \d{1,6}\b"
+)
+MILITARY = rf"(?:\bUS(?:S|NS|NV|CGC) {NAME})?{GAP}(?i:[AFD]PO A[AEP]) \d{{5}}\b"
+CUE = (
+    r"\b(?i:address(?:es)?(?: is| to| with|:)|adresse:|live[sd]? (?:at|on)|located (?:at|on)|"
+    r"(?:office|restaurant|bus station) is (?:at|on)|drops you off at|meet(?: you| me)? at|taxi to|sent to|"
+    r"return to|deliver(?:ed)? to|arrived at|corner of|side of)\s{1,3}"
+)
+CUED = rf"{CUE}(?:the corner of )?{FIRST_HOUSE}{NAME} {HOUSE}\b\.?"
+
+PATTERN = (
+    f"(?:{ENGLISH}|{TYPE_FIRST}|{NUMBER_FIRST}|{TYPE_LAST}|{TYPE_WORD_LAST}|{WITH_UNIT}|{BOX}|{CUED}){END}(?:{MILITARY})?"
+    f"|{MILITARY}"
+)
+
+ANCHOR = (
+    rf"\b{HOUSE},? (?:{UPPER}|{ORDINAL} {UPPER}|\d{{1,5}} {UPPER}|(?:bis|ter) |{FRENCH_TYPE} )"
+    rf"|\b(?:{STREET_FIRST}) {JOINED}{UPPER}|(?:{STREET_LAST}| {STREET_WORD_LAST}) \d"
+    rf"|(?i:\b(?:Apt|Apartment|Suite|Ste|Unit|Flat|Room|Rm)\b\.? ?#?\d)"
+    rf"|(?i:\b(?:Box|Postfach|Postbox|Postboks|Apartado|Casilla|Correos|[AFD]PO A[AEP]) \d)|{CUE}"
+)
+REACH = 160
+
+CUE_PREFIX = re.compile(CUE + r"(?:the corner of )?")
+COMPLETE = re.compile(
+    r"\d{5}(?:-\d{4})?$|\d[A-Z]{2}$|\b(?:apt|apartment|suite|ste|unit|flat|box|[afd]po)\b", re.I
+)
+YEAR_FIRST = re.compile(r"(?:1[5-9]|20)\d\d(?:[\-/]\d+)?,? ")
+YEAR_LAST = re.compile(r"[ ](?:1[5-9]|20)\d\d\.?$")
+NUMBERED_THING = re.compile(
+    r"(?:fig(?:ure)?\.?|table|eq(?:uation)?\.?|section|chapter|page|plate|box|route|highway|line|no\.?|part|level|flight|"
+    r"january|february|march|april|may|june|july|august|september|october|november|december)\s\S{1,6}$",
+    re.I,
+)
+
+
+def validate(candidate: Candidate) -> Hit | None:
+    """A hit unless the number is a year's or a figure's; surer where a unit, a postcode or a cue says
+    address.
+    """
+    cue = CUE_PREFIX.match(candidate.value)
+    start = candidate.start + (cue.end() if cue else 0)
+    value = candidate.text[start : candidate.end]
+    if COMPLETE.search(value):
+        return Hit(start, candidate.end, 0.9)
+    dated = YEAR_FIRST.match(value) or (cue and YEAR_LAST.search(value))
+    if dated or NUMBERED_THING.match(value) or re.match(r" Journal\b", candidate.after(9)):
+        return None
+    return Hit(start, candidate.end, 0.8 if cue else 0.7)
+
+
+ADDRESS = Kind("address", PATTERN, validate, ANCHOR, REACH)

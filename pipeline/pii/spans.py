@@ -1,0 +1,217 @@
+"""Finding personal data in a text, and taking it out.
+
+One pass of an RE2 set over the text says which kinds have candidates at all; most texts end there. Each of
+those kinds then scans once, and its validator judges every candidate. RE2 works on UTF-8; the spans given are
+in characters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+import re2
+
+from pipeline.pii.address import ADDRESS
+from pipeline.pii.card import CARD
+from pipeline.pii.email import EMAIL
+from pipeline.pii.ip import IP
+from pipeline.pii.kind import Candidate, Kind, PiiSpan
+from pipeline.pii.phone import PHONE
+from pipeline.pii.ssn import SSN
+
+KINDS: tuple[Kind, ...] = (EMAIL, CARD, IP, SSN, PHONE, ADDRESS)
+"""Every kind, surest first: of two kinds that claim the same stretch the earlier one names it."""
+
+PLACEHOLDERS = {kind.name: kind.placeholder for kind in KINDS}
+MAX_MEMORY = 64 << 20
+"""Bytes RE2 may spend on the states of one pattern; past it, it goes on more slowly, never wrongly."""
+
+MAX_ROUNDS = 16
+"""Taking out one hit can uncover another (a number that followed a card's): texts are searched again until
+nothing is found, and no more often than this whatever they are.
+"""
+
+CONTINUATION = bytes(range(0x80, 0xC0))
+
+
+def find_spans(
+    text: str, kinds: Sequence[str], regions: tuple[str, ...] = (), min_confidence: float = 0.0
+) -> list[PiiSpan]:
+    """Personal data of these kinds in the text, in order, without overlaps.
+
+    Placeholders that are there already are walls: nothing is found across one. So a scrubbed text holds
+    nothing more to find.
+
+    Args:
+        text: Any text.
+        kinds: Names of `KINDS`.
+        regions: ISO 3166 codes of the countries whose telephone numbers to expect, likeliest first.
+        min_confidence: What is less sure than this is left alone, inclusive.
+    """
+    finder = _finder(tuple(kinds))
+    return sorted(finder.search(text, Search(regions, min_confidence))) if finder else []
+
+
+def scrub(text: str, spans: Sequence[PiiSpan]) -> str:
+    """The text with every span replaced by its kind's placeholder. `spans`: in order, without overlaps."""
+    parts, position = [], 0
+    for span in spans:
+        parts += [text[position : span.start], PLACEHOLDERS[span.kind]]
+        position = span.end
+    return "".join([*parts, text[position:]]) if spans else text
+
+
+@lru_cache(maxsize=16)
+def _finder(names: tuple[str, ...]) -> Finder | None:
+    """Compiled once a process and set of kinds."""
+    chosen = tuple(kind for kind in KINDS if kind.name in names)
+    return Finder(chosen) if chosen else None
+
+
+class Search(NamedTuple):
+    """What one search asks of every candidate."""
+
+    regions: tuple[str, ...]
+    min_confidence: float
+
+
+class Finder:
+    """The compiled patterns of some kinds."""
+
+    def __init__(self, kinds: tuple[Kind, ...]) -> None:
+        self.kinds = kinds
+        self.patterns = [Pattern(kind) for kind in kinds]
+        self.walls = _compile("|".join(PLACEHOLDERS.values()))
+        self.any = re2.Set.SearchSet(_options())
+        for kind in kinds:
+            self.any.Add((kind.anchor or kind.pattern).encode())
+        self.any.Add(self.walls.pattern)
+        self.any.Compile()
+
+    def search(self, text: str, search: Search) -> Iterator[PiiSpan]:
+        """Spans of the text, in no order."""
+        data = text.encode("utf-8", "surrogatepass")
+        present = self.any.Match(data) or []
+        walls = [(0, 0)]
+        if len(self.kinds) in present:
+            walls += list(_in_chars(_matches(self.walls, data, 0, len(data)), data, text.isascii()))
+        if not present or present == [len(self.kinds)]:
+            return
+        ends = [start for start, _ in walls[1:]] + [len(text)]
+        for (_, start), end in zip(walls, ends, strict=True):
+            for span in self._piece(text[start:end], search, MAX_ROUNDS):
+                yield PiiSpan(span.start + start, span.end + start, span.kind, span.confidence)
+
+    def _piece(self, text: str, search: Search, rounds: int) -> Iterator[PiiSpan]:
+        """Spans of a text without placeholders; what lies between them is searched again, each part by
+        itself.
+        """
+        spans = _merge(self._claims(text, search))
+        yield from spans
+        if not spans or rounds == 1:
+            return
+        starts = [0, *(span.end for span in spans)]
+        ends = [*(span.start for span in spans), len(text)]
+        for start, end in zip(starts, ends, strict=True):
+            for span in self._piece(text[start:end], search, rounds - 1):
+                yield PiiSpan(span.start + start, span.end + start, span.kind, span.confidence)
+
+    def _claims(self, text: str, search: Search) -> list[tuple[PiiSpan, int]]:
+        """Every kind's hits, each with the kind's rank."""
+        data = text.encode("utf-8", "surrogatepass")
+        claims = []
+        for rank in sorted(self.any.Match(data) or ()):
+            if rank == len(self.kinds):
+                continue
+            kind = self.kinds[rank]
+            for start, end in _in_chars(self.patterns[rank].matches(data), data, text.isascii()):
+                hit = kind.validate(Candidate(text, start, end, search.regions))
+                if hit is not None and hit.confidence >= search.min_confidence:
+                    claims.append((PiiSpan(hit.start, hit.end, kind.name, hit.confidence), rank))
+        return claims
+
+
+def _merge(claims: list[tuple[PiiSpan, int]]) -> list[PiiSpan]:
+    """Overlapping claims become one span over all of them, named by the longest (of equals, the surest)."""
+    merged: list[tuple[PiiSpan, int, int]] = []  # span, length of the claim that names it, rank
+    for span, rank in sorted(claims):
+        length = span.end - span.start
+        if not merged or span.start >= merged[-1][0].end:
+            merged.append((span, length, rank))
+            continue
+        last, last_length, last_rank = merged[-1]
+        winner = span if (length, -rank) > (last_length, -last_rank) else last
+        whole = PiiSpan(last.start, max(last.end, span.end), winner.kind, winner.confidence)
+        merged[-1] = (whole, max(length, last_length), rank if winner is span else last_rank)
+    return [span for span, _, _ in merged]
+
+
+class Pattern:
+    """A kind's pattern compiled, with its anchor where it has one."""
+
+    def __init__(self, kind: Kind) -> None:
+        self.pattern = _compile(kind.pattern)
+        self.anchor = _compile(kind.anchor) if kind.anchor else None
+        self.reach = kind.reach
+
+    def matches(self, data: bytes) -> Iterator[tuple[int, int]]:
+        """Where candidates lie in the UTF-8 text, in bytes, in order."""
+        for start, end in self._windows(data):
+            yield from _matches(self.pattern, data, start, end)
+
+    def _windows(self, data: bytes) -> Iterator[tuple[int, int]]:
+        """Stretches of the text to search: all of it, or what lies near an anchor; cut between characters."""
+        if self.anchor is None:
+            yield 0, len(data)
+            return
+        low, high = 0, 0
+        for start, end in _matches(self.anchor, data, 0, len(data)):
+            if start - self.reach > high:
+                if high:
+                    yield low, high
+                low = _character_start(data, start - self.reach)
+            high = _character_start(data, end + self.reach)
+        if high:
+            yield low, high
+
+
+def _character_start(data: bytes, position: int) -> int:
+    """The position, or the first one after it that does not cut a character."""
+    position = min(max(position, 0), len(data))
+    while position < len(data) and 0x80 <= data[position] < 0xC0:
+        position += 1
+    return position
+
+
+def _matches(pattern: re2._Regexp, data: bytes, start: int, end: int) -> Iterator[tuple[int, int]]:
+    return (match.span() for match in pattern.finditer(data, start, end))
+
+
+def _in_chars(spans: Iterable[tuple[int, int]], data: bytes, ascii_only: bool) -> Iterator[tuple[int, int]]:
+    """Byte spans, in order and without overlaps, as character spans."""
+    if ascii_only:
+        yield from spans
+        return
+    chars, position = 0, 0
+    for start, end in spans:
+        begin = chars + _char_count(data[position:start])
+        chars, position = begin + _char_count(data[start:end]), end
+        yield begin, chars
+
+
+def _char_count(data: bytes) -> int:
+    return len(data.translate(None, CONTINUATION))
+
+
+def _options() -> re2.Options:
+    options = re2.Options()
+    options.max_mem = MAX_MEMORY
+    options.never_capture = True  # where a match lies is all we ask: it spares RE2 a third, slower pass
+    options.log_errors = False
+    return options
+
+
+def _compile(pattern: str) -> re2._Regexp:
+    return re2.compile(pattern.encode(), _options())
