@@ -1,31 +1,30 @@
-"""Crawls the demo's site breadth first, one host after another, and records what was on the wire."""
+"""The embedded default's source: documentation already on this machine, as a crawler's archives."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections import deque
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
-from urllib.parse import urlsplit
-from urllib.robotparser import RobotFileParser
 
 from flows.demo.config import DemoConfig
-from flows.demo.fetch import USER_AGENT, fetch
+from flows.demo.crawler import Progress, crawl_site
 from flows.demo.installed import inventory
 from flows.demo.recorder import Recorder
-from flows.demo.server import serving
+from flows.demo.site import Site
 from flows.demo.world import build_site
 from storage.files import sha256_of, write_bytes
 
 MANIFEST = "crawl.json"
-VERSION = 1
-"""Raised whenever the site or the crawler changes what is recorded."""
 
 
 def crawl_documentation(
-    folder: Path, config: DemoConfig | None = None, progress: Callable[[int, int], None] | None = None
+    folder: Path,
+    config: DemoConfig | None = None,
+    progress: Progress = lambda fetched, most: None,
+    build: Callable[[DemoConfig], Site] = build_site,
 ) -> list[Path]:
     """WARC files of the documentation on this machine, crawled from a server on it.
 
@@ -36,6 +35,7 @@ def crawl_documentation(
         folder: Where the files go; created.
         config: How much, and how the files are cut.
         progress: Called with the URLs fetched so far and at most.
+        build: What is crawled.
 
     Returns:
         The files, in the order they were written.
@@ -49,74 +49,27 @@ def crawl_documentation(
     done = _complete(folder, identity)
     if done:
         return done
-    site = build_site(config)
     recorder = Recorder(folder, config.file_bytes)
-    with serving(site) as address:
-        _crawl(list(site.hosts), address, config, recorder, progress or (lambda fetched, most: None))
+    crawl_site(build(config), config, recorder, progress)
     paths = recorder.finish(config.cut_last_record)
     _drop_others(folder, paths)
     digests = {name: digest.sha256 for name, digest in recorder.files.items()}
-    manifest = json.dumps({"identity": identity, "files": digests}, indent=2).encode()
-    write_bytes(str(folder / MANIFEST), manifest)
+    manifest = {"identity": identity, "files": digests}
+    write_bytes(str(folder / MANIFEST), json.dumps(manifest, indent=2).encode())
     return paths
 
 
-@dataclass
-class _Host:
-    """The crawler's state of one host: what may be fetched, what was seen, what waits."""
-
-    name: str
-    robots: RobotFileParser = field(default_factory=RobotFileParser)
-    waiting: deque[tuple[str, str, int]] = field(default_factory=deque)
-    seen: set[str] = field(default_factory=set)
-
-    def add(self, url: str, via: str, depth: int) -> None:
-        """Queue a URL unless it was queued before or must not be fetched."""
-        if url not in self.seen and self.robots.can_fetch(USER_AGENT, url):
-            self.seen.add(url)
-            self.waiting.append((url, via, depth))
-
-
-def _crawl(
-    names: list[str],
-    address: tuple[str, int],
-    config: DemoConfig,
-    recorder: Recorder,
-    progress: Callable[[int, int], None],
-) -> None:
-    hosts = {name: _Host(name) for name in names}
-    for number, (host, url, via, depth) in enumerate(_turns(hosts, config.max_pages), 1):
-        exchange = fetch(address, url)
-        recorder.write(exchange, via, depth)
-        progress(number, config.max_pages)
-        if url.endswith("/robots.txt"):
-            host.robots.parse(exchange.body.decode("utf-8", "replace").splitlines())
-            host.add(f"http://{host.name}/", "", 0)
-        for link in exchange.links if depth < config.max_depth else ():
-            target = hosts.get(urlsplit(link).netloc)
-            if target is not None:
-                target.add(link, url, depth + 1)
-
-
-def _turns(hosts: dict[str, _Host], most: int) -> Iterator[tuple[_Host, str, str, int]]:
-    """What to fetch next: every host's robots.txt, then one URL of each host in turn until nothing waits."""
-    for host in hosts.values():
-        host.waiting.append((f"http://{host.name}/robots.txt", "", 0))
-    while True:
-        round_ = [host for host in hosts.values() if host.waiting]
-        if not round_:
-            return
-        for host in round_:
-            if most <= 0:
-                return
-            most -= 1
-            yield host, *host.waiting.popleft()
-
-
 def _identity(config: DemoConfig) -> str:
-    """What the crawl's bytes depend on: its numbers, this code's version, what is installed."""
-    parts = [str(VERSION), config.model_dump_json(), *inventory()]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    """What the crawl's bytes depend on: its numbers, this folder's code and texts, what is installed."""
+    own = sorted(
+        hashlib.sha256(file.read_bytes()).hexdigest() for file in _files(resources.files("flows.demo"))
+    )
+    return hashlib.sha256("\n".join([config.model_dump_json(), *own, *inventory()]).encode()).hexdigest()
+
+
+def _files(folder: Traversable) -> list[Traversable]:
+    entries = [entry for entry in folder.iterdir() if entry.name != "__pycache__"]
+    return [file for entry in entries for file in (_files(entry) if entry.is_dir() else [entry])]
 
 
 def _complete(folder: Path, identity: str) -> list[Path]:

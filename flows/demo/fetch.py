@@ -12,6 +12,8 @@ from html import unescape
 from http.client import HTTPException, HTTPResponse, IncompleteRead
 from urllib.parse import urldefrag, urljoin, urlsplit
 
+from storage.errors import Fatal
+
 USER_AGENT = "winnow-demo/0.1"
 TIMEOUT_SECONDS = 30.0
 LINK = re.compile(r'<(?:a|link|img)\s[^>]*?\b(?:href|src)="([^"]*)"', re.IGNORECASE)
@@ -54,7 +56,7 @@ def fetch(address: tuple[str, int], url: str) -> Exchange:
     """Ask the server at `address` for a URL of any host. No resolver, no proxy, one connection an exchange.
 
     Raises:
-        OSError: The server cannot be reached or does not answer in time.
+        Fatal: The server cannot be reached or does not answer in time.
     """
     parts = urlsplit(url)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -62,9 +64,14 @@ def fetch(address: tuple[str, int], url: str) -> Exchange:
         f"GET {target} HTTP/1.1\r\nHost: {parts.netloc}\r\nUser-Agent: {USER_AGENT}\r\n"
         "Accept: text/html,*/*;q=0.5\r\nAccept-Encoding: gzip\r\nConnection: close\r\n\r\n"
     ).encode("ascii")
-    with socket.create_connection(address, TIMEOUT_SECONDS) as connection:
-        connection.sendall(request)
-        response = b"".join(iter(lambda: connection.recv(1 << 16), b""))
+    try:
+        with socket.create_connection(address, TIMEOUT_SECONDS) as connection:
+            connection.sendall(request)
+            response = b"".join(iter(lambda: connection.recv(1 << 16), b""))
+    except OSError as error:
+        raise Fatal(
+            f"The demo's own server did not answer for {url}: {error}.", "Run the command again."
+        ) from error
     return _read(url, request, response)
 
 

@@ -1,6 +1,6 @@
 """What this machine already holds that can be read: Python sources, package descriptions, licences.
 
-Every list is sorted or shuffled by a hash of names, so that the same packages always give the same site.
+Every list is in order of names or of their hashes, so that the same packages always give the same site.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from email.message import Message
 from functools import cache, cached_property
 from importlib import metadata
+from itertools import islice
 from pathlib import Path
 from typing import cast
 
@@ -96,9 +97,11 @@ def inventory() -> list[str]:
     return [f"python=={sysconfig.get_python_version()}", *sorted(installed)]
 
 
-def shuffled(sources: Iterable[Source]) -> list[Source]:
-    """In order of a hash of the module's name: a fair sample of a package from its first n."""
-    return sorted(sources, key=lambda source: hashlib.sha256(source.module.encode()).digest())
+def sample(sources: Iterable[Source], most: int) -> list[Source]:
+    """A fair sample of the sources of a readable size: the first by a hash of their modules' names."""
+    mixed = sorted(sources, key=lambda source: hashlib.sha256(source.module.encode()).digest())
+    readable = (source for source in mixed if MODULE_BYTES[0] <= _size(source.path) <= MODULE_BYTES[1])
+    return list(islice(readable, most))
 
 
 def _package(name: str, distribution: metadata.Distribution) -> Package:
@@ -117,8 +120,7 @@ def _sources(package: str, root: Path, files: Iterable[Path]) -> list[Source]:
     wanted = sorted(
         file for file in files if file.suffix == ".py" and not NOT_DOCUMENTATION.search(file.as_posix())
     )
-    sources = [Source(package, _module_name(file), root / file) for file in wanted if ".." not in file.parts]
-    return [source for source in sources if MODULE_BYTES[0] <= _size(source.path) <= MODULE_BYTES[1]]
+    return [Source(package, _module_name(file), root / file) for file in wanted if ".." not in file.parts]
 
 
 def _module_name(file: Path) -> str:

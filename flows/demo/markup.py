@@ -19,7 +19,7 @@ DIRECTIVE = re.compile(r"^\.\. ([\w:-]+)::\s*(.*)$")
 REFERENCE = re.compile(r"^\.\. \[(\w+)\]\s*")
 INLINE = re.compile(
     r"``(?P<literal>[^`\n]+?)``|:[\w:+-]+:`(?P<role>[^`\n]+?)`|`(?P<text>[^`<\n]+?) ?<(?P<link>https?://[^>\s]+)>`_+"
-    r"|`(?P<title>[^`\n]+?)`_*|\*\*(?P<strong>[^*\n]+?)\*\*|(?<![\w*])\*(?P<em>[^*\s][^*\n]*?)\*(?!\w)"
+    r"|`(?P<title>[^`\n]+?)`_*|\*\*(?P<strong>[^*\n]+?)\*\*|(?<![\w*])\*(?P<em>[^*\s](?:[^*\n]*[^*\s])?)\*(?![\w*])"
 )
 ADMONITIONS = {"note", "warning", "tip", "caution", "important", "seealso", "hint", "admonition", "attention"}
 CHANGES = {

@@ -56,6 +56,8 @@ class Recorder:
             via: The URL that led here; empty for a seed.
             depth: Links followed from the seed.
         """
+        if self._buffer.tell() >= self.file_bytes:
+            self._close()
         if not self._buffer.tell():
             self._open()
         response_id = _record_id(exchange.url, "response", self._exchanges)
@@ -68,8 +70,6 @@ class Recorder:
         self._last_response = (before, self._buffer.tell())
         self._record(exchange.url, "metadata", _metadata(exchange, via, depth), beside)
         self._exchanges += 1
-        if self._buffer.tell() >= self.file_bytes:
-            self._close()
 
     def finish(self, cut_last_record: bool = False) -> list[Path]:
         """Close the last file, in the middle of its last response if told to; the files, in order."""

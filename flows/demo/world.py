@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from flows.demo import styles
 from flows.demo.config import DemoConfig
 from flows.demo.hazards import Mirror, Traffic, rule_breakers
-from flows.demo.installed import Package, Source, packages, shuffled, standard_library
+from flows.demo.installed import Package, Source, packages, sample, standard_library
 from flows.demo.registry import Licences, Projects, SourceFiles
 from flows.demo.shelves import Handbook, Shelf
 from flows.demo.site import Link, Site, VirtualHost
@@ -37,42 +37,38 @@ CODE = (
 def build_site(config: DemoConfig) -> Site:
     """Every host of the demo, from what is installed here; a package that is missing leaves its pages out."""
     installed = {package.name: package for package in packages()}
-    docs = VirtualHost(
-        "docs.python.test",
-        "Python documentation",
-        (_shelf(standard_library(), styles.reference, config),),
-        _menu(),
-    )
-    hosts = [docs, VirtualHost("mirror.test", "Mirror of documentation", (Mirror(docs),))]
-    hosts += _library_hosts(installed, config)
-    hosts += _registry_hosts(installed, config)
-    hosts += _written_hosts()
-    return Site(hosts)
+    library = Shelf(sample(standard_library(), config.shelf_modules), styles.reference)
+    docs = VirtualHost("docs.python.test", "Python documentation", (library,), _menu())
+    mirror = VirtualHost("mirror.test", "Mirror of documentation", (Mirror(docs),))
+    libraries = _library_hosts(installed, config)
+    return Site([docs, mirror, *libraries, *_registry_hosts(list(installed.values())), *_written_hosts()])
 
 
 def _library_hosts(installed: dict[str, Package], config: DemoConfig) -> list[VirtualHost]:
-    def shelf(names: Iterable[str], style: styles.Style) -> Shelf:
-        return _shelf(_sources(installed, names), style, config)
+    def sources(names: Iterable[str], most: int = config.shelf_modules) -> list[Source]:
+        found = [source for name in names if name in installed for source in installed[name].sources]
+        return sample(found, most)
 
-    book = Handbook(_sources(installed, BOOKS), styles.chapter)
-    source = Handbook(_sources(installed, CODE), styles.annotated_source)
-    files = SourceFiles(_sources(installed, CODE)[: config.shelf_modules])
+    manuals = Shelf(sources(MANUALS), styles.reference)
+    maths = Shelf(sources(MATHS), styles.reference)
+    papers = Shelf(sources(PAPERS), styles.article)
+    threads = Shelf(sources(FORUM), styles.thread)
+    book = Handbook(sources(BOOKS, config.max_pages), styles.chapter)
+    source = Handbook(sources(CODE, config.max_pages), styles.annotated_source)
     return [
-        VirtualHost(
-            "manuals.test", "Library manuals", (shelf(MANUALS, styles.reference),), _menu(), compressed=True
-        ),
-        VirtualHost("math.test", "Mathematics", (written_pages("math"), shelf(MATHS, styles.reference))),
-        VirtualHost("papers.test", "Open papers", (shelf(PAPERS, styles.article),), compressed=True),
+        VirtualHost("manuals.test", "Library manuals", (manuals,), _menu(), compressed=True),
+        VirtualHost("math.test", "Mathematics", (written_pages("math"), maths)),
+        VirtualHost("papers.test", "Open papers", (papers,), compressed=True),
         VirtualHost("books.test", "Handbooks", (book,)),
-        VirtualHost("forum.test", "The forum", (written_pages("forum"), shelf(FORUM, styles.thread))),
-        VirtualHost("code.test", "Source code", (source, files)),
+        VirtualHost("forum.test", "The forum", (written_pages("forum"), threads)),
+        VirtualHost("code.test", "Source code", (source, SourceFiles(sources(CODE)))),
     ]
 
 
-def _registry_hosts(installed: dict[str, Package], config: DemoConfig) -> list[VirtualHost]:
+def _registry_hosts(installed: list[Package]) -> list[VirtualHost]:
     return [
-        VirtualHost("pypi.test", "Package index", (Projects(list(installed.values())),), compressed=True),
-        VirtualHost("licences.test", "Licences", (Licences(list(installed.values())),)),
+        VirtualHost("pypi.test", "Package index", (Projects(installed),), compressed=True),
+        VirtualHost("licences.test", "Licences", (Licences(installed),)),
     ]
 
 
@@ -85,15 +81,6 @@ def _written_hosts() -> list[VirtualHost]:
         VirtualHost("spam.test", "Best offers", (written_pages("spam"), Pages(rule_breakers()))),
         VirtualHost("legacy.test", "An old server", (Traffic(),)),
     ]
-
-
-def _shelf(sources: list[Source], style: styles.Style, config: DemoConfig) -> Shelf:
-    return Shelf(shuffled(sources)[: config.shelf_modules], style)
-
-
-def _sources(installed: dict[str, Package], names: Iterable[str]) -> list[Source]:
-    """The sources of those of the packages that are there, well mixed."""
-    return shuffled(source for name in names if name in installed for source in installed[name].sources)
 
 
 def _menu() -> tuple[Link, ...]:
