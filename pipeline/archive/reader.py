@@ -1,0 +1,120 @@
+"""An archive's records in order, whatever its format, container or state; nothing of it unaccounted for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from pipeline.archive.config import ArchiveConfig
+from pipeline.archive.decoded import DecodedSource, scan_segments
+from pipeline.archive.jsonl import walk_lines
+from pipeline.archive.members import MemberWalk, is_record_a_member
+from pipeline.archive.parquet import MAGIC as PARQUET_MAGIC
+from pipeline.archive.parquet import ParquetRows
+from pipeline.archive.records import Item, Padding, Unreadable
+from pipeline.archive.sniff import Layout, sniff
+from pipeline.archive.source import FileSource, Source
+from pipeline.archive.walk import walk_records
+
+
+class ArchiveReader:
+    """Iterates over an archive's items once; what it learnt on the way stands in its attributes.
+
+    Attributes:
+        name: As given.
+        format: "warc", "arc", "jsonl" or "parquet"; None where nothing was recognised.
+        offsets_in: What offsets and lengths count: "file" (its bytes), "stream" (what it decompresses to,
+            bytes
+            that do not decompress as they stand) or "rows".
+        stream_bytes: Size of what offsets count in. The lengths of all items add up to it, always.
+    """
+
+    def __init__(self, stream: BinaryIO, name: str, size: int, config: ArchiveConfig) -> None:
+        self.name = name
+        self.format: str | None = None
+        self.offsets_in = "file"
+        self.stream_bytes = size
+        self._stream, self._config = stream, config
+        self._file = FileSource(stream, size)
+
+    def __iter__(self) -> Iterator[Item]:
+        return _tile(self._items())
+
+    def _items(self) -> Iterator[Item | Padding]:
+        if self._file.size == 0:
+            return iter(())
+        if self._file.read(0, 4) == PARQUET_MAGIC:
+            return self._parquet()
+        layout = sniff(self._file)
+        if isinstance(layout, str):
+            return iter((Unreadable(0, self._file.size, layout),))
+        return self._read(layout)
+
+    def _parquet(self) -> Iterator[Item]:
+        self.format = "parquet"
+        try:
+            rows = ParquetRows(self._stream, self._config.text_field, self._config.max_record_bytes)
+        except ValueError as error:
+            return iter((Unreadable(0, self._file.size, f"Parquet file is damaged: {error}"),))
+        self.offsets_in, self.stream_bytes = "rows", rows.size
+        return iter(rows)
+
+    def _read(self, layout: Layout) -> Iterator[Item | Padding]:
+        grammar, codec, limit = layout.grammar, layout.codec, self._config.max_record_bytes
+        self.format = grammar.name if grammar else "jsonl"
+        if grammar and codec and is_record_a_member(self._file, codec, grammar):
+            return iter(MemberWalk(self._file, codec, grammar, limit))
+        source = self._decompressed(layout)
+        if grammar:
+            return walk_records(source, grammar, limit)
+        return walk_lines(source, self._config.text_field, limit)
+
+    def _decompressed(self, layout: Layout) -> Source:
+        if layout.codec is None:
+            return self._file
+        segments = scan_segments(self._file, layout.codec, 0, self._file.size, layout.begins)
+        source = DecodedSource(self._file, layout.codec, segments)
+        self.offsets_in, self.stream_bytes = "stream", source.size
+        return source
+
+
+def read_archive(
+    stream: BinaryIO, name: str, size: int, config: ArchiveConfig | None = None
+) -> ArchiveReader:
+    """A reader over WARC, ARC, WET, WAT, JSON lines or Parquet, compressed or not, told apart by its bytes.
+
+    Damage costs the record it hit: the span is yielded as `Unreadable` with its cause and reading goes on at
+    the next record. What was compressed is yielded only after its checksum held. Memory stays bounded by
+    a small multiple of `config.max_record_bytes`, whatever the archive holds.
+
+    Args:
+        stream: Seekable binary stream at any position.
+        name: What to call it; says nothing of its format.
+        size: Its size in bytes.
+        config: Limits and the text's key; the defaults where None.
+    """
+    return ArchiveReader(stream, name, size, config or ArchiveConfig())
+
+
+def _tile(items: Iterator[Item | Padding]) -> Iterator[Item]:
+    """Give padding to the item before it (at the very beginning: after it) and join spans lost alike."""
+    held: Item | None = None
+    lead = 0
+    for item in items:
+        if held is not None and (isinstance(item, Padding) or _continues(held, item)):
+            held = held._replace(length=held.length + item.length)
+        elif isinstance(item, Padding):
+            lead += item.length
+        else:
+            if held is not None:
+                yield held
+            held = item._replace(offset=0, length=item.length + lead) if lead else item
+            lead = 0
+    if held is None and lead:
+        held = Unreadable(0, lead, "nothing but blank space")
+    if held is not None:
+        yield held
+
+
+def _continues(held: Item, item: Item) -> bool:
+    return isinstance(item, Unreadable) and isinstance(held, Unreadable) and held.cause == item.cause

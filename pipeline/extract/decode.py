@@ -1,0 +1,76 @@
+"""Bytes of a page to text: which character set, and characters no text should hold removed.
+
+Source: WHATWG HTML, determining the character encoding,
+    https://html.spec.whatwg.org/#determining-the-character-encoding
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+
+from resiliparse.parse.encoding import detect_encoding, map_encoding_to_html5
+
+_BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
+_META_BYTES = 4096
+_REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+_HIGH_BYTES = bytes(range(128, 256))
+_MAX_BROKEN = 100  # one character in so many may be broken before a declared character set is not believed
+_META = re.compile(rb"""<meta[^>]{1,1000}?charset\s*=\s*["']?\s*([a-zA-Z0-9_.:-]{1,40})""", re.IGNORECASE)
+_XML = re.compile(rb"""^\s*<\?xml[^>]{1,200}?encoding\s*=\s*["']([a-zA-Z0-9_.:-]{1,40})""")
+
+
+def decode_page(body: bytes, charset_hint: str | None) -> tuple[str, str]:
+    """The page's text and the character set it was decoded with.
+
+    A byte order mark decides, then the HTTP header, then what the page says of itself, then detection. A
+    declared character set that the bytes do not fit gives way: to UTF-8 where they are that, else to
+    detection.
+    """
+    for bom, charset in _BOMS:
+        if body.startswith(bom):
+            return _clean(body[len(bom) :].decode(charset, "replace")), charset
+    declared = _known(charset_hint) or _stated(body)
+    for charset in dict.fromkeys((declared or "utf-8", "utf-8")):
+        text = _decode_well(body, charset)
+        if text is not None:
+            return _clean(text), charset
+    detected = map_encoding_to_html5(detect_encoding(body) or "utf-8") or "utf-8"
+    return _clean(body.decode(detected, "replace")), detected
+
+
+def _known(label: str | None) -> str | None:
+    """The character set a label stands for on the web; None for a label that stands for none."""
+    name = map_encoding_to_html5(label.strip(), fallback_utf8=False) if label else None
+    return str(name) if name else None
+
+
+def _stated(body: bytes) -> str | None:
+    """What the page says of itself in its first bytes; UTF-16 cannot be true where that was readable."""
+    head = body[:_META_BYTES]
+    match = _META.search(head) or _XML.search(head)
+    charset = _known(match[1].decode("ascii")) if match else None
+    return "utf-8" if charset and charset.startswith("utf-16") else charset
+
+
+def _decode_well(body: bytes, charset: str) -> str | None:
+    """The text where the bytes fit the character set, but for a few broken ones; else None."""
+    try:
+        return body.decode(charset)
+    except UnicodeDecodeError:
+        text = body.decode(charset, "replace")
+    except LookupError:
+        return None
+    broken = text.count(_REPLACEMENT)
+    if charset == "utf-8":  # text in another character set has next to no sound sequences
+        return text if len(text) - broken - _ascii_bytes(body) > broken else None
+    return text if broken * _MAX_BROKEN < len(text) else None
+
+
+def _ascii_bytes(body: bytes) -> int:
+    return len(body.translate(None, _HIGH_BYTES))
+
+
+def _clean(text: str) -> str:
+    """Without NULs, and with line ends as `\\n`; decoding leaves no lone surrogates."""
+    return text.replace("\0", "").replace("\r\n", "\n").replace("\r", "\n")
