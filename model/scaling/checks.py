@@ -1,0 +1,75 @@
+"""What a set of runs cannot tell about a scaling law, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from model.scaling.points import Points
+from model.scaling.solver import EXPONENTS
+from model.scaling.surface import Surface
+
+COMFORTABLE_POINTS = 10
+"""Twice the constants fitted."""
+
+NARROW_RANGE = 10.0
+"""Largest over smallest N (or D) below which an exponent is mostly a guess."""
+
+COLLINEAR = 0.97
+"""Correlation of log N and log D above which the two terms cannot be told apart."""
+
+MAX_EXTRAPOLATION = 10.0
+"""Compute beyond the largest run, as a factor, up to which predictions are given without a warning."""
+
+
+def find_warnings(points: Points, surface: Surface) -> tuple[str, ...]:
+    """Reasons to doubt a fit: the runs' number and spread, then the constants found."""
+    return (*_about_runs(points), *_about_constants(surface), *_about_valleys(points, surface))
+
+
+def extrapolation_warning(factor: float) -> str:
+    """A sentence where a prediction lies too far beyond the runs; empty where it does not.
+
+    Args:
+        factor: Compute predicted for over that of the largest run.
+    """
+    if factor <= MAX_EXTRAPOLATION:
+        return ""
+    return (
+        f"This is {factor:,.0f} times the largest run's compute; over {MAX_EXTRAPOLATION:g} times is a guess."
+    )
+
+
+def _about_runs(points: Points) -> Iterator[str]:
+    distinct = len(set(zip(points.params.tolist(), points.tokens.tolist(), strict=True)))
+    if distinct < COMFORTABLE_POINTS:
+        yield f"Only {distinct} distinct runs for 5 constants: the surface can follow the noise."
+    for name, values in (("sizes", points.params), ("token counts", points.tokens)):
+        kinds, spread = len(np.unique(values)), float(values.max() / values.min())
+        if kinds < 3:
+            yield f"Only {kinds} {name}: an exponent and an offset cannot both be had from them."
+        if spread < NARROW_RANGE:
+            yield f"The {name} span a factor of {spread:.1f} only: their exponent is poorly known."
+    correlation = abs(float(np.corrcoef(np.log(points.params), np.log(points.tokens))[0, 1]))
+    if correlation > COLLINEAR:
+        yield f"Sizes and tokens grow together (correlation {correlation:.2f}): their terms look alike."
+
+
+def _about_constants(surface: Surface) -> Iterator[str]:
+    if surface.E == 0:
+        yield "The irreducible loss E came out as 0: the runs do not show where the curve flattens."
+    for name, value in (("alpha", surface.alpha), ("beta", surface.beta)):
+        if value <= EXPONENTS[0] or value >= EXPONENTS[1]:
+            yield f"{name} lies at the end of its range ({value:g}): these runs do not determine its term."
+
+
+def _about_valleys(points: Points, surface: Surface) -> Iterator[str]:
+    """Whether the best size for the largest budget lies inside the sizes that were run."""
+    best = float(surface.best_params(points.flops.max()))
+    if not points.params.min() < best < points.params.max():
+        side = "below the smallest" if best <= points.params.min() else "above the largest"
+        yield (
+            f"The best size for the largest budget ({best:.3g} parameters) lies {side} size run: "
+            "the valley is not bracketed."
+        )

@@ -1,0 +1,179 @@
+"""A ladder: small models, each trained on several token counts, from whose losses a scaling law is fitted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pydantic import Field, model_validator
+
+from model.config import ModelConfig, TrainConfig
+from model.memory import count_parameters
+from model.scaling.points import FLOPS_PER_PARAM_TOKEN
+from storage.errors import UserError
+from storage.schema import Section
+
+
+class Shape(Section):
+    """Width and depth of one size of the ladder."""
+
+    d_model: int = Field(ge=2, description="width of the residual stream")
+    n_layers: int = Field(ge=1, description="blocks")
+    n_heads: int = Field(ge=1, description="query heads")
+    n_kv_heads: int = Field(ge=1, description="key and value heads")
+
+
+class LadderConfig(Section):
+    """Which runs a ladder has, and the rules that set each one's rate, batch and warm-up.
+
+    Every pair of a size and a token count is one run with a schedule of its own, matched to its tokens: the
+    loss half-way down a longer cosine is not the loss of the shorter training (Hoffmann et al. 2022,
+    appendix B). A wide grid pins the exponents down better than many runs near the optimum.
+
+    The peak rate and the batch follow DeepSeek-AI 2024, (1): rate 0.3118 C^-0.125, batch 0.2920 C^0.3271
+    tokens, which their authors fitted between 1e17 and 2e19 FLOP.
+    """
+
+    enabled: bool = Field(True, description="whether the demo and the whole mission run a ladder")
+    sizes: tuple[Shape, ...] = Field(
+        (
+            Shape(d_model=16, n_layers=1, n_heads=1, n_kv_heads=1),
+            Shape(d_model=32, n_layers=2, n_heads=2, n_kv_heads=1),
+            Shape(d_model=64, n_layers=3, n_heads=4, n_kv_heads=2),
+        ),
+        min_length=1,
+        description="from 70k to 410k parameters with 4,096 token ids: a core trains each in seconds",
+    )
+    train_tokens: tuple[int, ...] = Field(
+        (40_000, 100_000, 250_000, 500_000), description="token counts, each with every size"
+    )
+    tokens_per_param: tuple[float, ...] = Field(
+        (),
+        description="further token counts, as multiples of each size's parameters; Chinchilla: 20",
+    )
+    seeds: tuple[int, ...] = Field((0,), min_length=1, description="every run once a seed")
+    max_flops: float = Field(1.2e12, gt=0, description="runs of more than 6 N D = this are left out")
+    tied_embeddings: bool = Field(
+        True, description="one table for input and output: in small models two would outweigh the blocks"
+    )
+    learning_rate_scale: float = Field(
+        0.3118, gt=0, description="peak rate = scale * C^exponent; DeepSeek-AI 2024 (arXiv:2401.02954), (1)"
+    )
+    learning_rate_exponent: float = Field(-0.1250, description="see learning_rate_scale")
+    batch_scale: float = Field(
+        0.2920,
+        gt=0,
+        description="tokens a step = scale * C^exponent; DeepSeek-AI 2024 (arXiv:2401.02954), (1)",
+    )
+    batch_exponent: float = Field(0.3271, description="see batch_scale")
+    warmup_tokens_per_param: float = Field(
+        1.0, ge=0, description="warm-up in tokens a parameter; Porian et al. 2024 (arXiv:2406.19146): one"
+    )
+    max_warmup_frac: float = Field(0.2, ge=0, le=1, description="the warm-up's share of a training, at most")
+    eval_sequences: int = Field(
+        128, ge=1, description="held-out sequences every run is measured on, the same for all"
+    )
+    threads: int = Field(
+        1,
+        ge=1,
+        description="CPU threads of a run: small models gain little from a second, and runs go side by side",
+    )
+    draws: int = Field(200, ge=0, description="bootstrap samples of the fit")
+
+    @model_validator(mode="after")
+    def _has_tokens(self) -> LadderConfig:
+        if not self.train_tokens and not self.tokens_per_param:
+            raise ValueError("give train_tokens or tokens_per_param")
+        if any(tokens <= 0 for tokens in (*self.train_tokens, *self.tokens_per_param)):
+            raise ValueError("token counts must be positive")
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """One run of a ladder.
+
+    Attributes:
+        name: Unique in the ladder, for example "d64-l3-600k-s0".
+        params: Parameters, all of them.
+        flops: 6 N D.
+    """
+
+    name: str
+    model: ModelConfig
+    train: TrainConfig
+    params: int
+    flops: float
+
+
+def rungs(
+    config: LadderConfig,
+    vocab_size: int,
+    base_model: ModelConfig | None = None,
+    base_train: TrainConfig | None = None,
+) -> list[Rung]:
+    """The runs of a ladder, cheapest first.
+
+    Args:
+        config: The ladder.
+        vocab_size: Of the tokens it is trained on.
+        base_model: What the sizes do not say (norms, rotary base, feed-forward width).
+        base_train: What the rules do not set (optimiser, clipping).
+
+    Raises:
+        UserError: `max_flops` leaves out every run.
+    """
+    base, train = base_model or ModelConfig(), base_train or TrainConfig()
+    found = [
+        rung
+        for shape in config.sizes
+        for rung in _of_shape(config, _model(config, shape, vocab_size, base), train)
+    ]
+    affordable = [rung for rung in found if rung.flops <= config.max_flops]
+    if not affordable:
+        raise UserError(
+            "the ladder has no run within its budget.",
+            "Raise scaling.max_flops or lower scaling.train_tokens.",
+        )
+    return sorted(affordable, key=lambda rung: (rung.flops, rung.name))
+
+
+def learning_rate(config: LadderConfig, flops: float) -> float:
+    """Peak rate for a run of that compute, to two digits: the optimum is wider than the rounding."""
+    return float(f"{config.learning_rate_scale * flops**config.learning_rate_exponent:.2g}")
+
+
+def batch_tokens(config: LadderConfig, flops: float) -> int:
+    """Tokens a step for a run of that compute."""
+    return max(1, round(float(config.batch_scale * flops**config.batch_exponent)))
+
+
+def _model(config: LadderConfig, shape: Shape, vocab_size: int, base: ModelConfig) -> ModelConfig:
+    """Validated anew, so that heads that do not divide the width are told at once."""
+    given = {**shape.model_dump(), "vocab_size": vocab_size, "tied_embeddings": config.tied_embeddings}
+    return ModelConfig.model_validate({**base.model_dump(), "ffn_dim": None, **given})
+
+
+def _of_shape(config: LadderConfig, model: ModelConfig, base: TrainConfig) -> Iterator[Rung]:
+    params = count_parameters(model).total
+    budgets = {*config.train_tokens, *(round(multiple * params) for multiple in config.tokens_per_param)}
+    for tokens in sorted(budgets):
+        flops = FLOPS_PER_PARAM_TOKEN * params * tokens
+        settings = {
+            "train_tokens": tokens,
+            "eval_sequences": config.eval_sequences,
+            "batch_tokens": batch_tokens(config, flops),
+            "learning_rate": learning_rate(config, flops),
+            "warmup_frac": min(config.max_warmup_frac, config.warmup_tokens_per_param * params / tokens),
+        }
+        for seed in config.seeds:
+            train = base.model_copy(update={**settings, "seed": seed})
+            name = f"d{model.d_model}-l{model.n_layers}-{_short(tokens)}-s{seed}"
+            yield Rung(name, model, train, params, flops)
+
+
+def _short(tokens: int) -> str:
+    for unit, size in (("b", 10**9), ("m", 10**6), ("k", 10**3)):
+        if tokens >= size:
+            return f"{tokens / size:.4g}{unit}"
+    return str(tokens)

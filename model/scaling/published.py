@@ -1,0 +1,41 @@
+"""Published fits and models, to draw beside one's own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from model.scaling.points import FLOPS_PER_PARAM_TOKEN
+from model.scaling.surface import Surface
+
+CHINCHILLA = Surface(E=1.69, A=406.4, B=410.7, alpha=0.34, beta=0.28)
+"""Hoffmann et al. 2022, approach 3, as printed: its digits and the paper's 20 tokens a parameter disagree."""
+
+KAPLAN_EXPONENTS = {"params": 0.076, "tokens": 0.095, "flops": 0.057}
+"""Kaplan et al. 2020, table 5: alpha_N (without embeddings), alpha_D, alpha_C."""
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedModel:
+    """A model as its paper describes it; `params` total, `tokens` seen in pre-training."""
+
+    name: str
+    params: float
+    tokens: float
+    year: int
+    source: str
+
+    @property
+    def flops(self) -> float:
+        """6 N D."""
+        return FLOPS_PER_PARAM_TOKEN * self.params * self.tokens
+
+
+MODELS = (
+    PublishedModel("GPT-3 175B", 175e9, 300e9, 2020, "Brown et al. 2020"),
+    PublishedModel("Chinchilla 70B", 70e9, 1.4e12, 2022, "Hoffmann et al. 2022"),
+    PublishedModel("Llama 1 65B", 65e9, 1.4e12, 2023, "Touvron et al. 2023a"),
+    PublishedModel("Llama 2 70B", 70e9, 2e12, 2023, "Touvron et al. 2023b"),
+    PublishedModel("Llama 3 8B", 8_030_261_248, 15e12, 2024, "Grattafiori et al. 2024"),
+    PublishedModel("Llama 3 70B", 70_553_706_496, 15e12, 2024, "Grattafiori et al. 2024"),
+    PublishedModel("Llama 3 405B", 405_853_388_800, 15e12, 2024, "Grattafiori et al. 2024"),
+)
