@@ -1,11 +1,11 @@
 """What of a text counts when it is compared: exactly (the digest) or nearly (the folded characters).
 
-Exact copies agree but for white space. Near copies are compared after FineWeb's normalisation: lower case, no
+Exact copies agree but for white space. Near copies are compared after FineWeb's normalisation: one case, no
 punctuation, no diacritics, every number read as 0, words parted by single spaces. Ours differs from the
-released code in three points, each so that a character folds the same wherever it stands: all Unicode
-punctuation, symbols and invisible characters go (the released list names about a hundred); the final sigma is
-an ordinary one; and where a script writes no spaces (Chinese, Japanese, Thai...) every character is a word,
-since the released tokenisers of those languages are models.
+released code in three points: case is folded character by character (its lower-casing depends on where a sigma
+stands); all Unicode punctuation, symbols and invisible characters go (it lists about a hundred); and where a
+script writes no spaces (Chinese, Japanese, Thai...) every character is a word (its tokenisers of those languages
+are models).
 
 Source: FineWeb (Penedo et al. 2024, arXiv:2406.17557, appendix on deduplication); datatrove `utils/text.py`.
 """
@@ -20,8 +20,9 @@ import numpy as np
 
 from pipeline.kernels.folding import DIGIT, DROPPED, LETTER, SPACE, UNSPACED, FoldTable
 
-TABLE_SIZE = 0x20000
-"""Code points with an entry in the table; those above are Han, plane 14 (invisible: dropped) or private."""
+_HAN_PLANES = 0x20000
+TABLE_SIZE = 0x40000
+"""Code points with an entry in the table; those above are invisible (plane 14) or private, and dropped."""
 
 _UNSPACED_RANGES = (
     (0x0E00, 0x0FFF),  # Thai, Lao, Tibetan
@@ -42,14 +43,14 @@ def text_digest(text: str) -> str:
 
 
 def fold(character: str) -> str:
-    """What one character other than white space becomes: lower case, decomposed, marks and punctuation gone.
+    """What one character other than white space becomes: case folded, decomposed, marks and punctuation gone.
 
     >>> fold("É"), fold("!"), fold("ß")
-    ('e', '', 'ß')
+    ('e', '', 'ss')
     """
-    if ord(character) >= TABLE_SIZE:
-        return "" if 0xE0000 <= ord(character) < 0xF0000 else character
-    parts = unicodedata.normalize("NFD", character.lower())
+    if ord(character) >= _HAN_PLANES:
+        return character if ord(character) < TABLE_SIZE else ""
+    parts = unicodedata.normalize("NFD", character.casefold())
     return "".join(part for part in parts if not _is_dropped(unicodedata.category(part)))
 
 
@@ -59,13 +60,13 @@ def _is_dropped(category: str) -> bool:
 
 @cache
 def fold_table() -> FoldTable:
-    """The folding of every code point of planes 0 and 1, made once a process (about 0.2 s)."""
+    """The folding of every code point below `TABLE_SIZE`, made once a process (about 0.2 s)."""
     kinds = np.full(TABLE_SIZE, LETTER, np.uint8)
-    for low, high in _UNSPACED_RANGES:
+    for low, high in (*_UNSPACED_RANGES, (_HAN_PLANES, TABLE_SIZE - 1)):
         kinds[low : high + 1] = UNSPACED
     starts = np.zeros(TABLE_SIZE + 1, np.int32)
     folded = bytearray()
-    for code, character in enumerate(map(chr, range(TABLE_SIZE))):
+    for code, character in enumerate(map(chr, range(_HAN_PLANES))):
         plain = "" if 0xD800 <= code < 0xE000 or character.isspace() else fold(character)
         if not plain:
             kinds[code] = SPACE if character.isspace() else DROPPED
@@ -73,4 +74,6 @@ def fold_table() -> FoldTable:
             kinds[code] = DIGIT
         folded += plain.encode()
         starts[code + 1] = len(folded)
+    folded += "".join(map(chr, range(_HAN_PLANES, TABLE_SIZE))).encode()
+    starts[_HAN_PLANES + 1 :] = starts[_HAN_PLANES] + 4 * np.arange(1, TABLE_SIZE - _HAN_PLANES + 1)
     return FoldTable(kinds, starts, np.frombuffer(bytes(folded), np.uint8))
