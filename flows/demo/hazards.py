@@ -9,27 +9,57 @@ from dataclasses import dataclass
 from flows.demo.markup import paragraphs_html
 from flows.demo.site import HTML, LOGO, Link, Page, Reply, VirtualHost
 
-STEM = (
-    "The people who live in the valley have always known that the river will come back to its bed",
-    "Nobody in the office could remember who had ordered the chairs, and so they were kept for years",
-    "She closed the book that he had given to her, and for a while she did not want to be with anybody",
-    "It is said that the bridge was built in a single night, and that the builder has never been seen again",
-    "When the train had left, the station master swept the platform and went to have his breakfast",
-    "Most of the letters were returned to the sender, but a few of them have been kept in a box",
+OPENINGS = (
+    *("The ferry to the island", "An old map of the coast", "Nobody in the village", "Her younger brother"),
+    *(
+        "The baker on the corner",
+        "Every letter from abroad",
+        "A narrow path behind the mill",
+        "The last train home",
+    ),
+    *("My neighbour with the dog", "The choir of the school", "Rain in the late summer"),
 )
-"""English sentences without their full stop, to build pages that fail one rule and no other."""
-PLACES = (
-    "village",
-    "harbour",
-    "library",
-    "market",
-    "school",
-    "garden",
-    "factory",
-    "theatre",
-    "mill",
-    "tower",
+MIDDLES = (
+    *(
+        "was said to have",
+        "has never quite",
+        "would have liked to have",
+        "had always somehow",
+        "may well have",
+    ),
+    *(
+        "could not have been what",
+        "seldom turned out as it",
+        "has since been what",
+        "must once have been what",
+    ),
+    *("is thought to be what", "will hardly be what", "used to be all that", "ought to have been what"),
 )
+ENDINGS = (
+    *(
+        "brought the two families together",
+        "kept the harbour awake at night",
+        "made him return to the mountains",
+    ),
+    *(
+        "frightened the horses in autumn",
+        "filled the small library with visitors",
+        "decided the election that year",
+    ),
+    *(
+        "paid for a new church roof",
+        "taught them patience and arithmetic",
+        "ended the quarrel about the well",
+    ),
+    *("changed the colour of the river", "was drawn on the kitchen wall", "gave the street its curious name"),
+    *(
+        "nobody wanted to be reminded of",
+        "the gardener remembered with a smile",
+        "sailors told each other for decades",
+    ),
+    *("outlived three mayors and a war", "cost more than the whole bridge"),
+)
+"""English in pieces that combine into many different sentences, for pages that fail one rule and no other."""
 SYLLABLES = (
     "ka",
     "ro",
@@ -49,13 +79,18 @@ SYLLABLES = (
     "xe",
 )
 GIBBERISH_PAGES = 24
+TINY = ("a", "be", "to", "of", "it", "is", "we", "do", "in", "on", "at", "by", "no", "so", "up", "an", "as")
 
 
 def english(sentences: int, start: int = 0) -> str:
-    """A paragraph of that many different sentences."""
+    """A paragraph of that many sentences, all different: the choices are prime in number."""
+    return " ".join(f"{_sentence(number)}." for number in range(start, start + sentences))
+
+
+def _sentence(number: int) -> str:
+    pieces = (OPENINGS, MIDDLES, ENDINGS)
     return " ".join(
-        f"{STEM[n % len(STEM)]}, and the {PLACES[n // len(STEM) % len(PLACES)]} is where it began."
-        for n in range(start, start + sentences)
+        choices[number * stride % len(choices)] for choices, stride in zip(pieces, (1, 2, 3), strict=True)
     )
 
 
@@ -76,38 +111,46 @@ def rule_breakers() -> dict[str, Page]:
 
 
 def _lines(lines: Iterable[str]) -> str:
-    return "\n\n".join(lines)
+    return "\n".join(lines)
 
 
 def _page(path: str, text: str) -> Page:
-    return Page(path, path.rpartition("/")[2].removesuffix(".html").replace("-", " "), paragraphs_html(text))
+    title = path.rpartition("/")[2].removesuffix(".html").replace("-", " ")
+    return Page(path, title, paragraphs_html(text).replace("\n", "<br>"))
 
 
 RULE_BREAKERS = {
     "few-words": "There is nothing here yet, but we will have it with you soon.",
-    "many-words": _lines(english(40, 40 * n) for n in range(130)),
-    "long-words": " ".join(f"internationalization{n} telecommunication the of" for n in range(60)),
-    "short-words": "a be to of it is we do in on at by no so up an as " * 12,
-    "hashes": " ".join(f"#winter #deal{n} the sale is on and you have to be with it" for n in range(14)),
-    "ellipses": "... ".join(STEM) + "... and then... the end... of it... that you have... to be...",
-    "bullets": _lines(f"\u2022 {english(1, n)}" for n in range(12)),
-    "read-more": _lines(english(1, n)[:-1] + "..." for n in range(12)),
-    "numbers": _lines(f"the {n} {n * 7} {n * 13} of {n * 31} {n * 57} to {n * 91}" for n in range(40)),
-    "no-stop-words": "Cats purr. Dogs bark loudly. Birds sing sweetly. Fish swim. Horses gallop swiftly. "
+    "many-words": _lines(english(9, 9 * n) for n in range(860)),
+    "long-words": " ".join(
+        f"{gibberish(str(n), 1)}internationalization of the telecommunication." for n in range(60)
+    ),
+    "short-words": " ".join(
+        f"{a} {b} {c}." for a in TINY for b in reversed(TINY) for c in TINY[::5] if a != b
+    ),
+    "hashes": _lines(f"{_sentence(n)} #deal #now{n}." for n in range(14)),
+    "ellipses": " ... ".join(english(14).split()[n] + " to be" for n in range(90)) + ".",
+    "bullets": _lines(f"\u2022 {_sentence(n)}." for n in range(24)),
+    "read-more": _lines(f"{_sentence(n)}..." for n in range(14)) + "\n" + english(6, 14),
+    "numbers": _lines(
+        f"{_sentence(n)}: {' '.join(str(n * k + k) for k in range(7, 23))}." for n in range(12)
+    ),
+    "no-stop-words": "Cats purr loudly. Dogs bark. Birds sing sweetly. Fish swim. Horses gallop swiftly. "
     * 4,
-    "repeated-lines": _lines([STEM[0] + "."] * 8 + [english(2)]),
+    "repeated-lines": _lines([f"{_sentence(0)}."] * 8 + [english(9, 1)]),
+    "repeated-paragraphs": "\n\n".join([english(2)] * 6 + [english(8, 2)]),
     "repeated-phrase": "The offer is here and "
     + "you can have the offer of the day today, " * 30
     + "so be quick.",
-    "no-sentences": english(6).replace(".", ";"),
-    "no-punctuation": _lines(f"{STEM[n % 6]} {n}" for n in range(12)),
-    "short-lines": _lines(f"That is what we have, {n}." for n in range(30)),
+    "no-sentences": english(9).replace(".", ";"),
+    "no-punctuation": _lines(_sentence(n) for n in range(14)),
+    "short-lines": _lines(" ".join(_sentence(n).split()[:5]) + "." for n in range(30)),
     "menu": _lines(
         ["Home", "Products", "About us", "Contact", "Sign in", "Read more", "0 items in cart"] * 4
     ),
-    "one-line-a-word": _lines(english(5).split()),
-    "long-token": f"{english(5)} {'x' * 1200} {english(2, 5)}",
-    "cookies": _lines([english(4), "This site uses cookies and needs javascript.", english(4, 4)]),
+    "one-line-a-word": _lines(english(12).split()),
+    "long-token": _lines([english(9), "x" * 1200, english(4, 9)]),
+    "cookies": _lines([english(7), "This site uses cookies and needs javascript.", english(7, 7)]),
 }
 """Page name to its text: what each one is too much or too little of."""
 
