@@ -1,10 +1,12 @@
 """Where words begin inside a run of characters without white space: punctuation peeled off, compounds cut.
 
-The rules are spaCy's rule-based English tokeniser (prefixes, suffixes, infixes, clitics, abbreviations, URLs kept
-whole) written over character classes, because FineWeb's filters count its tokens; see docs of `find_words` for what
-is ours. Every function takes the characters' `points` and `classes`, and marks `breaks[i] = 1` where a word begins.
+The rules are spaCy's rule-based English tokeniser (prefixes, suffixes, infixes, clitics, abbreviations, URLs
+kept whole) written over character classes, because FineWeb's filters count its tokens; see docs of
+`find_words` for what is ours. Every function takes the characters' `points` and `classes`, and marks
+`breaks[i] = 1` where a word begins.
 """
 
+# mypy: allow-untyped-defs, allow-untyped-calls, disable-error-code="no-any-return"
 from __future__ import annotations
 
 import numpy as np
@@ -24,15 +26,15 @@ from pipeline.kernels.classes import (
     UNSPACED,
     UPPER,
 )
-from pipeline.kernels.compiled import compiled
+from pipeline.kernels.compiled import compiled, inlined
 from pipeline.kernels.weblike import is_weblike
 
 _ABBREVIATIONS = """
-a.m. p.m. e.g. E.g. E.G. i.e. I.e. I.E. vs. v.s. Adm. Bros. co. Co. Corp. D.C. Dr. Gen. Gov. Inc. Jr. Ltd. Messrs. Mr.
-Mrs. Ms. Mt. Ph.D. Prof. Rep. Rev. Sen. St. Jan. Feb. Mar. Apr. Jun. Jul. Aug. Sep. Sept. Oct. Nov. Dec. Ak. Ala.
-Ariz. Ark. Calif. Colo. Conn. Del. Fla. Ga. Ia. Id. Ill. Ind. Kan. Kans. Ky. La. Mass. Md. Mich. Minn. Miss. Mo. Mont.
-N.C. N.D. N.H. N.J. N.M. N.Y. Neb. Nebr. Nev. Okla. Ore. Pa. S.C. Tenn. Va. Wash. Wis. a. b. c. d. e. f. g. h. i. j.
-k. l. m. n. o. p. q. r. s. t. u. v. w. x. y. z.
+a.m. p.m. e.g. E.g. E.G. i.e. I.e. I.E. vs. v.s. Adm. Bros. co. Co. Corp. D.C. Dr. Gen. Gov. Inc. Jr. Ltd.
+Messrs. Mr. Mrs. Ms. Mt. Ph.D. Prof. Rep. Rev. Sen. St. Jan. Feb. Mar. Apr. Jun. Jul. Aug. Sep. Sept. Oct.
+Nov. Dec. Ak. Ala. Ariz. Ark. Calif. Colo. Conn. Del. Fla. Ga. Ia. Id. Ill. Ind. Kan. Kans. Ky. La. Mass. Md.
+Mich. Minn. Miss. Mo. Mont. N.C. N.D. N.H. N.J. N.M. N.Y. Neb. Nebr. Nev. Okla. Ore. Pa. S.C. Tenn. Va. Wash.
+Wis. a. b. c. d. e. f. g. h. i. j. k. l. m. n. o. p. q. r. s. t. u. v. w. x. y. z.
 """
 """Words that keep their full stop (spaCy's English list)."""
 
@@ -51,28 +53,51 @@ def _pack(word: str) -> int:
 _PACKED_ABBREVIATIONS = np.array(sorted(_pack(word) for word in _ABBREVIATIONS.split()), np.uint64)
 _PACKED_UNITS = np.array(sorted(_pack(word) for word in _UNITS.split()), np.uint64)
 
-_DOT, _COMMA, _PLUS, _MINUS, _APOSTROPHE, _RIGHT_QUOTE, _ELLIPSIS = 0x2E, 0x2C, 0x2B, 0x2D, 0x27, 0x2019, 0x2026
+_DOT, _COMMA, _PLUS, _MINUS, _APOSTROPHE, _RIGHT_QUOTE, _ELLIPSIS = (
+    0x2E,
+    0x2C,
+    0x2B,
+    0x2D,
+    0x27,
+    0x2019,
+    0x2026,
+)
+_OPERATORS = (_PLUS, _MINUS, 0x2A, 0x5E)  # + - * ^
+_RELATIONS = (0x3A, 0x3C, 0x3E, 0x3D, 0x2F)  # : < > = /
 _LETTER = ALPHA | MARK
 _PLAIN = _LETTER | LOWER | UPPER | UNSPACED | BEFORE_STOP  # a chunk of these alone is one word
+_NOT_PLAIN = np.uint32(~_PLAIN & 0xFFFFFFFF)
 
 
-@compiled
-def mark_chunk(points, classes, start, end, breaks):  # type: ignore[no-untyped-def]
+@inlined
+def mark_chunk(points, classes, start, end, breaks):
     """Mark every word's first character in the chunk `start..end`, which holds no white space."""
     breaks[start] = 1
+    seen, last = _classes_of(classes, start, end - 1), classes[end - 1]
+    if (seen | last) & UNSPACED:
+        _mark_unspaced(classes, start, end, breaks)
+    if seen & _NOT_PLAIN == 0:  # most chunks are a plain word, most others one with a mark after it
+        if last & _NOT_PLAIN == 0:
+            return
+        if last & SUFFIX:
+            breaks[end - 1] = 1
+            return
+    low, high = _peel(points, classes, start, end, breaks)
+    if _classes_of(classes, low, high) & _NOT_PLAIN:
+        _mark_core(points, classes, low, high, breaks)
+
+
+@inlined
+def _classes_of(classes, start, end):
+    """Every class that occurs."""
     seen = np.uint32(0)
     for i in range(start, end):
         seen |= classes[i]
-    if seen & ~_PLAIN:
-        low, high = _peel(points, classes, start, end, breaks)
-        if low < high:
-            _mark_core(points, classes, low, high, breaks)
-    if seen & UNSPACED:
-        _mark_unspaced(classes, start, end, breaks)
+    return seen
 
 
 @compiled
-def _peel(points, classes, low, high, breaks):  # type: ignore[no-untyped-def]
+def _peel(points, classes, low, high, breaks):
     """Cut prefixes and suffixes off, marking each; what remains between them."""
     while low < high:
         if _is_abbreviation(points, low, high):
@@ -94,8 +119,8 @@ def _peel(points, classes, low, high, breaks):  # type: ignore[no-untyped-def]
     return low, high
 
 
-@compiled
-def _prefix_length(points, classes, low, high):  # type: ignore[no-untyped-def]
+@inlined
+def _prefix_length(points, classes, low, high):
     if classes[low] & PREFIX:
         return 1
     if points[low] == _PLUS:
@@ -104,8 +129,8 @@ def _prefix_length(points, classes, low, high):  # type: ignore[no-untyped-def]
     return run if run > 1 else 0
 
 
-@compiled
-def _suffix_length(points, classes, low, high):  # type: ignore[no-untyped-def]
+@inlined
+def _suffix_length(points, classes, low, high):
     if low >= high:
         return 0
     last = points[high - 1]
@@ -127,9 +152,11 @@ def _suffix_length(points, classes, low, high):  # type: ignore[no-untyped-def]
     return _unit_length(points, classes, low, high)
 
 
-@compiled
-def _unit_length(points, classes, low, high):  # type: ignore[no-untyped-def]
+@inlined
+def _unit_length(points, classes, low, high):
     """Length of the unit that ends at `high` and follows a digit; the longest, 0 for none."""
+    if not _classes_of(classes, max(low, high - 5), high) & DIGIT:
+        return 0
     packed = np.uint64(0)
     found = 0
     for length in range(1, 5):
@@ -143,7 +170,7 @@ def _unit_length(points, classes, low, high):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _mark_core(points, classes, low, high, breaks):  # type: ignore[no-untyped-def]
+def _mark_core(points, classes, low, high, breaks):
     """Clitics and compounds of what is left when the edges are peeled."""
     if _is_abbreviation(points, low, high) or is_weblike(points, classes, low, high):
         return
@@ -163,8 +190,8 @@ def _mark_core(points, classes, low, high, breaks):  # type: ignore[no-untyped-d
             i += 1
 
 
-@compiled
-def _infix_length(points, classes, i, low, high):  # type: ignore[no-untyped-def]
+@inlined
+def _infix_length(points, classes, i, low, high):
     """Length of the joint between two parts of a compound that begins at `i`; 0 for none."""
     point = points[i]
     if classes[i] & ICON or point == _ELLIPSIS:
@@ -180,12 +207,11 @@ def _infix_length(points, classes, i, low, high):  # type: ignore[no-untyped-def
         return 1 if before & (LOWER | QUOTE) and after & (UPPER | QUOTE) else 0
     if point == _COMMA:
         return 1 if before & _LETTER and after & _LETTER else 0
-    if (point == _PLUS or point == _MINUS or point == 0x2A or point == 0x5E) and before & DIGIT:
-        if after & DIGIT or points[i + 1] == _MINUS:
-            return 1
+    if point in _OPERATORS and before & DIGIT and (after & DIGIT or points[i + 1] == _MINUS):
+        return 1
     if not before & (_LETTER | DIGIT):
         return 0
-    if point == 0x3A or point == 0x3C or point == 0x3E or point == 0x3D or point == 0x2F:  # : < > = /
+    if point in _RELATIONS:
         return 1 if after & _LETTER else 0
     if not classes[i] & HYPHEN:
         return 0
@@ -195,8 +221,8 @@ def _infix_length(points, classes, i, low, high):  # type: ignore[no-untyped-def
     return run if i + run < high and classes[i + run] & _LETTER else 0
 
 
-@compiled
-def _clitic_length(points, classes, low, high):  # type: ignore[no-untyped-def]
+@inlined
+def _clitic_length(points, classes, low, high):
     """Length of an English clitic at the end (n't 'll 've 're 'd 'm); 0 for none."""
     if high - low < 3:
         return 0
@@ -207,12 +233,16 @@ def _clitic_length(points, classes, low, high):  # type: ignore[no-untyped-def]
         return 2 if (last == 0x64 or last == 0x6D) and classes[high - 3] & ALPHA else 0
     if high - low > 3 and _is_apostrophe(points[high - 3]) and classes[high - 4] & ALPHA:
         first = before | 0x20
-        return 3 if (first == 0x6C and last == 0x6C) or ((first == 0x76 or first == 0x72) and last == 0x65) else 0
+        return (
+            3
+            if (first == 0x6C and last == 0x6C) or ((first == 0x76 or first == 0x72) and last == 0x65)
+            else 0
+        )
     return 0
 
 
 @compiled
-def _mark_unspaced(classes, start, end, breaks):  # type: ignore[no-untyped-def]
+def _mark_unspaced(classes, start, end, breaks):
     """Every letter of an unspaced script with the marks on it is a word (UAX #29 without a dictionary)."""
     for i in range(start, end):
         if classes[i] & MARK:
@@ -221,21 +251,21 @@ def _mark_unspaced(classes, start, end, breaks):  # type: ignore[no-untyped-def]
             breaks[i] = 1
 
 
-@compiled
-def _dots_from(points, i, high):  # type: ignore[no-untyped-def]
+@inlined
+def _dots_from(points, i, high):
     run = 0
     while i + run < high and points[i + run] == _DOT:
         run += 1
     return run
 
 
-@compiled
-def _is_apostrophe(point):  # type: ignore[no-untyped-def]
-    return point == _APOSTROPHE or point == _RIGHT_QUOTE
+@inlined
+def _is_apostrophe(point):
+    return point in (_APOSTROPHE, _RIGHT_QUOTE)
 
 
-@compiled
-def _is_abbreviation(points, low, high):  # type: ignore[no-untyped-def]
+@inlined
+def _is_abbreviation(points, low, high):
     if high - low > MAX_PACKED or high <= low or points[high - 1] != _DOT:
         return False
     packed = np.uint64(0)
@@ -246,7 +276,7 @@ def _is_abbreviation(points, low, high):  # type: ignore[no-untyped-def]
     return _contains(_PACKED_ABBREVIATIONS, packed)
 
 
-@compiled
-def _contains(words, word):  # type: ignore[no-untyped-def]
+@inlined
+def _contains(words, word):
     place = np.searchsorted(words, word)
     return place < len(words) and words[place] == word

@@ -1,4 +1,5 @@
-"""`compiled`: numba's machine code for a kernel, kept on disk and never stale."""
+"""How kernels become machine code: `compiled` (kept on disk, never stale) and, for their small parts,
+`inlined`."""
 
 from __future__ import annotations
 
@@ -14,14 +15,23 @@ from numba import njit
 def compiled(kernel: Callable[..., Any]) -> Callable[..., Any]:
     """Compile at the first call (not at import), without the GIL, and keep the code beside the source.
 
-    numba throws kept code away when the kernel's own file changes, but not when a kernel that it calls, or a constant
-    that it uses, changes in another file. Here any change to a file of this folder makes the code anew.
+    numba throws kept code away when the kernel's own file changes, but not when a kernel that it calls, or a
+    constant that it uses, changes in another file. Here any change to a file of this folder makes the code
+    anew.
     """
     dispatcher = njit(cache=True, nogil=True)(kernel)
     kept = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
-    if hasattr(kept, "_source_stamp"):  # private to numba: without it we are where numba alone would leave us
+    if kept is not None and hasattr(
+        kept, "_source_stamp"
+    ):  # private to numba: without it we are where numba alone would leave us
         kept._source_stamp = (kept._source_stamp, _kernel_sources())
-    return dispatcher  # type: ignore[no-any-return]
+    return dispatcher
+
+
+def inlined(part: Callable[..., Any]) -> Callable[..., Any]:
+    """Part of a compiled kernel, always inlined: a call would count references to every array that it
+    passes."""
+    return njit(nogil=True, forceinline=True)(part)
 
 
 @cache

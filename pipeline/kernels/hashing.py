@@ -4,11 +4,12 @@ Stable across processes, machines and Python versions: hashes are compared with 
 Source: Fowler, Noll, Vo (FNV-1a); Steele, Lea, Flood (2014), SplitMix64's finaliser.
 """
 
+# mypy: allow-untyped-defs, allow-untyped-calls, disable-error-code="no-any-return"
 from __future__ import annotations
 
 import numpy as np
 
-from pipeline.kernels.compiled import compiled
+from pipeline.kernels.compiled import inlined
 
 SEED = np.uint64(0xCBF29CE484222325)
 _PRIME = np.uint64(0x100000001B3)
@@ -17,28 +18,28 @@ _MIX_2 = np.uint64(0x94D049BB133111EB)
 _S30, _S27, _S31 = np.uint64(30), np.uint64(27), np.uint64(31)
 
 
-@compiled
-def add_point(state, point):  # type: ignore[no-untyped-def]
+@inlined
+def add_point(state, point):
     """State after one more code point."""
     return (state ^ np.uint64(point)) * _PRIME
 
 
-@compiled
-def finish(state):  # type: ignore[no-untyped-def]
+@inlined
+def finish(state):
     """The hash: every bit of the state in every bit of the result."""
     state = (state ^ (state >> _S30)) * _MIX_1
     state = (state ^ (state >> _S27)) * _MIX_2
     return state ^ (state >> _S31)
 
 
-@compiled
-def combine(sequence, word):  # type: ignore[no-untyped-def]
+@inlined
+def combine(sequence, word):
     """Hash of a sequence of hashes and one more: order counts."""
     return finish(sequence * _PRIME + word)
 
 
-@compiled
-def hash_points(points, start, end):  # type: ignore[no-untyped-def]
+@inlined
+def hash_points(points, start, end):
     """Hash of `points[start:end]`."""
     state = SEED
     for i in range(start, end):

@@ -1,16 +1,18 @@
 """Whether a chunk is an address of the web (URL, host name, e-mail): such a chunk is one word."""
 
+# mypy: allow-untyped-defs, allow-untyped-calls, disable-error-code="no-any-return"
 from __future__ import annotations
 
 from pipeline.kernels.classes import DIGIT, LOWER
-from pipeline.kernels.compiled import compiled
+from pipeline.kernels.compiled import inlined
 
 _DOT, _COLON, _SLASH, _AT, _MINUS, _UNDERSCORE, _QUERY, _HASH = 0x2E, 0x3A, 0x2F, 0x40, 0x2D, 0x5F, 0x3F, 0x23
 
 
-@compiled
-def is_weblike(points, classes, low, high):  # type: ignore[no-untyped-def]
-    """[scheme://] [user@] labels and a lower-case last label of two letters or more [:port] [path, query, fragment].
+@inlined
+def is_weblike(points, classes, low, high):
+    """[scheme://] [user@] labels and a lower-case last label of two letters or more [:port] [path, query,
+    fragment].
 
     Dotted numbers of four parts pass as hosts too, as in the pattern this follows.
     Source: spaCy's URL pattern, after Diego Perini's (gist.github.com/dperini/729294).
@@ -31,21 +33,21 @@ def is_weblike(points, classes, low, high):  # type: ignore[no-untyped-def]
     return False
 
 
-@compiled
-def _after_scheme(points, low, high):  # type: ignore[no-untyped-def]
+@inlined
+def _after_scheme(points, low, high):
     for i in range(low + 2, high - 3):
         if points[i] == _COLON:
             return i + 3 if points[i + 1] == _SLASH and points[i + 2] == _SLASH else low
     return low
 
 
-@compiled
-def _is_host_to_end(points, classes, start, high):  # type: ignore[no-untyped-def]
+@inlined
+def _is_host_to_end(points, classes, start, high):
     """Labels from `start`, then a port or a path, or the end."""
     i = label = start
     labels = 0
     lower = numeric = True
-    while i < high and _is_label_part(points[i]) or i < high and points[i] == _DOT and i > label:
+    while (i < high and _is_label_part(points[i])) or (i < high and points[i] == _DOT and i > label):
         if points[i] == _DOT:
             if points[i - 1] == _MINUS or points[i - 1] == _UNDERSCORE:
                 return False
@@ -61,8 +63,8 @@ def _is_host_to_end(points, classes, start, high):  # type: ignore[no-untyped-de
     return (lower and i - label >= 2) or (numeric and labels == 3 and i > label)
 
 
-@compiled
-def _ends_host(points, i, high):  # type: ignore[no-untyped-def]
+@inlined
+def _ends_host(points, i, high):
     if i == high:
         return True
     if points[i] == _COLON:
@@ -73,13 +75,13 @@ def _ends_host(points, i, high):  # type: ignore[no-untyped-def]
     return _opens_path(points[i])
 
 
-@compiled
-def _opens_path(point):  # type: ignore[no-untyped-def]
-    return point == _SLASH or point == _QUERY or point == _HASH
+@inlined
+def _opens_path(point):
+    return point in (_SLASH, _QUERY, _HASH)
 
 
-@compiled
-def _is_label_part(point):  # type: ignore[no-untyped-def]
+@inlined
+def _is_label_part(point):
     lower = point | 0x20
-    ascii_part = 0x61 <= lower <= 0x7A or 0x30 <= point <= 0x39 or point == _MINUS or point == _UNDERSCORE
+    ascii_part = 0x61 <= lower <= 0x7A or 0x30 <= point <= 0x39 or point in (_MINUS, _UNDERSCORE)
     return ascii_part or 0xA1 <= point <= 0xFFFF

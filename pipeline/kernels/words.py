@@ -1,5 +1,6 @@
 """Words of a batch: spans, hashes and kinds, found once and shared by every filter and by the shingles."""
 
+# mypy: allow-untyped-defs, allow-untyped-calls, disable-error-code="no-any-return"
 from __future__ import annotations
 
 from typing import NamedTuple
@@ -20,7 +21,8 @@ FIRST_OF_LINE = 1 << 4
 
 
 class Words(NamedTuple):
-    """The words of a batch, punctuation marks among them. Document d has words `doc_offsets[d]:doc_offsets[d + 1]`.
+    """The words of a batch, punctuation marks among them. Document d has words `doc_offsets[d]:doc_offsets[d
+    + 1]`.
 
     Attributes:
         starts: int64[words], byte in the batch's UTF-8 buffer where the word begins.
@@ -43,11 +45,12 @@ class Words(NamedTuple):
 def find_words(characters: Characters) -> Words:
     """Words by Unicode classes.
 
-    White space separates; punctuation at the edges and between parts of a compound is a word of its own; English
-    clitics are cut off (do n't), abbreviations and addresses of the web stay whole. In scripts written without spaces
-    (Han, Hiragana, Thai, Lao, Khmer, Myanmar) every letter with its marks is a word, as UAX #29 has it where there
-    is no dictionary: a Chinese page of 100 characters has about 100 words where a segmenter would find 60, and not
-    the single one that white space would give. Katakana, Hangul and right-to-left scripts are cut as Latin is.
+    White space separates; punctuation at the edges and between parts of a compound is a word of its own;
+    English clitics are cut off (do n't), abbreviations and addresses of the web stay whole. In scripts
+    written without spaces (Han, Hiragana, Thai, Lao, Khmer, Myanmar) every letter with its marks is a word,
+    as UAX #29 has it where there is no dictionary: a Chinese page of 100 characters has about 100 words where
+    a segmenter would find 60, and not the single one that white space would give. Katakana, Hangul and
+    right-to-left scripts are cut as Latin is.
 
     Source: spaCy 3.8 `spacy.blank("en")`, which FineWeb's filters count with; unspaced scripts are ours.
     """
@@ -58,7 +61,7 @@ def find_words(characters: Characters) -> Words:
 
 
 @compiled
-def _mark_words(points, classes, doc_offsets, breaks):  # type: ignore[no-untyped-def]
+def _mark_words(points, classes, doc_offsets, breaks):
     """Set `breaks` where a word begins; how many do."""
     for d in range(len(doc_offsets) - 1):
         i, end = doc_offsets[d], doc_offsets[d + 1]
@@ -77,7 +80,7 @@ def _mark_words(points, classes, doc_offsets, breaks):  # type: ignore[no-untype
 
 
 @compiled
-def _emit_words(points, classes, byte_starts, doc_offsets, breaks, count):  # type: ignore[no-untyped-def]
+def _emit_words(points, classes, byte_starts, doc_offsets, breaks, count):
     starts, ends = np.empty(count, np.int64), np.empty(count, np.int64)
     hashes, chars = np.empty(count, np.uint64), np.empty(count, np.int32)
     kinds, word_offsets = np.empty(count, np.uint8), np.zeros(len(doc_offsets), np.int64)
@@ -109,7 +112,7 @@ def _emit_words(points, classes, byte_starts, doc_offsets, breaks, count):  # ty
 
 
 @compiled
-def _kind(some, every, length, new_line):  # type: ignore[no-untyped-def]
+def _kind(some, every, length, new_line):
     kind = 0
     if some & ALPHA:
         kind |= HAS_ALPHA

@@ -1,0 +1,128 @@
+"""C4's rules: lines removed from the text, then pages judged by what is left.
+
+Source: Raffel et al. (2020), "Exploring the Limits of Transfer Learning", arXiv:1910.10683, section 2.2, in
+the reading of datatrove 0.10 (`C4QualityFilter`) and, before it, tensorflow_datasets' `c4_utils`. Beyond the
+paper the code removes lines with a word of over 1,000 characters and lines with policy phrases, and cuts
+citations. The list of bad words is left out, as in FineWeb.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import pyarrow as pa
+from pydantic import Field
+
+from pipeline.batch import DocumentBatch
+from pipeline.kernels import line_filter
+from pipeline.kernels.line_filter import FilteredLines, LineLimits, filter_lines
+from pipeline.kernels.tallies import count_sentences
+from pipeline.quality.limits import limit
+from pipeline.quality.ratios import count, ratio
+from pipeline.stage import Columns, Rule, Stage, signal
+from storage.schema import Section
+
+SIGNALS = pa.schema(
+    [
+        pa.field(
+            "text",
+            pa.string(),
+            metadata={"doc": "the lines that stay, joined by newlines", "unit": "", "null": ""},
+        ),
+        signal("c4_line_count", "lines before any was removed", "lines"),
+        signal("c4_long_word_line_count", "lines removed for a word too long", "lines"),
+        signal("c4_unterminated_line_count", "lines removed for want of terminal punctuation", "lines"),
+        signal("c4_few_word_line_count", "lines removed for too few words", "lines"),
+        signal("c4_javascript_line_count", "lines removed that mention javascript", "lines"),
+        signal("c4_policy_line_count", "lines removed with a policy phrase", "lines"),
+        signal("c4_kept_chars_frac", "text that stays", "fraction of bytes", null="empty text"),
+        signal("c4_lorem_ipsum_count", 'lines that stay with "lorem ipsum"', "lines"),
+        signal("c4_curly_bracket_count", "lines that stay with an opening curly bracket", "lines"),
+        signal("c4_sentence_count", "sentences of the lines that stay", "sentences"),
+    ]
+)
+
+_LINE_COUNTS = {
+    "c4_line_count": line_filter.LINES,
+    "c4_long_word_line_count": line_filter.LONG_WORD,
+    "c4_unterminated_line_count": line_filter.NO_TERMINAL,
+    "c4_few_word_line_count": line_filter.FEW_WORDS,
+    "c4_javascript_line_count": line_filter.JAVASCRIPT,
+    "c4_policy_line_count": line_filter.POLICY,
+    "c4_lorem_ipsum_count": line_filter.LOREM_IPSUM,
+    "c4_curly_bracket_count": line_filter.CURLY_BRACKET,
+}
+
+_NO_LIMIT = 2**62
+
+
+class C4Config(Section):
+    """C4's rules. None switches a limit off."""
+
+    enabled: bool = True
+    terminal_punctuation: bool = Field(
+        False,
+        description="remove lines that do not end in . ? ! \" or '; the paper does, FineWeb does not",
+    )
+    min_words_per_line: int | None = Field(3, description="remove lines of fewer words; section 2.2")
+    max_word_chars: int | None = Field(1000, description="remove lines with a longer word; code only")
+    remove_citations: bool = Field(True, description="cut [1], [edit] and [citation needed] out; code only")
+    remove_javascript: bool = Field(True, description="remove lines that mention javascript; section 2.2")
+    remove_policy: bool = Field(True, description="remove lines with one of policy_phrases; code only")
+    policy_phrases: tuple[str, ...] = (
+        "terms of use",
+        "privacy policy",
+        "cookie policy",
+        "uses cookies",
+        "use of cookies",
+        "use cookies",
+    )
+    max_lorem_ipsum: int | None = Field(
+        0, description='lines with "lorem ipsum" a page may have; section 2.2'
+    )
+    max_curly_brackets: int | None = Field(0, description="lines with { a page may have; section 2.2")
+    min_sentences: int | None = Field(5, description="section 2.2; DCLM has 3")
+
+    def stages(self) -> tuple[Stage, ...]:
+        """One stage, which rewrites `text`."""
+        compute = partial(correct_lines, limits=self._line_limits(), policy=self.policy_phrases)
+        return (Stage("c4", SIGNALS, compute, self._rules()),)
+
+    def _line_limits(self) -> LineLimits:
+        return LineLimits(
+            max_word_chars=_NO_LIMIT if self.max_word_chars is None else self.max_word_chars,
+            min_words=self.min_words_per_line or 0,
+            terminal=self.terminal_punctuation,
+            citations=self.remove_citations,
+            javascript=self.remove_javascript,
+            policy=self.remove_policy,
+        )
+
+    def _rules(self) -> tuple[Rule, ...]:
+        return (
+            *limit(self, "c4", "c4_lorem_ipsum_count", high="max_lorem_ipsum"),
+            *limit(self, "c4", "c4_curly_bracket_count", high="max_curly_brackets"),
+            *limit(self, "c4", "c4_sentence_count", low="min_sentences"),
+        )
+
+
+def correct_lines(batch: DocumentBatch, limits: LineLimits, policy: tuple[str, ...]) -> Columns:
+    """`SIGNALS`. A line is counted once, for the first cause that applies, in the order the code checks them:
+    word too long, no terminal punctuation, few words, lorem ipsum, javascript, curly bracket, policy. Lines
+    with lorem ipsum or a curly bracket stay in the text: it is the page they speak against.
+    """
+    filtered = filter_lines(batch.utf8.data, batch.characters, limits, policy)
+    text = _as_strings(filtered)
+    return {
+        "text": text,
+        **{name: count(filtered.counts[:, column]) for name, column in _LINE_COUNTS.items()},
+        "c4_kept_chars_frac": ratio(np.diff(filtered.offsets), np.diff(batch.utf8.offsets)),
+        "c4_sentence_count": count(count_sentences(DocumentBatch({"text": text}).words)),
+    }
+
+
+def _as_strings(filtered: FilteredLines) -> pa.Array:
+    offsets, data = (pa.py_buffer(part.tobytes()) for part in (filtered.offsets, filtered.data))
+    large = pa.Array.from_buffers(pa.large_string(), len(filtered.offsets) - 1, [None, offsets, data])
+    return large.cast(pa.string())

@@ -1,0 +1,69 @@
+"""FineWeb's own rules, judged after C4's have taken lines away.
+
+Source: Penedo et al. (2024), "The FineWeb Datasets", arXiv:2406.17557, section 3.6, and datatrove 0.10
+(`FineWebQualityFilter`).
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import pyarrow as pa
+from pydantic import Field
+
+from pipeline.batch import DocumentBatch
+from pipeline.kernels.repeats import count_repeated_filled_lines
+from pipeline.kernels.tallies import count_line_shapes
+from pipeline.quality.limits import limit
+from pipeline.quality.ratios import ratio
+from pipeline.stage import Columns, Rule, Stage, signal
+from storage.schema import Section
+
+SIGNALS = pa.schema(
+    [
+        signal("punctuated_line_frac", "lines that end in terminal punctuation", "of lines", null="no line"),
+        signal("short_line_frac", "lines of at most short_line_chars characters", "of lines", null="no line"),
+        signal("dup_filled_line_chars_frac", "characters in repeated lines not blank", "of characters",
+               null="no line"),
+        signal("newline_word_frac", "newlines for each word, marks included", "ratio", null="no word"),
+    ]
+)  # fmt: skip
+
+
+class FineWebConfig(Section):
+    """FineWeb's rules; None switches a rule off."""
+
+    enabled: bool = True
+    min_punctuated_line_frac: float | None = Field(0.12, description="section 3.6")
+    max_short_line_frac: float | None = Field(0.67, description="section 3.6")
+    short_line_chars: int = Field(30, description="longest line that is short; section 3.6")
+    max_dup_line_chars_frac: float | None = Field(0.1, description="section 3.6; the released code has 0.01")
+    max_newline_word_frac: float | None = Field(0.3, description="the released code; the paper leaves it out")
+
+    def stages(self) -> tuple[Stage, ...]:
+        """One stage."""
+        compute = partial(measure, short_line_chars=self.short_line_chars)
+        return (Stage("fineweb", SIGNALS, compute, self._rules()),)
+
+    def _rules(self) -> tuple[Rule, ...]:
+        return (
+            *limit(self, "fineweb", "punctuated_line_frac", low="min_punctuated_line_frac"),
+            *limit(self, "fineweb", "short_line_frac", high="max_short_line_frac"),
+            *limit(self, "fineweb", "dup_filled_line_chars_frac", high="max_dup_line_chars_frac"),
+            *limit(self, "fineweb", "newline_word_frac", high="max_newline_word_frac"),
+        )
+
+
+def measure(batch: DocumentBatch, short_line_chars: int) -> Columns:
+    """`SIGNALS`. Lines end at newlines; blank ones are no lines; terminal punctuation is any script's, and
+    white space after it hides it, as in the code."""
+    lines, punctuated, short, newlines = count_line_shapes(batch.characters, short_line_chars).T
+    repeated = count_repeated_filled_lines(batch.characters)[:, 2]
+    chars = np.diff(batch.characters.doc_offsets) - newlines
+    return {
+        "punctuated_line_frac": ratio(punctuated, lines),
+        "short_line_frac": ratio(short, lines),
+        "dup_filled_line_chars_frac": ratio(repeated, np.where(lines, chars, 0)),
+        "newline_word_frac": ratio(newlines, np.diff(batch.words.doc_offsets)),
+    }
