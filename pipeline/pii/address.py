@@ -85,7 +85,8 @@ CUE_PREFIX = re.compile(CUE + r"(?:the corner of )?")
 COMPLETE = re.compile(
     r"\d{5}(?:-\d{4})?$|\d[A-Z]{2}$|\b(?:apt|apartment|suite|ste|unit|flat|box|[afd]po)\b", re.I
 )
-YEAR_FIRST = re.compile(r"(?:1[5-9]|20)\d\d(?:[\-/]\d+)?,? ")
+YEAR_FIRST = re.compile(r"(?:1[89]\d\d|20[0-3]\d)(?:[\-/]\d+)?,? ")
+PLACE_BEFORE = re.compile(r"(?:\b(?:at|to|is|are|address)|[:\n])[ \t]*$", re.I)
 YEAR_LAST = re.compile(r"[ ](?:1[5-9]|20)\d\d\.?$")
 NUMBERED_THING = re.compile(
     r"(?:fig(?:ure)?\.?|table|eq(?:uation)?\.?|section|chapter|page|plate|box|route|highway|line|no\.?|part|level|flight|"
@@ -103,7 +104,8 @@ def validate(candidate: Candidate) -> Hit | None:
     value = candidate.text[start : candidate.end]
     if COMPLETE.search(value):
         return Hit(start, candidate.end, 0.9)
-    dated = YEAR_FIRST.match(value) or (cue and YEAR_LAST.search(value))
+    dated = YEAR_FIRST.match(value) and not (cue or PLACE_BEFORE.search(candidate.before(12)))
+    dated = dated or bool(cue and YEAR_LAST.search(value))
     if dated or NUMBERED_THING.match(value) or re.match(r" Journal\b", candidate.after(9)):
         return None
     return Hit(start, candidate.end, 0.8 if cue else 0.7)

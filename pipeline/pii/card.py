@@ -39,8 +39,10 @@ ISSUERS: tuple[Issuer, ...] = (
 7812.
 """
 
-SURE_LENGTH = 16
-"""The length that, with American Express's 15, stands alone; the others need a word about cards nearby."""
+MIN_DIGITS, SURE_LENGTH = 12, 16
+"""The shortest cards there are, and the length that, with American Express's 15, stands alone; the others
+need a word about cards nearby.
+"""
 
 CONTEXT = re.compile(
     r"card|credit|debit|visa|master|amex|american express|maestro|diners|discover|jcb|unionpay|"
@@ -66,11 +68,23 @@ def issuer(digits: str) -> str | None:
 
 
 def validate(candidate: Candidate) -> Hit | None:
-    """A hit when issuer, length and check digit agree. Rarer lengths need a word about cards nearby; where
-    there is
-    one, the issuer may be unknown to us: ranges are given out faster than lists are renewed."""
+    """A hit when issuer, length and check digit agree, of the candidate or of all but its last group.
+
+    Rarer lengths need a word about cards nearby; where there is one, the issuer may be unknown to us:
+    ranges are given out faster than lists are renewed.
+    """
+    hit = _judge(candidate)
+    last_group = re.search(r"[ \-]\d+$", candidate.value)
+    if hit or not last_group:
+        return hit
+    return _judge(
+        candidate._replace(end=candidate.start + last_group.start())
+    )  # a date or security code follows
+
+
+def _judge(candidate: Candidate) -> Hit | None:
     digits = re.sub(r"[ \-]", "", candidate.value)
-    if len(set(digits)) < 2 or _part_of_more(candidate) or not luhn(digits):
+    if len(digits) < MIN_DIGITS or len(set(digits)) < 2 or _part_of_more(candidate) or not luhn(digits):
         return None
     name = issuer(digits)
     if CONTEXT.search(candidate.before(WINDOW)) or CONTEXT.search(candidate.after(WINDOW // 2)):
@@ -80,9 +94,11 @@ def validate(candidate: Candidate) -> Hit | None:
 
 
 def _part_of_more(candidate: Candidate) -> bool:
-    """Digits inside a longer number, a decimal fraction, an identifier or a path."""
-    before, after = candidate.before(2), candidate.after(2)
-    return bool(re.search(r"[\w./=&\-]\Z|\d[ ,]\Z", before) or re.match(r"[\w/=]|[.,\- ]\d", after))
+    """Digits inside a longer number, a decimal fraction, an identifier, a path or, when grouped, a row."""
+    before, after = candidate.before(2), candidate.after(7)
+    if re.search(r"[\w./=&\-]\Z", before) or re.match(r"[\w/=]|[.,\-]\d", after):
+        return True
+    return " " in candidate.value and bool(re.search(r"\d \Z", before) or re.match(r" \d{4} \d", after))
 
 
 CARD = Kind("card", PATTERN, validate)

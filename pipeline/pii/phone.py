@@ -84,14 +84,21 @@ def _confidence(candidate: Candidate, number: str, start: int, end: int) -> floa
     text = candidate.text
     if number[0] == "+" or number.startswith("00"):
         return _international(number)
-    row = re.search(r"\d[ ,;]{1,2}\Z|[,:]\Z", text[max(0, start - 3) : start]) or re.match(
-        r"[ ,;]{1,2}\d", text[end : end + 3]
-    )
-    if BEFORE.search(text[max(0, start - WINDOW) : start]) or (AFTER.match(text[end : end + 12]) and not row):
+    row = _in_a_row(text, number, start, end)
+    before, after = text[max(0, start - WINDOW) : start], text[end : end + 12]
+    if BEFORE.search(before) or (AFTER.match(after) and not row):
         return 0.9 if _valid_somewhere(number, candidate.regions) else 0.75
     if row or not _shaped(number):
         return None
     return 0.85 if _valid_somewhere(number, candidate.regions) else None
+
+
+def _in_a_row(text: str, number: str, start: int, end: int) -> bool:
+    """One number of a row of numbers: a table's line, unless it has hyphens or brackets of its own."""
+    if number.startswith("(") or "-" in number:
+        return False
+    left = re.search(r"\d[ ,;]{1,2}\Z|[,:]\Z", text[max(0, start - 3) : start])
+    return bool(left or re.match(r"[ ,;]{1,2}\d", text[end : end + 3]))
 
 
 def _shaped(number: str) -> bool:

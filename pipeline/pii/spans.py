@@ -8,6 +8,7 @@ in characters.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -87,22 +88,23 @@ class Finder:
         self.any = re2.Set.SearchSet(_options())
         for kind in kinds:
             self.any.Add((kind.anchor or kind.pattern).encode())
-        self.any.Add(self.walls.pattern)
         self.any.Compile()
 
     def search(self, text: str, search: Search) -> Iterator[PiiSpan]:
         """Spans of the text, in no order."""
-        data = text.encode("utf-8", "surrogatepass")
-        present = self.any.Match(data) or []
-        walls = [(0, 0)]
-        if len(self.kinds) in present:
-            walls += list(_in_chars(_matches(self.walls, data, 0, len(data)), data, text.isascii()))
-        if not present or present == [len(self.kinds)]:
-            return
-        ends = [start for start, _ in walls[1:]] + [len(text)]
-        for (_, start), end in zip(walls, ends, strict=True):
+        for start, end in self._between_walls(text):
             for span in self._piece(text[start:end], search, MAX_ROUNDS):
-                yield PiiSpan(span.start + start, span.end + start, span.kind, span.confidence)
+                yield replace(span, start=span.start + start, end=span.end + start)
+
+    def _between_walls(self, text: str) -> Iterator[tuple[int, int]]:
+        """The parts of the text that lie between placeholders."""
+        position = 0
+        if "<" in text:
+            data = _utf8(text)
+            for start, end in _in_chars(_matches(self.walls, data, 0, len(data)), data, text.isascii()):
+                yield position, start
+                position = end
+        yield position, len(text)
 
     def _piece(self, text: str, search: Search, rounds: int) -> Iterator[PiiSpan]:
         """Spans of a text without placeholders; what lies between them is searched again, each part by
@@ -116,15 +118,13 @@ class Finder:
         ends = [*(span.start for span in spans), len(text)]
         for start, end in zip(starts, ends, strict=True):
             for span in self._piece(text[start:end], search, rounds - 1):
-                yield PiiSpan(span.start + start, span.end + start, span.kind, span.confidence)
+                yield replace(span, start=span.start + start, end=span.end + start)
 
     def _claims(self, text: str, search: Search) -> list[tuple[PiiSpan, int]]:
         """Every kind's hits, each with the kind's rank."""
-        data = text.encode("utf-8", "surrogatepass")
+        data = _utf8(text)
         claims = []
         for rank in sorted(self.any.Match(data) or ()):
-            if rank == len(self.kinds):
-                continue
             kind = self.kinds[rank]
             for start, end in _in_chars(self.patterns[rank].matches(data), data, text.isascii()):
                 hit = kind.validate(Candidate(text, start, end, search.regions))
@@ -199,6 +199,10 @@ def _in_chars(spans: Iterable[tuple[int, int]], data: bytes, ascii_only: bool) -
         begin = chars + _char_count(data[position:start])
         chars, position = begin + _char_count(data[start:end]), end
         yield begin, chars
+
+
+def _utf8(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
 
 
 def _char_count(data: bytes) -> int:
