@@ -18,6 +18,7 @@ import tokenizers
 from pipeline.mix import MixConfig, Quota, as_written, plan_mix, separate
 from storage import files
 from storage.catalog import Catalog, Scratch
+from storage.errors import UserError
 from storage.lake import Lake
 from storage.schema import CORPUS, MIXTURE
 from storage.shards import Output, ShardWriter, iter_batches, write_table
@@ -105,8 +106,7 @@ def _fill_pages(scratch: Scratch, documents: list[str], duplicates: list[str], c
 
 def _count_tokens(scratch: Scratch, documents: list[str], tokenizer: str) -> None:
     """Exact counts of every document, special tokens not added."""
-    with files.open_read(tokenizer) as stream:
-        encoder = tokenizers.Tokenizer.from_str(stream.read().decode())
+    encoder = _load_tokenizer(tokenizer)
     for number, uri in enumerate(documents):
         first = 0
         for batch in iter_batches(uri, ["text"], COUNT_ROWS):
@@ -114,6 +114,15 @@ def _count_tokens(scratch: Scratch, documents: list[str], tokenizer: str) -> Non
             tokens = [len(one.ids) for one in encoded]
             scratch.execute(sql_text("mix/fill_counts"), {"file": number, "first": first, "tokens": tokens})
             first += batch.num_rows
+
+
+def _load_tokenizer(path: str) -> tokenizers.Tokenizer:
+    with files.open_read(path) as stream:
+        content = stream.read()
+    try:
+        return tokenizers.Tokenizer.from_str(content.decode())
+    except Exception as error:  # the library raises nothing narrower
+        raise UserError(f"{path} is no tokenizer.json.", "See mix.tokenizer in the recipe.") from error
 
 
 def _choose(scratch: Scratch, plan: list[Quota], config: MixConfig) -> None:

@@ -44,7 +44,8 @@ class MixConfig(Section):
     budget_tokens: int | None = Field(
         None,
         ge=0,
-        description="size of the corpus; by default all tokens of the domains in it, each counted once",
+        description="size of the corpus; by default all tokens of the domains in it, each counted once. "
+        "Weights hold exactly only where every domain has its share of it within its cap",
     )
     bytes_per_token: float = Field(
         4.2, gt=0, description="estimate for counting tokens: English web text under a 50,000-entry BPE"
@@ -54,7 +55,11 @@ class MixConfig(Section):
     )
     seed: int = Field(0, ge=0, description="of the choice and the order of documents")
     shard_bytes: int = Field(256_000_000, gt=0, description="size of a shard, compressed, about")
-    memory_limit: str = Field("4GB", description="memory of the sort; beyond it, it spills to disk")
+    memory_limit: str = Field(
+        "4GB",
+        pattern=r"^\d+(\.\d+)? ?[KMGT]i?B$",
+        description="memory of the sort; beyond it, it spills to disk",
+    )
 
     @field_validator("weights", "max_epochs")
     @classmethod
@@ -211,11 +216,11 @@ def _reason(quota: Quota, capped: bool) -> str | None:
     shares = f"{_percent(quota.given_frac)} instead of {_percent(quota.asked_frac)}"
     if not quota.available_tokens:
         return f"{quota.domain} has no documents: {shares}"
+    cap = "once" if quota.max_epochs == 1 else f"at {quota.max_epochs:g} epochs"
     if difference > 0:
-        return f"{quota.domain} takes what others left: {shares}"
+        return f"{quota.domain} takes what others left{f', capped {cap}' if capped else ''}: {shares}"
     if capped:
-        times = "once" if quota.max_epochs == 1 else f"at {quota.max_epochs:g} epochs"
-        return f"{quota.domain} capped {times}: {shares}"
+        return f"{quota.domain} capped {cap}: {shares}"
     return f"{quota.domain} rounded to whole documents: {shares}"
 
 

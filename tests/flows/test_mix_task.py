@@ -14,6 +14,7 @@ import pytest
 
 from flows.mix_task import write_mixture
 from pipeline.mix import MixConfig
+from storage.errors import UserError
 from storage.lake import Lake
 from storage.schema import CORPUS, DOCUMENTS, DUPLICATES, MIXTURE
 from storage.shards import Output, read_table, write_table
@@ -179,6 +180,12 @@ def test_tokens_can_be_counted_exactly(tmp_path) -> None:
     model.save(str(tmp_path / "tokenizer.json"))
     corpus, _ = mix(tmp_path / "lake", {"web": 10}, tokenizer=str(tmp_path / "tokenizer.json"))
     assert set(corpus["token_count"].to_pylist()) == {12}
+
+
+def test_a_file_that_is_no_tokenizer_is_the_users_mistake(tmp_path) -> None:
+    (tmp_path / "tokenizer.json").write_text("{}")
+    with pytest.raises(UserError, match=r"is no tokenizer\.json"):
+        mix(tmp_path / "lake", {"web": 10}, tokenizer=str(tmp_path / "tokenizer.json"))
 
 
 def test_the_card_tells_the_mixture(tmp_path) -> None:
