@@ -19,7 +19,10 @@ _FATES = ("kept", "dropped", "skipped", "unreadable")
 _MOST = 1000
 """Problems of one kind that are listed: past that the list helps nobody."""
 
-_AUDITS = ("books_balance", "two_fates", "spans_overlap", "survivor_not_kept", "duplicate_not_a_page")
+_AUDITS = (
+    *("books_balance", "books_differ", "two_fates", "spans_overlap"),
+    *("survivor_not_kept", "duplicate_not_a_page"),
+)
 """Statements in `storage/sql/check` that find what is wrong with what is in force."""
 
 

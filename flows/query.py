@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pyarrow as pa
 
 from flows.check import Report, check
@@ -11,7 +13,6 @@ from storage.catalog import Catalog
 from storage.errors import UserError
 from storage.lake import Lake
 from storage.views import VIEWS
-
 
 _SHOWN = {
     "funnel": ("stage", "pages_in", "dropped", "pages_out", "kept_frac", "of_all_frac", "dropped_bytes"),
@@ -96,12 +97,11 @@ def _print_books(rows: pa.Table) -> None:
         columns = {total: "in", **{f"{fate}_{unit}": fate for fate in _BOOKS}, f"balance_{unit}": "balance"}
         names = ["crawl", "archive", *columns]
         print_table(rows.select(names).rename_columns(["crawl", "archive", *columns.values()]), title=unit)
-    lost = sum(map(abs, rows["balance_records"].to_pylist())) + sum(
-        map(abs, rows["balance_bytes"].to_pylist())
-    )
-    records, size = sum(rows["records"].to_pylist()), sum(rows["stream_bytes"].to_pylist())
+    archives: list[dict[str, Any]] = rows.to_pylist()
+    lost = any(row["balance_records"] or row["balance_bytes"] for row in archives)
+    records, size = sum(row["records"] for row in archives), sum(row["stream_bytes"] for row in archives)
     verdict = "the books do not balance" if lost else "all accounted for"
-    print(f"{rows.num_rows:,} archives, {records:,} records, {size:,} bytes: {verdict}")
+    print(f"{len(archives):,} archives, {records:,} records, {size:,} bytes: {verdict}")
 
 
 def _print_report(report: Report) -> None:

@@ -32,7 +32,7 @@ def explain(lake: Lake, page: str) -> list[dict[str, Any]]:
     Returns:
         One dictionary a capture: `page` (identity); `fate`, `dropped_by`, `dropped_by_rule`, `failed_rules`,
         `detail`; `rules`, each with value, limits, knob and verdict: passed, failed, or not judged (the page
-        had failed at a gate, or the recipe has no such rule for its domain); `signals`; `duplicate_of`, or None.
+        had failed at a gate, or its domain has no such rule); `signals`; `duplicate_of`, or None.
 
     Raises:
         UserError: The lake has no such page.

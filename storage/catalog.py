@@ -136,7 +136,7 @@ class Catalog:
         spill = Path(tempfile.gettempdir()) / f"winnow-{files.writer_tag()}"
         with closing(_connect(spill, self._protocol, {})) as connection:
             self._attach(connection)
-            connection.execute("SET allowed_directories = $1", [[self.lake.root]])
+            connection.execute("SET allowed_directories = $1", [self._readable()])
             connection.execute("SET enable_external_access = false")
             connection.execute("SET lock_configuration = true")
             try:
@@ -147,23 +147,27 @@ class Catalog:
     def _attach(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Have the views in the connection: from the file, or made on the spot where none can be kept."""
         if self._protocol is None and self._anything():
+            path = self.lake.absolute(CATALOG_FILE)
             with suppress(Fatal):  # a lake that cannot be written to can still be read
-                if not self._is_current():
+                if not self._open_current(connection, path):
                     self.rebuild()
-                return _open_read_only(connection, self.lake.absolute(CATALOG_FILE))
-        return self._define(connection)
+                    _open_read_only(connection, path)
+                return
+        self._define(connection)
 
-    def _is_current(self) -> bool:
-        path = self.lake.absolute(CATALOG_FILE)
+    def _open_current(self, connection: duckdb.DuckDBPyConnection, path: str) -> bool:
+        """Open the catalog file if it is there, is one, and was made from what is in the lake now."""
         if not files.exists(path):
             return False
         try:
-            with closing(duckdb.connect(config=_OFFLINE)) as connection:
-                _open_read_only(connection, path)
-                found = connection.execute("FROM state.made_from").fetchall()
+            _open_read_only(connection, path)
+            if connection.execute("FROM state.made_from").fetchall() == [(self._state(),)]:
+                return True
         except duckdb.Error:  # not a database, or one of another version
-            return False
-        return found == [(self._state(),)]
+            pass
+        connection.execute("USE memory")
+        connection.execute("DETACH DATABASE IF EXISTS winnow")
+        return False
 
     def _define(self, connection: duckdb.DuckDBPyConnection) -> None:
         state = self._state()  # before looking: what is added meanwhile must count as change
@@ -194,6 +198,13 @@ class Catalog:
 
     def _anything(self) -> bool:
         return any(self.lake.files_of(table) for table in ("archives", "steps", "runs", "trainings"))
+
+    def _readable(self) -> list[str]:
+        """The lake's root, as it was given and as its store spells the paths below it."""
+        if self._protocol is None:
+            return [self.lake.root]
+        filesystem, path = fsspec.url_to_fs(self.lake.root)
+        return [self.lake.root, filesystem.unstrip_protocol(path)]
 
     @property
     def _protocol(self) -> str | None:

@@ -28,8 +28,8 @@ def read_errors(uri: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        status = getattr(error, "status", None)  # an HTTP client's errors are no OSErrors
-        if not isinstance(error, OSError) and not isinstance(status, int):
+        status = _http_status(error)
+        if not isinstance(error, OSError) and status is None:
             raise
         raise _read_failure(uri, error, status) from error
 
@@ -78,8 +78,17 @@ class RemoteStream(io.RawIOBase):
         super().close()
 
 
-def _read_failure(uri: str, error: Exception, status: Any) -> WinnowError:
-    if isinstance(error, _MISSING) or status in (404, 410):
+def _http_status(error: BaseException | None) -> int | None:
+    """The status an HTTP client met; fsspec hides it behind a FileNotFoundError, whatever it was."""
+    while error is not None:
+        if isinstance(status := getattr(error, "status", None), int):
+            return status
+        error = error.__cause__
+    return None
+
+
+def _read_failure(uri: str, error: Exception, status: int | None) -> WinnowError:
+    if status in (404, 410) or (isinstance(error, _MISSING) and status is None):
         return UserError(f"There is no file {uri}.", "Check the path or URL.")
     if isinstance(error, PermissionError) or status in (401, 403):
         return UserError(f"{uri} may not be read.", "Check its permissions or your credentials.")

@@ -82,9 +82,10 @@ def name_apart(sources: Iterable[Source]) -> list[Source]:
 
     Where two share a name, both are lengthened by the directories above them until they differ.
     """
-    named = list(
-        {source.uri: source for source in reversed(list(sources))}.values()
-    )  # the first mention wins
+    places: dict[str, Source] = {}
+    for source in sources:
+        places.setdefault(_place(source), source)
+    named = list(places.values())
     while colliding := _colliding(named):
         named = [
             _lengthened(source) if (source.crawl, source.archive) in colliding else source for source in named

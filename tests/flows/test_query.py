@@ -1,0 +1,228 @@
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from flows import query
+from flows.check import check
+from flows.tables import cell_text, print_table, to_csv, to_json
+from flows.why import explain
+from storage.errors import UserError
+from storage.lake import Lake
+from tests.lakes import PageSpec, add_archive, add_duplicates, add_example, add_run
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(scope="module")
+def still(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """The example lake, for tests that change nothing."""
+    lake = Lake(str(tmp_path_factory.mktemp("still")))
+    add_example(lake)
+    return lake
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    """The example lake."""
+    lake = Lake(str(tmp_path))
+    add_example(lake)
+    return lake
+
+
+@pytest.mark.parametrize("name", ["funnel", "books", "cost", "mixture"])
+def test_every_table_of_the_command_line_prints_for_people_and_programs(
+    still: Lake, name: str, capsys: Capture
+) -> None:
+    query.print_view(still, name, as_json=False)
+    assert "c1" in (shown := capsys.readouterr().out) or name in shown
+    query.print_view(still, name, as_json=True)
+    assert json.loads(capsys.readouterr().out) == json.loads(to_json(query.view(still, name).to_pylist()))
+
+
+def test_printed_tables_fit_a_terminal_and_lose_nothing_in_a_pipe(still: Lake, capsys: Capture) -> None:
+    query.print_view(still, "books", as_json=False)
+    out = capsys.readouterr().out
+    assert "deep/b.warc.gz" in out and "…" not in out
+    assert out.endswith("2 archives, 10 records, 907 bytes: all accounted for\n")
+    assert max(map(len, out.splitlines())) <= 100
+
+
+def test_an_unknown_view_is_a_users_mistake(still: Lake) -> None:
+    with pytest.raises(UserError, match="no view 'funel'"):
+        query.view(still, "funel")
+
+
+@pytest.mark.parametrize("format", ["table", "json", "csv"])
+def test_sql_prints_in_every_format(still: Lake, format: str, capsys: Capture) -> None:
+    query.print_sql(still, "SELECT doc_id, failed_rules FROM pages WHERE doc_id = 'three'", format)
+    out = capsys.readouterr().out
+    assert "three" in out and "gopher.word_count" in out
+
+
+def test_sql_writes_parquet_to_a_pipe(still: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    pipe = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(pipe, write_through=True))
+    query.print_sql(still, "SELECT doc_id FROM pages", "parquet")
+    assert pq.read_table(io.BytesIO(pipe.getvalue())).num_rows == 8
+
+
+def test_an_unknown_format_is_a_users_mistake(still: Lake) -> None:
+    with pytest.raises(UserError, match="no format 'xml'"):
+        query.print_sql(still, "SELECT 1", "xml")
+
+
+def test_why_gives_the_fate_every_limit_and_the_value_beside_it(still: Lake) -> None:
+    [found] = explain(still, "https://example.org/three")
+    assert (found["fate"], found["dropped_by_rule"]) == ("dropped", "language.language_prob")
+    assert found["rules"] == [
+        {"rule": "gopher.word_count", "verdict": "failed", "signal": "word_count", "value": 20.0,
+         "low": 50.0, "high": 1000.0, "knob": "gopher.min_words"},
+        {"rule": "language.language_prob", "verdict": "failed", "signal": "language_prob", "value": 0.1,
+         "low": 0.65, "high": None, "knob": "language.min_prob"},
+    ]  # fmt: skip
+    [unread] = explain(still, "four")
+    assert {rule["verdict"] for rule in unread["rules"]} == {"not judged"}
+    [kept] = explain(still, "one")
+    assert {rule["verdict"] for rule in kept["rules"]} == {"passed"}
+
+
+def test_why_names_the_page_a_duplicate_is_of(still: Lake, capsys: Capture) -> None:
+    [found] = explain(still, "six")
+    assert found["duplicate_of"]["url"] == "https://example.org/one"
+    assert (found["duplicate_of"]["jaccard"], found["duplicate_of"]["kind"]) == (0.9, "near")
+    query.print_why(still, "six", as_json=False)
+    assert "near duplicate of https://example.org/one (Jaccard 0.900)" in capsys.readouterr().out
+
+
+def test_why_says_the_cause_of_an_unreadable_span(still: Lake, capsys: Capture) -> None:
+    query.print_why(still, "five", as_json=False)
+    assert "unreadable: truncated" in capsys.readouterr().out
+
+
+def test_why_tells_every_capture_of_a_url(lake: Lake) -> None:
+    add_archive(lake, "c", [PageSpec("one")])
+    assert [found["page"]["archive"] for found in explain(lake, "one")] == ["a.warc.gz", "c"]
+
+
+def test_why_of_an_unknown_page_names_similar_ones(still: Lake) -> None:
+    with pytest.raises(UserError, match="no page with the URL or doc_id example") as caught:
+        explain(still, "example")
+    assert "https://example.org/one" in caught.value.hint
+    with pytest.raises(UserError):
+        explain(still, "' OR true --")
+
+
+def test_a_sound_lake_passes_the_audit(still: Lake, capsys: Capture) -> None:
+    assert query.print_check(still, deep=True, as_json=False)
+    assert "everything is accounted for" in capsys.readouterr().out
+    assert query.print_check(still, deep=False, as_json=True)
+    report = json.loads(capsys.readouterr().out)
+    assert (report["archives"], report["steps"], report["files"], report["problems"]) == (2, 2, 6, [])
+
+
+def kinds(lake: Lake, deep: bool = True) -> list[str]:
+    return [problem.kind for problem in check(lake, deep).problems]
+
+
+def test_a_missing_file_is_found(lake: Lake) -> None:
+    Path(lake.absolute(lake.pages_path("c1", "a.warc.gz", "a" * 16))).unlink()
+    assert kinds(lake) == ["file"]
+
+
+def test_a_changed_byte_is_found_by_the_deep_audit(lake: Lake) -> None:
+    path = Path(lake.absolute(lake.pages_path("c1", "a.warc.gz", "a" * 16)))
+    data = bytearray(path.read_bytes())
+    data[100] ^= 1
+    path.write_bytes(data)
+    assert kinds(lake) == ["file"]
+
+
+def test_a_truncated_file_is_found_without_digests(lake: Lake, capsys: Capture) -> None:
+    path = Path(lake.absolute(lake.pages_path("c1", "a.warc.gz", "a" * 16)))
+    path.write_bytes(path.read_bytes()[:-10])
+    assert not query.print_check(lake, deep=False, as_json=False)
+    assert "1 problems" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "change", [{"records": 9}, {"stream_bytes": 1}, {"kept_records": 0, "dropped_records": 1}]
+)
+def test_books_that_do_not_balance_are_found(lake: Lake, change: dict[str, int]) -> None:
+    add_archive(lake, "c", [PageSpec("nine")], **change)
+    assert set(kinds(lake)) & {"books", "books_balance", "books_differ"}
+
+
+def test_a_record_with_two_fates_is_found(lake: Lake) -> None:
+    add_duplicates(lake, [("deep/b.warc.gz", 0, "a.warc.gz", 0)] * 2)
+    assert {"two_fates", "books_balance"} <= set(kinds(lake))
+
+
+def test_records_that_overlap_are_found(lake: Lake) -> None:
+    specs = [PageSpec("a"), PageSpec("b", length=-1), PageSpec("c")]  # the third begins inside the first
+    add_archive(lake, "c", specs)
+    assert "spans_overlap" in kinds(lake)
+
+
+@pytest.mark.parametrize(("survivor", "wrong"), [(100, "dropped"), (5000, "not in the ledger")])
+def test_a_survivor_that_is_not_kept_is_found(lake: Lake, survivor: int, wrong: str) -> None:
+    add_duplicates(lake, [("deep/b.warc.gz", 0, "a.warc.gz", survivor)])
+    [problem] = check(lake).problems
+    assert (problem.kind, problem.detail) == (
+        "survivor_not_kept",
+        f"its survivor c1/a.warc.gz at {survivor} is {wrong}",
+    )
+
+
+def test_a_chain_of_duplicates_is_found(lake: Lake) -> None:
+    add_duplicates(
+        lake, [("deep/b.warc.gz", 0, "a.warc.gz", 0), ("deep/b.warc.gz", 100, "deep/b.warc.gz", 0)]
+    )
+    assert kinds(lake) == ["survivor_not_kept"]
+
+
+def test_a_duplicate_that_a_rule_had_dropped_is_found(lake: Lake) -> None:
+    add_duplicates(lake, [("a.warc.gz", 100, "a.warc.gz", 0)])
+    assert "duplicate_not_a_page" in kinds(lake)
+
+
+def test_what_a_finished_run_lists_and_the_lake_has_not_is_found(lake: Lake) -> None:
+    add_run(lake, "r2", [("annotate", "c1/gone", "9" * 16)])
+    assert kinds(lake) == ["missing"]
+
+
+def test_an_empty_directory_and_no_directory(tmp_path: Path) -> None:
+    assert kinds(Lake(str(tmp_path))) == []
+    with pytest.raises(UserError, match="no lake"):
+        check(Lake(str(tmp_path / "none")))
+
+
+def test_pages_cannot_paint_the_terminal(capsys: Capture) -> None:
+    print_table(pa.table({"title": ["\x1b[31mred\x07 [bold]markup[/bold]"], "text": ["x" * 5000]}))
+    out = capsys.readouterr().out
+    assert "\x1b" not in out and "\x07" not in out and "[bold]markup[/bold]" in out
+    assert len(out) < 2000
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "shown"),
+    [
+        ("kept_frac", 0.1234, "12.3%"), ("bytes", 1234567, "1,234,567"), ("x", None, ""),
+        ("x", 0.00012, "0.00012"), ("x", float("nan"), "nan"), ("x", ["a", 1], '["a", 1]'),
+        ("x", True, "yes"), ("x", 123456.7, "123,457"),
+    ],
+)  # fmt: skip
+def test_values_read_well(name: str, value: object, shown: str) -> None:
+    assert cell_text(name, value) == shown
+
+
+def test_what_json_has_no_number_for_stays_readable() -> None:
+    assert json.loads(to_json([{"a": float("inf"), "b": b"\x01", "c": None}])) == [
+        {"a": "inf", "b": "01", "c": None}
+    ]
+    assert to_csv(pa.table({"a": [None, 1], "b": [[1], []]})) == "a,b\n,[1]\n1,[]\n"
