@@ -2,10 +2,10 @@
 
 Exact copies agree but for white space. Near copies are compared after FineWeb's normalisation: one case, no
 punctuation, no diacritics, every number read as 0, words parted by single spaces. Ours differs from the
-released code in three points: case is folded character by character (its lower-casing depends on where a sigma
-stands); all Unicode punctuation, symbols and invisible characters go (it lists about a hundred); and where a
-script writes no spaces (Chinese, Japanese, Thai...) every character is a word (its tokenisers of those languages
-are models).
+released code in three points: case is folded character by character (its lower-casing depends on where a
+sigma stands); all Unicode punctuation, symbols and invisible characters go (it lists about a hundred); and
+where a script writes no spaces (Chinese, Japanese, Thai...) every character is a word (its tokenisers of
+those languages are models).
 
 Source: FineWeb (Penedo et al. 2024, arXiv:2406.17557, appendix on deduplication); datatrove `utils/text.py`.
 """
