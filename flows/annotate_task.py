@@ -16,7 +16,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 import pyarrow as pa
 
@@ -143,7 +142,7 @@ class _Annotation:
             page = self._page_of(item)
             if isinstance(page, Skip):
                 self.books.count("skipped", item.length)
-                self.books.skipped[item.kind] += 1
+                self.books.skipped[page.kind] += 1
             elif isinstance(page, Refusal):
                 rule = f"archive.{page.reason}"
                 verdict = {"fate": "dropped", "dropped_by": "archive", "dropped_by_rule": rule, "failed_rules": [rule]}
@@ -151,7 +150,7 @@ class _Annotation:
             else:
                 self.bodies.append((len(self.rows), page))
                 self._add(item, _describe(page))
-                self.batch_bytes += len(page.body or b"") + len(page.text or "")
+                self.batch_bytes += len(page.body)
             if len(self.rows) >= BATCH_ROWS or self.batch_bytes >= BATCH_BYTES:
                 self.flush()
         self.flush()
@@ -272,24 +271,11 @@ def document_id(record_id: str | None, crawl: str, archive: str, offset: int) ->
 
 
 def _describe(page: Page | Refusal) -> dict[str, Any]:
-    """Identity columns the page itself tells."""
-    body = page.body if page.body is not None else (page.text or "").encode() if page.text is not None else None
-    return {
-        "url": page.url,
-        "host": host_of(page.url),
-        "http_status": page.http_status,
-        "mime": page.mime,
-        "payload_bytes": None if body is None else len(body),
-        "payload_digest": None if body is None else hashlib.sha256(body).hexdigest(),
-    }
-
-
-def host_of(url: str | None) -> str | None:
-    """The URL's host in lower case; null where it has none or is no URL."""
-    try:
-        return urlsplit(url or "").hostname
-    except ValueError:
-        return None
+    """Identity columns the page itself tells; a refusal has no body to tell of."""
+    row = {"url": page.url, "host": page.host, "http_status": page.http_status, "mime": page.mime}
+    if isinstance(page, Page):
+        row |= {"payload_bytes": len(page.body), "payload_digest": hashlib.sha256(page.body).hexdigest()}
+    return row
 
 
 def signal_fields(stages: tuple[Stage, ...]) -> list[pa.Field]:

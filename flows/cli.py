@@ -12,7 +12,17 @@ from typing import Annotated
 
 import typer
 
-from flows.settings import settings
+from flows.learning_commands import generate, params, pretrain, tokens
+from flows.options import (
+    DEFAULT_LAKE,
+    DEFAULT_WORKERS,
+    JsonOption,
+    LakeOption,
+    RecipeArgument,
+    SetOption,
+    WorkersOption,
+)
+from flows.settings import quiet_prefect
 from storage.errors import UserError, WinnowError
 
 app = typer.Typer(
@@ -24,14 +34,8 @@ app = typer.Typer(
 scaling_app = typer.Typer(no_args_is_help=True, help="Ladders of small runs, fits, and plans for bigger ones.")
 app.add_typer(scaling_app, name="scaling")
 
-LakeOption = Annotated[str, typer.Option("--lake", help="Directory or URL prefix of the lake.", envvar="WINNOW_LAKE")]
-WorkersOption = Annotated[int, typer.Option("--workers", min=1, help="Processes.")]
-SetOption = Annotated[list[str], typer.Option("--set", help="section.key=value, a change to the recipe; repeatable.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Rows as JSON instead of a table.")]
-RecipeArgument = Annotated[str, typer.Argument(help="A shipped recipe (see `winnow recipe`) or a .toml file.")]
-
-DEFAULT_LAKE = settings().lake
-DEFAULT_WORKERS = settings().workers
+for command in (tokens, pretrain, generate, params):
+    app.command()(command)
 
 
 @app.command()
@@ -176,6 +180,7 @@ def _print_view(name: str, lake: str, as_json: bool) -> None:
 
 def main() -> None:
     """Entry point: a user's mistake is one sentence and exit code 2, never a traceback."""
+    quiet_prefect()
     try:
         app()
     except UserError as error:

@@ -26,11 +26,11 @@ from flows.progress import progress, tell
 from flows.recipe import Recipe, load_recipe
 from flows.settings import settings
 from flows.steps import Step, run_step
-from flows.work import gather, phase, unit_of_work
+from flows.work import gather, phase, processes, threads, unit_of_work
 from storage import schema
 from storage.catalog import Catalog
 from storage.errors import Fatal, ShardFailed, UserError
-from storage.files import remove_stale
+from storage.files import remove_stale, sha256_of
 from storage.lake import Lake, fingerprint
 from storage.schema import Section
 from storage.shards import Output, read_table, write_table
@@ -116,9 +116,9 @@ def corpus_flow(request: CorpusRequest) -> CorpusResult:
     plan = plan_corpus(request)
     write_run(plan, "running", [])
     tell(f"{len(plan.jobs)} archives, {len(plan.jobs) - len(plan.pending)} of them already in the lake {lake.root}")
-    rows, failures = phase("annotate", plan.workers, lambda: annotate_all(plan))
-    dedup = phase("dedup", plan.workers, lambda: dedup_all(plan, rows))
-    mix = phase("mix", plan.workers, lambda: mix_all(plan, rows, dedup))
+    rows, failures = phase("annotate", processes(plan.workers), lambda: annotate_all(plan))
+    dedup = phase("dedup", threads(plan.workers), lambda: dedup_all(plan, rows))
+    mix = phase("mix", threads(plan.workers), lambda: mix_all(plan, rows, dedup))
     write_run(plan, "finished", [*dedup.values(), mix])
     Catalog(lake).rebuild()
     publish_corpus(lake)
@@ -187,7 +187,7 @@ def dedup_units(job: DedupJob, workers: int) -> tuple[list[Output], dict[str, An
 
 @unit_of_work("dedup")
 def unit_task(label: str, work: Callable[..., None], *arguments: Any) -> None:
-    """One unit of deduplication, in a process of the pool."""
+    """One unit of deduplication."""
     work(*arguments)
 
 
@@ -203,7 +203,8 @@ def mix_all(plan: CorpusPlan, rows: Sequence[dict[str, Any]], dedup: Mapping[str
     recipe, lake = plan.recipe, plan.lake
     name = recipe.mix.name or recipe.name
     upstream = [sorted(row["fingerprint"] for row in rows), [step.fingerprint for step in dedup.values()]]
-    key = fingerprint("mix", mix_task.VERSION, recipe.mix, name, upstream)
+    counter = sha256_of(recipe.mix.tokenizer) if recipe.mix.tokenizer else None
+    key = fingerprint("mix", mix_task.VERSION, recipe.mix, counter, name, upstream)
     duplicates = [output for step in dedup.values() for output in step.outputs_of("duplicates")]
     documents = outputs_of(rows, "documents")
 

@@ -29,3 +29,10 @@ class Settings(BaseSettings):
 def settings() -> Settings:
     """The settings of this process, read once."""
     return Settings()
+
+
+def quiet_prefect() -> None:
+    """Keep Prefect's log lines for its server: on the command line Winnow tells its own progress. To be called before
+    Prefect is imported; what the user has set stays."""
+    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "WARNING")
+    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")

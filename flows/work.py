@@ -8,7 +8,6 @@ calls; what is already done is known from the lake (fingerprints in paths).
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -20,13 +19,14 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.context import FlowRunContext
 from prefect.futures import PrefectFuture, as_completed
 from prefect.server.api.server import SubprocessASGIServer
-from prefect.settings import PREFECT_API_URL, PREFECT_SERVER_ANALYTICS_ENABLED, temporary_settings
-from prefect.task_runners import ProcessPoolTaskRunner
+from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTaskRunner
 
 from flows.progress import Progress
 from storage.errors import ShardFailed, Transient
 
 RETRIES = 3
+SERVER_SECONDS = 120  # a busy machine takes longer to start a server than Prefect's own 20 s
 
 
 @contextmanager
@@ -39,14 +39,23 @@ def prefect_api() -> Iterator[str]:
     if url := PREFECT_API_URL.value():
         yield url
         return
-    with temporary_settings({PREFECT_SERVER_ANALYTICS_ENABLED: False}), SubprocessASGIServer() as server:
+    server = SubprocessASGIServer()
+    try:
+        server.start(timeout=SERVER_SECONDS)
         with temporary_settings({PREFECT_API_URL: server.api_url}):
             yield server.api_url
+    finally:
+        server.stop()
 
 
-def runner(workers: int) -> ProcessPoolTaskRunner:
-    """A pool of `workers` processes: extraction, fastText and friends hold the GIL, so threads would not help."""
+def processes(workers: int) -> ProcessPoolTaskRunner:
+    """A pool of processes, for work that holds the GIL: extraction, fastText and friends."""
     return ProcessPoolTaskRunner(max_workers=workers)
+
+
+def threads(workers: int) -> ThreadPoolTaskRunner[Any]:
+    """A pool of threads, for work that lets the GIL go (DuckDB, Arrow, compiled kernels): nothing to start."""
+    return ThreadPoolTaskRunner(max_workers=workers)
 
 
 def is_transient(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
@@ -84,15 +93,9 @@ def logger() -> logging.Logger | logging.LoggerAdapter[logging.Logger]:
     return get_run_logger() if FlowRunContext.get() is not None else logging.getLogger("winnow")
 
 
-def quiet_prefect() -> None:
-    """On the command line Winnow tells its own progress; Prefect's log lines are for its server. Settable outside."""
-    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "WARNING")
-    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
-
-
-def phase(name: str, workers: int, body: Callable[[], Any]) -> Any:
-    """Run `body` as a subflow of its own, whose tasks share a pool of `workers` processes; what it returns."""
-    subflow: Flow[[], Any] = Flow(body, name=name, task_runner=runner(workers), validate_parameters=False)
+def phase(name: str, runner: TaskRunner[Any], body: Callable[[], Any]) -> Any:
+    """Run `body` as a subflow of its own, whose tasks share `runner`; what it returns."""
+    subflow: Flow[[], Any] = Flow(body, name=name, task_runner=runner, validate_parameters=False)
     return subflow()
 
 

@@ -1,0 +1,107 @@
+"""`winnow demo`: the ordinary flows on an ordinary recipe, over documentation that is already on this machine."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from flows import query
+from flows.corpus_flow import CorpusRequest, corpus_flow
+from flows.demo.crawl import crawl_documentation
+from flows.generation import generate
+from flows.pretrain_flow import PretrainRequest, pretrain_flow
+from flows.progress import progress, tell
+from flows.recipe import load_recipe
+from flows.report.page import write_report
+from flows.scaling_flow import ScalingRequest, scaling_flow
+from flows.tokens_flow import TokensRequest, tokens_flow
+from storage.errors import UserError
+from storage.files import is_local
+from storage.lake import Lake
+
+RECIPE = "demo"
+
+QUESTIONS = (
+    ("which rules drop most, and what only they drop",
+     "SELECT * FROM removed_alone_by ORDER BY failed_pages DESC LIMIT 10"),
+    ("pages that are copies, and of what",
+     "SELECT d.kind, round(d.jaccard, 3) AS jaccard, a.url, b.url AS kept FROM duplicates d "
+     "JOIN pages a USING (crawl, archive, \"offset\") JOIN pages b ON b.doc_id = d.survivor_id ORDER BY d.jaccard LIMIT 10"),
+    ("languages of the pages that were read",
+     "SELECT language, count(*) AS pages, round(avg(language_prob), 2) AS mean_prob FROM pages "
+     "WHERE language IS NOT NULL GROUP BY ALL ORDER BY pages DESC LIMIT 10"),
+)  # fmt: skip
+
+
+def run_demo(root: str, workers: int) -> None:
+    """Crawl, corpus, tokens, model, ladder, report; resumes where an earlier one stopped.
+
+    Raises:
+        UserError: The lake is no local directory, or cannot be written.
+    """
+    if not is_local(root):
+        raise UserError("the demo wants a directory on this machine for its lake.", "Give --lake DIR.")
+    started = time.monotonic()
+    lake = Lake(root)
+    lake.check_writable()
+    recipe = load_recipe(RECIPE)
+    archives = crawl(Path(root) / "crawl")
+    tell(
+        f"{len(archives)} WARC files, {sum(path.stat().st_size for path in archives):,} bytes, in {archives[0].parent}"
+    )
+    corpus_flow(
+        CorpusRequest(
+            recipe=RECIPE, inputs=(str(archives[0].parent),), crawl="demo", lake=root, workers=workers
+        )
+    )
+    tokens = tokens_flow(TokensRequest(name=None, config=recipe.tokens, lake=root, workers=workers))
+    pretrain_flow(PretrainRequest(name=tokens.key, model=recipe.model, train=recipe.training, lake=root))
+    scaling_flow(ScalingRequest(name=tokens.key, config=recipe.scaling, lake=root, workers=workers))
+    report = write_report(lake)
+    tell_result(lake, report, time.monotonic() - started)
+
+
+def crawl(folder: Path) -> list[Path]:
+    """The demo's archives, crawled unless they are there."""
+    config = load_recipe(RECIPE).demo
+    with progress("crawl", config.max_pages) as shown:
+
+        def advance(fetched: int, most: int) -> None:
+            while shown.done < fetched:
+                shown.advance()
+
+        return crawl_documentation(folder, config, advance)
+
+
+def tell_result(lake: Lake, report: Path, seconds: float) -> None:
+    """The funnel, a sample of what the model learnt, where everything lies, and three questions to ask."""
+    query.print_view(lake, "funnel", as_json=False)
+    query.print_view(lake, "mixture", as_json=False)
+    print("The model, continuing 'The function returns':")
+    print(
+        "  The function returns"
+        + "".join(generate(lake, "The function returns", max_tokens=60)).replace("\n", "\n  ")
+    )
+    print(f"\nDone in {seconds:.0f} s. Everything lies in {Path(lake.root).resolve()}:")
+    for folder, what in PLACES:
+        print(f"  {folder:12} {what}")
+    print("\nThree questions to ask it:")
+    for question, statement in QUESTIONS:
+        print(f"  # {question}\n  winnow sql --lake {lake.root} {_quoted(statement)}")
+    print(f"\nReport: {report.resolve()}")
+
+
+PLACES = (
+    ("crawl", "the WARC files, as a crawler writes them"),
+    ("pages", "one row for every record read: its fate, every rule it failed, every signal"),
+    ("documents", "texts of the survivors, personal data replaced"),
+    ("duplicates", "what was removed as a copy, of which page, at which measured Jaccard"),
+    ("corpus", "the mixed corpus: Parquet shards, mixture.parquet, a dataset card"),
+    ("tokens", "tokenizer and packed sequences"),
+    ("trainings", "one row a training; weights and checkpoints in checkpoints/"),
+    ("evaluations", "fits of the scaling law"),
+)
+
+
+def _quoted(statement: str) -> str:
+    return "'" + statement.replace("'", "'\\''") + "'"
