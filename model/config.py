@@ -35,10 +35,11 @@ class ModelConfig(Section):
     norm_eps: float = Field(
         1e-5, gt=0, description="added to the mean square in RMSNorm; Llama 2 and 3: 1e-5"
     )
-    init_std: float = Field(
-        0.02,
+    init_std: float | None = Field(
+        None,
         gt=0,
-        description="of the initial weights; those that write to the residual stream / sqrt(2 n_layers)",
+        description="of the initial weights, of those that write to the residual stream / sqrt(2 n_layers); "
+        "None: 1 / sqrt(d_model) (OLMo, Groeneveld et al. 2024): the usual 0.02 starts small models slowly",
     )
     tied_embeddings: bool = Field(
         False, description="output head shares the embedding's weights; Llama 2 and 3: no"

@@ -62,6 +62,7 @@ def settle(threads: int) -> None:
     """
     torch.set_num_threads(threads or len(os.sched_getaffinity(0)))
     torch.set_flush_denormal(True)
+    torch.use_deterministic_algorithms(not torch.cuda.is_available())  # cuBLAS would need settings of its own
 
 
 def _read_spec(kind: type[Spec], arguments: list[str]) -> Spec:

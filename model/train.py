@@ -1,6 +1,6 @@
 """Train one model: `python -m model.train SPEC.json` (see `TrainingSpec`), in a process of its own.
 
-Prints progress as JSON lines, writes checkpoints, then `model.safetensors` and `result.json`. Started again
+Prints progress as JSON lines, writes checkpoints, then weights, tokenizer and `result.json`. Started again
 after a kill at any moment it goes on from the newest checkpoint, and every loss is what it would have been:
 on a CPU, with the same number of threads, to the bit.
 """
@@ -37,15 +37,22 @@ def train(spec: TrainingSpec) -> TrainingResult:
         UserError: Tokens that are not there, or do not fit the model.
         Fatal: The loss stopped being a number.
     """
-    settle(spec.threads)
     tokens = open_tokens(spec.tokens_dir)
     training = _Training(spec, tokens)
     training.run()
     result = training.measure()
     save_weights(files.join(spec.out_dir, WEIGHTS), training.model, tokens.tokenizer_sha256)
+    _keep_tokenizer(spec, tokens)
     files.write_bytes(files.join(spec.out_dir, RESULT), result.model_dump_json(indent=1).encode())
     remove_checkpoints(spec.out_dir)
     return result
+
+
+def _keep_tokenizer(spec: TrainingSpec, tokens: TokenSet) -> None:
+    """Copy what reads and writes the model's language beside its weights: they outlive the tokens."""
+    with files.open_read(files.join(spec.tokens_dir, "tokenizer.json")) as stream:
+        files.write_bytes(files.join(spec.out_dir, "tokenizer.json"), stream.read())
+    files.write_bytes(files.join(spec.out_dir, "tokens.json"), tokens.model_dump_json(indent=1).encode())
 
 
 class _Training:
@@ -64,7 +71,6 @@ class _Training:
         sequences = read_sequences(spec.tokens_dir, tokens, tokens.train.files)
         self.batches = Batches(sequences, self.step_tokens // tokens.sequence_length, spec.train.seed)
         self.held_out = read_sequences(spec.tokens_dir, tokens, tokens.held_out.files)
-        torch.use_deterministic_algorithms(self.device.type == "cpu")
         self.model = Transformer(spec.model, spec.train.seed).to(self.device)
         self.optimizer = make_optimizer(self.model, spec.train)
         self.identity = (
@@ -167,6 +173,7 @@ def _device_name(device: torch.device) -> str:
 
 
 def _work(spec: TrainingSpec) -> None:
+    settle(spec.threads)
     result = train(spec)
     emit("end", eval_loss=result.eval_loss, eval_bits_per_byte=result.eval_bits_per_byte)
 

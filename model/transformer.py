@@ -3,11 +3,11 @@
 Design decisions
 - RMSNorm before attention and before the feed-forward part, and once at the end; no biases anywhere.
 - Rotary positions on queries and keys, the two halves of a head rotated together (the layout of
-`transformers`).
+  `transformers`).
 - Grouped-query attention through PyTorch's scaled_dot_product_attention, which picks Flash where it can.
 - SwiGLU feed-forward.
-- Weights start from N(0, 0.02); the two matrices of a block that write to the residual stream start smaller
-by sqrt(2 n_layers), so that its variance does not grow with depth (GPT-2).
+- Weights start from N(0, 1 / d_model); the two matrices of a block that write to the residual stream start
+  smaller by sqrt(2 n_layers), so that its variance does not grow with depth (GPT-2).
 - Norms and the rotation are computed in float32 whatever the weights are.
 
 Shapes, in tensor names: B sequences, T positions, S positions attended to (cached ones first), D d_model, H
@@ -176,14 +176,13 @@ class Transformer(nn.Module):
     @torch.no_grad()
     def _initialise(self, seed: int) -> None:
         generator = torch.Generator().manual_seed(seed)
-        residual_std = self.config.init_std / math.sqrt(2 * self.config.n_layers)
+        std = self.config.init_std or self.config.d_model**-0.5
+        residual_std = std / math.sqrt(2 * self.config.n_layers)
         for name, weight in self.named_parameters():
             if weight.ndim == 1 or weight.is_meta:
                 continue
             writes_residual = name.endswith(("attention.o.weight", "feed_forward.down.weight"))
-            weight.normal_(
-                0.0, residual_std if writes_residual else self.config.init_std, generator=generator
-            )
+            weight.normal_(0.0, residual_std if writes_residual else std, generator=generator)
 
 
 def _rotate(x_BHTE: Tensor, cos_TE: Tensor, sin_TE: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -89,7 +90,7 @@ def _cut(stream: _Stream, whole: int, width: int, end: int | None = None) -> pa.
     )
     edges = pa.array(np.searchsorted(row, np.arange(rows + 1)), pa.int32())
     names = pa.array(stream.doc_ids, pa.string()).take(pa.array(document, pa.int64()))
-    columns: list[pa.Array] = [
+    columns: list[pa.Array[Any]] = [
         pa.ListArray.from_arrays(
             pa.array(np.arange(rows + 1) * width, pa.int32()), pa.array(stream.tokens[:whole])
         ),

@@ -1,0 +1,64 @@
+"""Another process that computes with torch: it is told in JSON, and tells in lines of JSON."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from storage import errors
+from storage.errors import Fatal, WinnowError
+
+_HOME = Path(__file__).resolve().parent.parent
+"""Where `python -m model...` finds the rooms, installed or in a checkout."""
+
+_KINDS = {
+    kind.__name__: kind for kind in (errors.Fatal, errors.UserError, errors.ShardFailed, errors.Transient)
+}
+
+
+def run_child(module: str, argument: str, standard_input: str = "") -> Iterator[dict[str, Any]]:
+    """Run `python -m module argument`; its events as they come. Closing the iterator ends the process.
+
+    Raises:
+        WinnowError: What the process said went wrong, of the same kind and in the same words.
+        Fatal: It died without a word (killed, out of memory).
+    """
+    with tempfile.TemporaryFile("w+") as stderr:
+        process = _start(module, argument, stderr)
+        try:
+            assert process.stdin is not None and process.stdout is not None
+            process.stdin.write(standard_input)
+            process.stdin.close()
+            yield from _events(process.stdout)
+            if code := process.wait():
+                raise _death(module, code, stderr)
+        finally:
+            process.kill()
+            process.wait()
+
+
+def _start(module: str, argument: str, stderr: IO[str]) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", module, argument]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, cwd=_HOME, stdin=pipe, stdout=pipe, stderr=stderr, text=True)
+
+
+def _events(lines: IO[str]) -> Iterator[dict[str, Any]]:
+    for line in lines:
+        event: dict[str, Any] = json.loads(line)
+        if event["event"] == "error":
+            raise _KINDS.get(event["kind"], WinnowError)(event["message"], event["hint"])
+        yield event
+
+
+def _death(module: str, code: int, stderr: IO[str]) -> Fatal:
+    stderr.seek(0)
+    last = [line for line in stderr.read().splitlines() if line.strip()][-3:]
+    how = f"was ended by signal {-code}" if code < 0 else f"ended with code {code}"
+    hint = "The same command goes on from its last checkpoint." if code < 0 else " / ".join(last)
+    return Fatal(f"the process {module} {how}.", hint)

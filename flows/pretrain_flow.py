@@ -1,0 +1,92 @@
+"""Packed tokens to a trained model: one training, which is one Prefect task."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from prefect import flow
+from pydantic import Field
+
+from flows.progress import Progress, progress, tell
+from flows.settings import settings
+from flows.steps import find_step
+from flows.training_task import Listener, read_token_set, train_once
+from flows.work import publish_markdown, publish_table, unit_of_work
+from model.config import Device, ModelConfig, TrainConfig, count_steps
+from storage.lake import Lake
+from storage.schema import Section
+
+
+class PretrainRequest(Section):
+    """What a training run needs to know; Prefect shows it as a form."""
+
+    name: str | None = Field(None, description="token set to train on; null for the newest")
+    run_name: str | None = Field(None, description="name of the training; by default the token set's")
+    model: ModelConfig = ModelConfig()
+    train: TrainConfig = TrainConfig()
+    lake: str = Field(
+        default_factory=lambda: settings().lake, description="directory or URL prefix of the lake"
+    )
+    threads: int = Field(0, ge=0, description="CPU threads; 0 for every core")
+    device: Device = "auto"
+
+
+@flow(name="pretrain", flow_run_name="pretrain")
+def pretrain_flow(request: PretrainRequest) -> dict[str, Any]:
+    """Train a model on a token set; its `TRAININGS` row."""
+    lake = Lake(request.lake)
+    lake.check_writable()
+    tokens = find_step(lake, "tokens", request.name, "Make tokens first: `winnow tokens`.")
+    directory = lake.tokens_dir(tokens.key, tokens.fingerprint)
+    row = cast(dict[str, Any], train_task(request.run_name or tokens.key, request, directory))
+    publish_table("training-curve", row["curve"], "Loss in nats a token")
+    publish_markdown("training", training_markdown(row))
+    tell(training_line(row))
+    return row
+
+
+@unit_of_work("train")
+def train_task(label: str, request: PretrainRequest, tokens_dir: str) -> dict[str, Any]:
+    """One training, in a child process of this one."""
+    lake = Lake(request.lake)
+    steps = count_steps(request.train, read_token_set(lake, tokens_dir).sequence_length)
+    with progress("pretrain", steps) as shown:
+        return train_once(
+            lake,
+            label,
+            tokens_dir,
+            request.model,
+            request.train,
+            threads=request.threads,
+            device=request.device,
+            listen=show_steps(shown),
+        )
+
+
+def show_steps(shown: Progress) -> Listener:
+    """A listener that moves a progress display to where the training is."""
+
+    def listen(event: dict[str, Any]) -> None:
+        note = (
+            f"loss {event['loss']:.3f}, {event['tokens_per_second']:,.0f} tokens/s" if "loss" in event else ""
+        )
+        while shown.done < event.get("step", 0):
+            shown.advance(note=note)
+
+    return listen
+
+
+def training_line(row: dict[str, Any]) -> str:
+    """A training in one line, for the terminal."""
+    return (
+        f"{row['name']}: {row['params_total']:,} parameters, {row['train_tokens']:,} tokens in "
+        f"{row['wall_seconds']:.0f} s; held-out loss {row['eval_loss']:.3f} nats a token, "
+        f"{row['eval_bits_per_byte']:.3f} bits a byte"
+    )
+
+
+def training_markdown(row: dict[str, Any]) -> str:
+    """A training's row as a two-column table."""
+    shown = [(key, value) for key, value in row.items() if key not in ("curve", "config")]
+    lines = [f"| {key} | {value} |" for key, value in shown]
+    return "\n".join(["| what | value |", "|---|---|", *lines])

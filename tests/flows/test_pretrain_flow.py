@@ -1,0 +1,135 @@
+"""A training as a child process: its row, kill -9 and resume, errors in words; text out of it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from flows.child import run_child
+from flows.generation import find_training, generate
+from flows.steps import run_step
+from flows.tokens_flow import write_meta
+from flows.tokens_task import TokensJob, encode_shard, make_tokenizer
+from flows.training_task import identify, read_token_set, train_once
+from model.config import ModelConfig, TrainConfig
+from model.memory import count_parameters
+from pipeline.tokens import TokensConfig
+from storage import schema
+from storage.errors import Fatal, UserError
+from storage.lake import Lake
+from storage.shards import write_table
+
+CONFIG = TokensConfig(vocab_size=512, sequence_length=16, held_out_frac=0.2)
+MODEL = ModelConfig(d_model=32, n_layers=1, n_heads=2, n_kv_heads=1)
+TRAIN = TrainConfig(train_tokens=16 * 8 * 30, batch_tokens=16 * 8, checkpoint_steps=5, eval_sequences=4)
+TOKENS = "tokens/toy/t"
+
+
+@pytest.fixture(scope="module")
+def tokens_lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    lake = Lake(str(tmp_path_factory.mktemp("lake")))
+    rows: list[dict[str, Any]] = [
+        dict.fromkeys(schema.CORPUS.names)
+        | {"text": f"Page {i} says: a model learns what comes next. " * 5, "id": f"doc-{i}", "dump": "d",
+           "file_path": "f", "domain": "web", "token_count": 1, "epoch": 0}
+        for i in range(60)
+    ]  # fmt: skip
+
+    def work() -> Any:
+        table = pa.Table.from_pylist(rows, schema.CORPUS)
+        return [write_table(lake.root, "corpus/toy/c/part-0.parquet", "corpus", table)], {}
+
+    corpus = run_step(lake, "mix", "toy", "c", work)
+    make_tokenizer(lake, TOKENS, ["corpus/toy/c/part-0.parquet"], CONFIG)
+    job = TokensJob(lake.root, TOKENS, "corpus/toy/c/part-0.parquet", 0, CONFIG)
+    write_meta(lake, corpus, "t", CONFIG, [encode_shard(job)])
+    return lake
+
+
+@pytest.fixture(scope="module")
+def row(tokens_lake: Lake) -> dict[str, Any]:
+    return train_once(tokens_lake, "rung", TOKENS, MODEL, TRAIN, threads=1)
+
+
+def copy_of(lake: Lake, to: Path) -> Lake:
+    shutil.copytree(Path(lake.root) / "tokens", to / "tokens")
+    return Lake(str(to))
+
+
+def test_a_training_leaves_its_row(tokens_lake: Lake, row: dict[str, Any]) -> None:
+    tokens = read_token_set(tokens_lake, TOKENS)
+    count = count_parameters(MODEL.model_copy(update={"vocab_size": tokens.vocab_size}))
+    assert (row["params_total"], row["params_non_embedding"]) == (count.total, count.non_embedding)
+    assert row["flops"] == 6 * count.total * row["train_tokens"]
+    assert row["train_tokens"] == TRAIN.train_tokens and row["unique_tokens"] == tokens.train.unique.tokens
+    assert row["curve"][0]["loss"] > row["train_loss"] > 0 and len(row["curve"]) == 30
+    assert tokens_lake.rows("trainings") == [row]
+    assert Path(tokens_lake.absolute(row["checkpoint"])).is_file()
+    assert json.loads(row["config"])["train"]["train_tokens"] == TRAIN.train_tokens
+
+
+def test_a_finished_training_is_not_run_again(tokens_lake: Lake, row: dict[str, Any]) -> None:
+    events: list[Any] = []
+    again = train_once(tokens_lake, "rung", TOKENS, MODEL, TRAIN, threads=1, listen=events.append)
+    assert again == row and events == []
+
+
+def test_killed_by_the_system_and_resumed_it_is_the_same_to_the_bit(
+    tokens_lake: Lake, row: dict[str, Any], tmp_path: Path
+) -> None:
+    lake = copy_of(tokens_lake, tmp_path)
+
+    class EnoughError(Exception):
+        pass
+
+    def kill_late(event: dict[str, Any]) -> None:
+        checkpoints = list(tmp_path.glob("checkpoints/*/step-*.safetensors"))
+        if checkpoints or event.get("step", 0) >= 30:
+            raise EnoughError  # closing the iterator kills the process with SIGKILL
+
+    slow = TRAIN.model_copy(update={"checkpoint_steps": 1})
+    with pytest.raises(EnoughError):
+        train_once(lake, "rung", TOKENS, MODEL, slow, threads=1, listen=kill_late)
+    assert lake.rows("trainings") == []
+    resumed = train_once(lake, "rung", TOKENS, MODEL, TRAIN, threads=1)
+    assert resumed["curve"] == row["curve"] and resumed["eval_loss"] == row["eval_loss"]
+
+
+def test_errors_of_the_child_come_back_by_kind(tokens_lake: Lake, tmp_path: Path) -> None:
+    lake = copy_of(tokens_lake, tmp_path)
+    with pytest.raises(UserError, match="no finished tokens"):
+        train_once(lake, "rung", "tokens/nowhere", MODEL, TRAIN)
+    (tmp_path / TOKENS / "tokenizer.json").write_text("{}")
+    with pytest.raises(UserError, match="tokenizer"):
+        train_once(lake, "rung", TOKENS, MODEL, TRAIN, threads=1)
+    with pytest.raises(Fatal, match="ended with code"):
+        list(run_child("model.nothing", "-"))
+
+
+def test_the_id_is_all_that_decides_the_result(tokens_lake: Lake) -> None:
+    tokens = read_token_set(tokens_lake, TOKENS)
+    ids = {
+        identify("rung", tokens, MODEL, TRAIN),
+        identify("other", tokens, MODEL, TRAIN),
+        identify("rung", tokens, MODEL, TRAIN.model_copy(update={"seed": 1})),
+        identify("rung", tokens, MODEL.model_copy(update={"n_layers": 2}), TRAIN),
+        identify("rung", tokens.model_copy(update={"fingerprint": "u"}), MODEL, TRAIN),
+    }
+    assert len(ids) == 5
+    often = TRAIN.model_copy(update={"checkpoint_steps": 1})
+    assert identify("rung", tokens, MODEL, often) in ids
+
+
+def test_text_comes_out_of_a_training(tokens_lake: Lake, row: dict[str, Any]) -> None:
+    asked: dict[str, Any] = {"max_tokens": 12, "seed": 3, "threads": 1}
+    text = "".join(generate(tokens_lake, "Page", "rung", **asked))
+    assert text
+    assert find_training(tokens_lake, row["training_id"][:6]) == row
+    with pytest.raises(UserError, match="rung"):
+        find_training(tokens_lake, "no such training")
+    assert find_training(tokens_lake, "latest") == row

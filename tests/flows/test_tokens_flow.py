@@ -1,0 +1,148 @@
+"""The tokens flow on a small corpus: exactly once, the same bytes, resumed, skipped when done."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from flows.steps import Step, find_step, run_step
+from flows.tokens_flow import SPLITS, domain_rows, write_meta
+from flows.tokens_task import TokensJob, encode_shard, load_tokenizer, make_tokenizer
+from model.config import TokenSet
+from pipeline.tokens import TokensConfig, is_held_out
+from storage import schema
+from storage.errors import UserError
+from storage.lake import Lake
+from storage.shards import read_table, write_table
+
+CONFIG = TokensConfig(vocab_size=600, sequence_length=32, held_out_frac=0.2)
+SENTENCE = "the corpus is read once and every token of it lands in one sequence 1234 — größer 🙂"
+WORDS = SENTENCE.split(" ")
+
+
+def rows_of_corpus() -> list[dict[str, Any]]:
+    rows = []
+    for i in range(60):
+        text = " ".join(WORDS[(i * k) % len(WORDS)] for k in range(1, 5 + i))
+        row = dict.fromkeys(schema.CORPUS.names) | {
+            "text": text, "id": f"doc-{i}", "dump": "d", "file_path": "f", "token_count": 1, "epoch": 0,
+            "domain": "web" if i % 3 else "code",
+        }  # fmt: skip
+        rows.append(row)
+        if i % 4 == 0:
+            rows.append(row | {"epoch": 1})
+    return rows
+
+
+def make_corpus(root: Path) -> tuple[Lake, Step]:
+    lake, rows = Lake(str(root)), rows_of_corpus()
+
+    def work() -> Any:
+        tables = [pa.Table.from_pylist(part, schema.CORPUS) for part in (rows[:40], rows[40:])]
+        paths = [f"{lake.corpus_dir('toy', 'c')}/part-{i}.parquet" for i in range(2)]
+        pairs = zip(paths, tables, strict=True)
+        return [write_table(lake.root, path, "corpus", table) for path, table in pairs], {}
+
+    return lake, run_step(lake, "mix", "toy", "c", work)
+
+
+def make_tokens(lake: Lake, corpus: Step, order: tuple[int, ...] = (0, 1)) -> TokenSet:
+    """What the flow does, without Prefect."""
+    directory = lake.tokens_dir("toy", "t")
+    shards = [output.path for output in corpus.outputs_of("corpus")]
+    make_tokenizer(lake, directory, shards, CONFIG)
+    jobs = [TokensJob(lake.root, directory, shards[n], n, CONFIG) for n in order]
+    found = {job.number: encode_shard(job) for job in jobs}
+    return write_meta(lake, corpus, "t", CONFIG, [found[n] for n in sorted(found)])
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Lake, TokenSet]:
+    lake, corpus = make_corpus(tmp_path_factory.mktemp("lake"))
+    return lake, make_tokens(lake, corpus)
+
+
+def read_split(lake: Lake, tokens: TokenSet, split: str) -> list[dict[str, Any]]:
+    directory = lake.tokens_dir("toy", "t")
+    files = {"train": tokens.train, "held_out": tokens.held_out}[split].files
+    return [row for file in files for row in read_table(lake.absolute(f"{directory}/{file}")).to_pylist()]
+
+
+def texts_in(lake: Lake, rows: list[dict[str, Any]]) -> list[str]:
+    tokenizer = load_tokenizer(lake, lake.tokens_dir("toy", "t"), CONFIG)
+    ids = [token for row in rows for token in row["tokens"] if token != tokenizer.pad_id]
+    text = tokenizer.decode(ids)
+    return text.split(CONFIG.end_of_document)[:-1]
+
+
+def test_every_document_comes_back_from_one_split(made: tuple[Lake, TokenSet]) -> None:
+    lake, tokens = made
+    rows = rows_of_corpus()
+    held = [row["text"] for row in rows if is_held_out(row["id"], CONFIG) and row["epoch"] == 0]
+    train = [row["text"] for row in rows if not is_held_out(row["id"], CONFIG)]
+    assert held and texts_in(lake, read_split(lake, tokens, "held_out")) == held
+    assert texts_in(lake, read_split(lake, tokens, "train")) == train
+    assert tokens.left_out.documents == len(rows) - len(held) - len(train) > 0
+
+
+def test_the_books_of_a_token_set_balance(made: tuple[Lake, TokenSet]) -> None:
+    lake, tokens = made
+    for split, part in (("train", tokens.train), ("held_out", tokens.held_out)):
+        rows = read_split(lake, tokens, split)
+        assert len(rows) == part.sequences and all(len(row["tokens"]) == 33 for row in rows)
+        filled = sum(token != tokens.pad_id for row in rows for token in row["tokens"])
+        assert filled == part.total.tokens == sum(counts.tokens for counts in part.domains.values())
+    repeats = [row for row in rows_of_corpus() if row["epoch"] and not is_held_out(row["id"], CONFIG)]
+    assert tokens.train.total.documents - tokens.train.unique.documents == len(repeats) > 0
+    assert {row["domain"] for row in domain_rows(tokens)} == {"web", "code"}
+    assert all(1 < row["bytes_per_token"] < 10 for row in domain_rows(tokens))
+
+
+def test_files_carry_the_tokenizers_digest(made: tuple[Lake, TokenSet]) -> None:
+    lake, tokens = made
+    for split in SPLITS:
+        table = read_table(lake.absolute(f"{lake.tokens_dir('toy', 't')}/{split}-00000.parquet"))
+        metadata = table.schema.field("tokens").metadata
+        assert metadata[b"tokenizer_sha256"].decode() == tokens.tokenizer_sha256
+        assert metadata[b"doc"]
+
+
+def test_any_order_of_shards_gives_the_same_bytes(made: tuple[Lake, TokenSet], tmp_path: Path) -> None:
+    lake, _ = made
+    other, corpus = make_corpus(tmp_path)
+    make_tokens(other, corpus, order=(1, 0))
+    ours, theirs = (Path(one.absolute(one.tokens_dir("toy", "t"))) for one in (lake, other))
+    assert sorted(p.name for p in ours.iterdir()) == sorted(p.name for p in theirs.iterdir())
+    assert all(p.read_bytes() == (theirs / p.name).read_bytes() for p in ours.iterdir())
+
+
+def test_a_finished_shard_is_not_made_again_and_a_half_made_one_is(tmp_path: Path) -> None:
+    lake, corpus = make_corpus(tmp_path)
+    first = make_tokens(lake, corpus)
+    directory = Path(lake.absolute(lake.tokens_dir("toy", "t")))
+    before = {p.name: p.stat().st_mtime_ns for p in directory.iterdir()}
+    (directory / "shard-00001.json").unlink()
+    (directory / "train-00001.parquet").write_bytes(b"torn")
+    assert make_tokens(lake, corpus) == first
+    after = {p.name: p.stat().st_mtime_ns for p in directory.iterdir()}
+    changed = {name for name in before if after[name] != before[name]}
+    assert changed == {"shard-00001.json", "train-00001.parquet", "held_out-00001.parquet", "meta.json"}
+
+
+def test_an_empty_corpus_and_a_missing_one_are_said_in_words(tmp_path: Path) -> None:
+    lake = Lake(str(tmp_path))
+    with pytest.raises(UserError, match="no finished mix of toy"):
+        find_step(lake, "mix", "toy", "Make one.")
+    empty = write_table(lake.root, "corpus/e.parquet", "corpus", schema.CORPUS.empty_table())
+    with pytest.raises(UserError, match="no text"):
+        make_tokenizer(lake, "tokens/e", [empty.path], CONFIG)
+
+
+def test_meta_is_plain_json(made: tuple[Lake, TokenSet]) -> None:
+    lake, tokens = made
+    path = Path(lake.absolute(lake.tokens_dir("toy", "t"))) / "meta.json"
+    assert TokenSet.model_validate(json.loads(path.read_text())) == tokens

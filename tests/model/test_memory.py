@@ -1,0 +1,64 @@
+"""Counts by formula: the published ones, and those of the real modules."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from model.config import ModelConfig
+from model.memory import count_parameters, kv_cache_bytes, training_flops
+from model.presets import PRESETS, preset
+from model.transformer import Transformer
+from storage.errors import UserError
+
+
+@pytest.mark.parametrize(
+    ("name", "published"),
+    [
+        ("llama2-7b", 6_738_415_616),
+        ("llama3-8b", 8_030_261_248),
+        ("llama3-70b", 70_553_706_496),
+        ("llama3-405b", 405_853_388_800),
+    ],
+)
+def test_published_parameter_counts(name: str, published: int) -> None:
+    assert count_parameters(preset(name)).total == published
+
+
+@pytest.mark.parametrize("name", [*PRESETS])
+def test_formula_equals_the_modules(name: str) -> None:
+    config = PRESETS[name]
+    with torch.device("meta"):
+        model = Transformer(config)
+    count = count_parameters(config)
+    assert sum(weight.numel() for weight in model.parameters()) == count.total
+    assert model.embedding.weight.numel() == count.embedding == count.total - count.non_embedding
+
+
+def test_tied_embeddings_are_counted_once() -> None:
+    config = ModelConfig(tied_embeddings=True)
+    model = Transformer(config)
+    assert sum(weight.numel() for weight in model.parameters()) == count_parameters(config).total
+
+
+@pytest.mark.parametrize(
+    ("name", "bytes_a_token"), [("llama3-8b", 131_072), ("llama3-70b", 327_680), ("llama3-405b", 516_096)]
+)
+def test_kv_cache_of_one_token_in_bfloat16(name: str, bytes_a_token: int) -> None:
+    assert kv_cache_bytes(preset(name)) == bytes_a_token
+    assert kv_cache_bytes(preset(name), tokens=100, bytes_per_value=4) == 200 * bytes_a_token
+
+
+def test_flops_of_llama3_8b() -> None:
+    assert training_flops(preset("llama3-8b"), 10**12) == pytest.approx(4.818e22, rel=1e-3)
+
+
+def test_an_unknown_preset_names_the_nearest() -> None:
+    with pytest.raises(UserError, match="llama3-70b"):
+        preset("llama3-70")
+
+
+@pytest.mark.parametrize("wrong", [{"d_model": 100, "n_heads": 3}, {"n_heads": 4, "n_kv_heads": 3}])
+def test_shapes_that_cannot_be_are_refused(wrong: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="n_heads"):
+        ModelConfig(**wrong)

@@ -1,0 +1,164 @@
+"""Training in this process: the schedule, resuming to the bit, what is refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from model import train as training
+from model.checkpoint import load_model
+from model.config import TrainConfig, TrainingSpec, count_steps, step_tokens
+from model.data import Batches, open_tokens, read_sequences
+from model.optim import learning_rate_at, make_optimizer
+from model.transformer import Transformer
+from storage.errors import Fatal, UserError
+
+from .conftest import SHORT, TINY, write_sequences
+
+
+class Killed(BaseException):
+    """What kill -9 looks like from inside: nothing gets to clean up."""
+
+
+def spec_of(tokens_dir: Path, out: Path, **changes: object) -> TrainingSpec:
+    spec = TrainingSpec(
+        tokens_dir=str(tokens_dir), out_dir=str(out), model=TINY, train=SHORT, threads=1, device="cpu"
+    )
+    return spec.model_copy(update=changes)
+
+
+def losses_of(out: Path) -> list[float]:
+    return [point["loss"] for point in json.loads((out / "result.json").read_text())["curve"]]
+
+
+def test_loss_falls_and_the_result_adds_up(tokens_dir: Path, tmp_path: Path) -> None:
+    result = training.train(spec_of(tokens_dir, tmp_path / "out"))
+    losses = losses_of(tmp_path / "out")
+    assert len(losses) == result.steps == 12
+    assert result.train_tokens == 12 * result.batch_tokens == SHORT.train_tokens
+    assert result.train_loss < losses[0] - 0.5 and result.eval_loss < losses[0] - 0.3
+    assert result.eval_bits_per_byte == pytest.approx(result.eval_loss / np.log(2) / 3)
+    assert not list((tmp_path / "out").glob("step-*"))
+    model = load_model(str(tmp_path / "out" / result.weights))
+    assert model.config == TINY
+
+
+@pytest.mark.parametrize("steps", [1, 4, 5, 11])
+def test_killed_and_resumed_is_the_same_to_the_bit(
+    tokens_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, steps: int
+) -> None:
+    training.train(spec_of(tokens_dir, tmp_path / "whole"))
+    with monkeypatch.context() as patch:
+        kill_after(patch, steps)
+        with pytest.raises(Killed):
+            training.train(spec_of(tokens_dir, tmp_path / "killed"))
+    training.train(spec_of(tokens_dir, tmp_path / "killed"))
+    assert losses_of(tmp_path / "killed") == losses_of(tmp_path / "whole")
+    whole, killed = (tmp_path / name / training.WEIGHTS for name in ("whole", "killed"))
+    assert whole.read_bytes() == killed.read_bytes()
+
+
+def kill_after(patch: pytest.MonkeyPatch, steps: int) -> None:
+    step, taken = training._Training._step, []
+
+    def dying(self: training._Training) -> None:
+        if len(taken) == steps:
+            raise Killed
+        taken.append(step(self))
+
+    patch.setattr(training._Training, "_step", dying)
+
+
+def test_a_checkpoint_of_another_training_is_refused(
+    tokens_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        kill_after(patch, 5)
+        with pytest.raises(Killed):
+            training.train(spec_of(tokens_dir, tmp_path / "out"))
+    other = SHORT.model_copy(update={"seed": 7})
+    with pytest.raises(UserError, match="another training"):
+        training.train(spec_of(tokens_dir, tmp_path / "out", train=other))
+    more_often = SHORT.model_copy(update={"checkpoint_steps": 1})
+    training.train(spec_of(tokens_dir, tmp_path / "out", train=more_often))
+
+
+def test_tokens_of_another_tokenizer_are_refused(tokens_dir: Path, tmp_path: Path) -> None:
+    write_sequences(tokens_dir / "train-0.parquet", 4, 0, "another")
+    with pytest.raises(UserError, match="tokenizer another"):
+        training.train(spec_of(tokens_dir, tmp_path / "out"))
+    (tokens_dir / "tokenizer.json").write_text("changed")
+    with pytest.raises(UserError, match=r"tokenizer\.json"):
+        open_tokens(str(tokens_dir))
+
+
+def test_no_tokens_no_held_out_and_a_wrong_vocabulary_are_said_in_words(
+    tokens_dir: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(UserError, match="no finished tokens"):
+        open_tokens(str(tmp_path))
+    with pytest.raises(UserError, match="99"):
+        training.train(
+            spec_of(tokens_dir, tmp_path / "out", model=TINY.model_copy(update={"vocab_size": 99}))
+        )
+    tokens = open_tokens(str(tokens_dir))
+    with pytest.raises(UserError, match="no sequences"):
+        read_sequences(str(tokens_dir), tokens, ())
+
+
+def test_a_loss_that_is_no_number_stops_the_training(tokens_dir: Path, tmp_path: Path) -> None:
+    wild = SHORT.model_copy(update={"learning_rate": 1e30, "warmup_frac": 0.0})
+    with pytest.raises(Fatal, match="learning_rate"):
+        training.train(spec_of(tokens_dir, tmp_path / "out", train=wild))
+
+
+@given(st.integers(1, 400), st.floats(0, 1), st.floats(0, 1))
+def test_learning_rate_warms_up_and_ends_at_its_floor(steps: int, warmup: float, floor: float) -> None:
+    config = TrainConfig(learning_rate=1e-3, warmup_frac=warmup, min_learning_rate_frac=floor)
+    rates = [learning_rate_at(step, steps, config) for step in range(steps)]
+    assert all(0 < rate <= 1e-3 * (1 + 1e-12) for rate in rates[:-1])
+    top = rates.index(max(rates))
+    assert rates[: top + 1] == sorted(rates[: top + 1]) and rates[top:] == sorted(rates[top:], reverse=True)
+    if steps > 2 and round(warmup * steps) < steps - 1:
+        assert max(rates) == pytest.approx(1e-3) and rates[-1] == pytest.approx(1e-3 * floor)
+
+
+@given(st.integers(1, 30), st.integers(1, 12), st.integers(0, 5), st.integers(0, 40))
+def test_batches_see_every_sequence_once_an_epoch_from_any_position(
+    rows: int, batch: int, seed: int, skip: int
+) -> None:
+    sequences = np.arange(rows, dtype=np.uint16).reshape(rows, 1)
+    batches = Batches(sequences, batch, seed)
+    seen = torch.cat([batches.at(i * batch) for i in range(60)]).flatten().tolist()
+    for epoch in range(60 * batch // rows):
+        assert sorted(seen[epoch * rows : (epoch + 1) * rows]) == list(range(rows))
+    again = Batches(sequences, batch, seed).at(skip * batch).flatten().tolist()
+    assert again == seen[skip * batch : (skip + 1) * batch]
+
+
+def test_epochs_have_orders_of_their_own() -> None:
+    batches = Batches(np.arange(50, dtype=np.uint16).reshape(50, 1), 50, 0)
+    assert batches.at(0).tolist() != batches.at(50).tolist()
+    assert batches.at(0).tolist() != Batches(batches.sequences, 50, 1).at(0).tolist()
+
+
+def test_only_matrices_decay() -> None:
+    decayed, plain = make_optimizer(Transformer(TINY), SHORT).param_groups
+    assert decayed["weight_decay"] == 0.1 and all(weight.ndim == 2 for weight in decayed["params"])
+    assert plain["weight_decay"] == 0 and all(weight.ndim == 1 for weight in plain["params"])
+
+
+@pytest.mark.parametrize(
+    ("wanted", "batch", "steps"), [(1, 1, 1), (1000, 100, 16), (16, 10_000, 1), (1000, 64, 16)]
+)
+def test_budgets_become_whole_steps(wanted: int, batch: int, steps: int) -> None:
+    config = TrainConfig(train_tokens=wanted, batch_tokens=batch)
+    assert step_tokens(config, 16) % 16 == 0
+    assert count_steps(config, 16) == max(1, round(wanted / step_tokens(config, 16)))
+    assert wanted < 1000 or abs(count_steps(config, 16) - steps) < 50
