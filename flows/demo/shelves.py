@@ -13,8 +13,8 @@ from flows.demo.markup import docstring_html
 from flows.demo.site import Link, Page, link_list
 from flows.demo.styles import Style
 
-ENTRY_CHARS = 500
-"""An entry with less documentation is only listed on its module's page."""
+ENTRY_CHARS = 700
+"""An entry with less documentation is part of its module's page."""
 COPIES = {"print": 3, "3.10": 4}
 """One entry in n also has a printer-friendly page, one in m an older edition."""
 
@@ -63,8 +63,10 @@ class Shelf:
 
     def _module_page(self, path: str, module: str) -> Page:
         doc = self._sources.read(module)
-        links = [Link(f"/{module}/{e.name}.html", _summary(e)) for e in doc.entries if e.chars >= ENTRY_CHARS]
-        return Page(path, module, docstring_html(doc.doc) + link_list(links))
+        long = [entry for entry in doc.entries if entry.chars >= ENTRY_CHARS]
+        links = link_list([Link(f"/{module}/{entry.name}.html", _summary(entry)) for entry in long])
+        short = [self._style(module, entry) for entry in doc.entries if entry not in long]
+        return Page(path, module, "\n".join([docstring_html(doc.doc), links, *short]))
 
     def _entry_page(self, path: str, module: str, name: str, edition: str) -> Page | None:
         entry = self._find(module, name)
