@@ -29,7 +29,7 @@ from pipeline.kernels.classes import (
 from pipeline.kernels.compiled import compiled, inlined
 from pipeline.kernels.weblike import is_weblike
 
-_ABBREVIATIONS = """
+ABBREVIATIONS = """
 a.m. p.m. e.g. E.g. E.G. i.e. I.e. I.E. vs. v.s. Adm. Bros. co. Co. Corp. D.C. Dr. Gen. Gov. Inc. Jr. Ltd.
 Messrs. Mr. Mrs. Ms. Mt. Ph.D. Prof. Rep. Rev. Sen. St. Jan. Feb. Mar. Apr. Jun. Jul. Aug. Sep. Sept. Oct.
 Nov. Dec. Ak. Ala. Ariz. Ark. Calif. Colo. Conn. Del. Fla. Ga. Ia. Id. Ill. Ind. Kan. Kans. Ky. La. Mass. Md.
@@ -38,7 +38,7 @@ Wis. a. b. c. d. e. f. g. h. i. j. k. l. m. n. o. p. q. r. s. t. u. v. w. x. y. 
 """
 """Words that keep their full stop (spaCy's English list)."""
 
-_UNITS = """
+UNITS = """
 km m dm cm mm ha nm yd in ft kg g mg t lb oz m/s km/h kmh mph hPa Pa mbar mb MB kb KB gb GB tb TB T G M K %
 """
 """Units cut off the number they follow: 5km, 10%."""
@@ -50,8 +50,8 @@ def _pack(word: str) -> int:
     return sum(ord(c) << (8 * place) for place, c in enumerate(word))
 
 
-_PACKED_ABBREVIATIONS = np.array(sorted(_pack(word) for word in _ABBREVIATIONS.split()), np.uint64)
-_PACKED_UNITS = np.array(sorted(_pack(word) for word in _UNITS.split()), np.uint64)
+_PACKED_ABBREVIATIONS = np.array(sorted(_pack(word) for word in ABBREVIATIONS.split()), np.uint64)
+_PACKED_UNITS = np.array(sorted(_pack(word) for word in UNITS.split()), np.uint64)
 
 _DOT, _COMMA, _PLUS, _MINUS, _APOSTROPHE, _RIGHT_QUOTE, _ELLIPSIS = (
     0x2E,

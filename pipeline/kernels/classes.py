@@ -30,7 +30,7 @@ UNSPACED = 1 << 15
 BEFORE_STOP = 1 << 16
 HYPHEN = 1 << 17
 
-_TERMINAL_RANGES = """
+TERMINAL_RANGES = """
 21 2E 3F 589 61D-61F 6D4 700-702 7F9 837 839 83D-83E 964-965 104A-104B 1362 1367-1368 166E 1735-1736 17D4-17D6
 17D9-17DA 1803 1809 1944-1945 1AA8-1AAB 1B5A-1B5B 1B5E-1B5F 1B7D-1B7E 1C3B-1C3C 1C7E-1C7F 203C-203D 2047-2049
 2E2E 2E3C 2E53-2E54 3002 A4FF A60E-A60F A6F3 A6F7 A876-A877 A8CE-A8CF A92F A9C8-A9C9 AA5D-AA5F AAF0-AAF1 ABEB
@@ -42,23 +42,23 @@ FE52 FE56-FE57 FF01 FF0E FF1F FF61 10A56-10A57 10F55-10F59 10F86-10F89 11047-110
 """Characters that end a sentence in any script: Unicode's Sentence_Terminal property, as FineWeb's filters
 list it."""
 
-_SYMBOL_RANGES = """
+SYMBOL_RANGES = """
 0-8 B-1F 21-2F 3A-40 5B-60 7B-9F AB B4 BB 2013-2014 2019 201C-201E 2026 2236 2501 25BA 3001-3002 3008-300D
 3010-3011 FF01 FF05 FF08-FF09 FF0C FF0E FF11 FF1A-FF1B FF1F FF5E
 """
 """With the terminals, what Gopher's word count leaves out: a word of these alone is a symbol, not a word. As
 cc_net and datatrove list them; the full-width one (FF11) among them is theirs."""
 
-_UNSPACED_RANGES = """
+UNSPACED_RANGES = """
 E01-E3A E40-E4E E81-EDF 1000-1049 1050-109F 1780-17D3 17DC-17DD 1950-1974 1980-19DF 1A20-1AAD 3005-3007
 3021-3029 3041-309F 3400-4DBF 4E00-9FFF A9E0-A9FE AA60-AADF F900-FAFF 1B000-1B16F 20000-323AF
 """
 """Scripts written without spaces: Thai, Lao, Myanmar, Khmer, Tai, Hiragana and Han. Katakana words stay
 whole."""
 
-_STOPS_AND_BRACKETS = "…,:;!?¿؟¡()[]{}<>_#*&。？！，、；：～·।،۔؛٪"
-_QUOTES = "'\"”“`‘´’‚,„»«「」『』（）〔〕【】《》〈〉⟦⟧"
-_HYPHENS = "-–—~"
+STOPS_AND_BRACKETS = "…,:;!?¿؟¡()[]{}<>_#*&。？！，、；：～·।،۔؛٪"
+QUOTES = "'\"”“`‘´’‚,„»«「」『』（）〔〕【】《》〈〉⟦⟧"
+HYPHENS = "-–—~"
 _LINE_ENDS = "\n\v\f\r\x1c\x1d\x1e\x85\u2028\u2029"  # as str.splitlines
 
 
@@ -69,11 +69,11 @@ def class_table() -> np.ndarray:
     for point in range(0x34000):  # beyond lie tags, variation selectors and private use: no class
         table[point] = _properties(chr(point))
     for ranges, bit in (
-        (_TERMINAL_RANGES, TERMINAL | SYMBOL),
-        (_SYMBOL_RANGES, SYMBOL),
-        (_UNSPACED_RANGES, UNSPACED),
+        (TERMINAL_RANGES, TERMINAL | SYMBOL),
+        (SYMBOL_RANGES, SYMBOL),
+        (UNSPACED_RANGES, UNSPACED),
     ):
-        for first, last in _parse(ranges):
+        for first, last in parse_ranges(ranges):
             table[first : last + 1] |= bit
     for characters, bit in _edge_characters():
         table[[ord(c) for c in characters]] |= bit
@@ -100,16 +100,17 @@ def _properties(c: str) -> int:
 
 def _edge_characters() -> tuple[tuple[str, int], ...]:
     return (
-        (_STOPS_AND_BRACKETS, PREFIX | SUFFIX | BEFORE_STOP),
-        (_QUOTES, PREFIX | SUFFIX | QUOTE),
+        (STOPS_AND_BRACKETS, PREFIX | SUFFIX | BEFORE_STOP),
+        (QUOTES, PREFIX | SUFFIX | QUOTE),
         ("§%=—–", PREFIX),
         ("—–", SUFFIX),
         ("%²-+", BEFORE_STOP),
-        (_HYPHENS, HYPHEN),
+        (HYPHENS, HYPHEN),
         (_LINE_ENDS, LINE_END),
     )
 
 
-def _parse(ranges: str) -> list[tuple[int, int]]:
+def parse_ranges(ranges: str) -> list[tuple[int, int]]:
+    """First and last code point of each hexadecimal range."""
     pairs = [item.split("-") for item in ranges.split()]
     return [(int(pair[0], 16), int(pair[-1], 16)) for pair in pairs]

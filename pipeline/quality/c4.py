@@ -30,28 +30,28 @@ SIGNALS = pa.schema(
             pa.string(),
             metadata={"doc": "the lines that stay, joined by newlines", "unit": "", "null": ""},
         ),
-        signal("c4_line_count", "lines before any was removed", "lines"),
-        signal("c4_long_word_line_count", "lines removed for a word too long", "lines"),
-        signal("c4_unterminated_line_count", "lines removed for want of terminal punctuation", "lines"),
-        signal("c4_few_word_line_count", "lines removed for too few words", "lines"),
-        signal("c4_javascript_line_count", "lines removed that mention javascript", "lines"),
-        signal("c4_policy_line_count", "lines removed with a policy phrase", "lines"),
-        signal("c4_kept_chars_frac", "text that stays", "fraction of bytes", null="empty text"),
-        signal("c4_lorem_ipsum_count", 'lines that stay with "lorem ipsum"', "lines"),
-        signal("c4_curly_bracket_count", "lines that stay with an opening curly bracket", "lines"),
-        signal("c4_sentence_count", "sentences of the lines that stay", "sentences"),
+        signal("line_count", "lines before any was removed", "lines"),
+        signal("long_word_line_count", "lines removed for a word too long", "lines"),
+        signal("unterminated_line_count", "lines removed for want of terminal punctuation", "lines"),
+        signal("few_word_line_count", "lines removed for too few words", "lines"),
+        signal("javascript_line_count", "lines removed that mention javascript", "lines"),
+        signal("policy_line_count", "lines removed with a policy phrase", "lines"),
+        signal("kept_text_frac", "text that stays", "of bytes", null="empty text"),
+        signal("lorem_ipsum_count", 'lines that stay with "lorem ipsum"', "lines"),
+        signal("curly_bracket_count", "lines that stay with an opening curly bracket", "lines"),
+        signal("sentence_count", "sentences of the lines that stay", "sentences"),
     ]
 )
 
 _LINE_COUNTS = {
-    "c4_line_count": line_filter.LINES,
-    "c4_long_word_line_count": line_filter.LONG_WORD,
-    "c4_unterminated_line_count": line_filter.NO_TERMINAL,
-    "c4_few_word_line_count": line_filter.FEW_WORDS,
-    "c4_javascript_line_count": line_filter.JAVASCRIPT,
-    "c4_policy_line_count": line_filter.POLICY,
-    "c4_lorem_ipsum_count": line_filter.LOREM_IPSUM,
-    "c4_curly_bracket_count": line_filter.CURLY_BRACKET,
+    "line_count": line_filter.LINES,
+    "long_word_line_count": line_filter.LONG_WORD,
+    "unterminated_line_count": line_filter.NO_TERMINAL,
+    "few_word_line_count": line_filter.FEW_WORDS,
+    "javascript_line_count": line_filter.JAVASCRIPT,
+    "policy_line_count": line_filter.POLICY,
+    "lorem_ipsum_count": line_filter.LOREM_IPSUM,
+    "curly_bracket_count": line_filter.CURLY_BRACKET,
 }
 
 _NO_LIMIT = 2**62
@@ -101,9 +101,9 @@ class C4Config(Section):
 
     def _rules(self) -> tuple[Rule, ...]:
         return (
-            *limit(self, "c4", "c4_lorem_ipsum_count", high="max_lorem_ipsum"),
-            *limit(self, "c4", "c4_curly_bracket_count", high="max_curly_brackets"),
-            *limit(self, "c4", "c4_sentence_count", low="min_sentences"),
+            *limit(self, "c4", "lorem_ipsum_count", high="max_lorem_ipsum"),
+            *limit(self, "c4", "curly_bracket_count", high="max_curly_brackets"),
+            *limit(self, "c4", "sentence_count", low="min_sentences"),
         )
 
 
@@ -117,8 +117,8 @@ def correct_lines(batch: DocumentBatch, limits: LineLimits, policy: tuple[str, .
     return {
         "text": text,
         **{name: count(filtered.counts[:, column]) for name, column in _LINE_COUNTS.items()},
-        "c4_kept_chars_frac": ratio(np.diff(filtered.offsets), np.diff(batch.utf8.offsets)),
-        "c4_sentence_count": count(count_sentences(DocumentBatch({"text": text}).words)),
+        "kept_text_frac": ratio(np.diff(filtered.offsets), np.diff(batch.utf8.offsets)),
+        "sentence_count": count(count_sentences(DocumentBatch({"text": text}).words)),
     }
 
 

@@ -18,4 +18,4 @@ def limit(config: Section, stage: str, signal: str, low: str = "", high: str = "
     if floor is None and ceiling is None:
         return ()
     knob = ", ".join(f"{section}.{key}" for key in knobs)
-    return (Rule(f"{stage}.{signal}", signal, low=floor, high=ceiling, knob=knob),)
+    return (Rule(f"{section}.{signal}", signal, low=floor, high=ceiling, knob=knob),)

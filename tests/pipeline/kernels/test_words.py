@@ -1,0 +1,99 @@
+"""Characters and words: equal to plain Python, and what they are by example."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.batch import DocumentBatch
+from pipeline.kernels import words as kinds
+from pipeline.kernels.hashing import hash_text
+from tests.pipeline.kernels import plain
+from tests.pipeline.kernels.texts import hard_texts
+
+
+def words_of(batch: DocumentBatch) -> list[list[str]]:
+    data, words = batch.utf8.data.tobytes(), batch.words
+    found = [data[start:end].decode() for start, end in zip(words.starts, words.ends, strict=True)]
+    return [found[a:b] for a, b in zip(words.doc_offsets, words.doc_offsets[1:], strict=False)]
+
+
+@given(st.lists(hard_texts(), max_size=4))
+@settings(deadline=None, max_examples=150)
+def test_characters_are_those_of_the_text(texts: list[str]) -> None:
+    batch = DocumentBatch.of_texts(texts)
+    characters = batch.characters
+    assert characters.points.tolist() == [ord(c) for text in texts for c in text]
+    starts = np.cumsum([0] + [len(c.encode()) for text in texts for c in text])
+    assert characters.byte_starts.tolist() == starts.tolist()
+    assert np.diff(characters.doc_offsets).tolist() == [len(text) for text in texts]
+
+
+@given(st.lists(hard_texts(), max_size=4))
+@settings(deadline=None, max_examples=400)
+def test_words_equal_plain_python(texts: list[str]) -> None:
+    batch = DocumentBatch.of_texts(texts)
+    expected = [plain.split_words(text) for text in texts]
+    assert words_of(batch) == expected
+    flat = [word for words in expected for word in words]
+    assert batch.words.chars.tolist() == [len(word) for word in flat]
+    for bit, holds in (
+        (kinds.HAS_ALPHA, lambda word: any(map(plain.is_alpha, word))),
+        (kinds.ALL_SYMBOLS, lambda word: all(map(plain.is_symbol, word))),
+        (kinds.ALL_PUNCTUATION, lambda word: all(plain.category(c)[0] == "P" for c in word)),
+        (kinds.ENDS_SENTENCE, lambda word: len(word) == 1 and plain.is_terminal(word)),
+    ):
+        assert ((batch.words.kinds & bit) != 0).tolist() == [holds(word) for word in flat]
+
+
+@given(hard_texts(), hard_texts())
+@settings(deadline=None, max_examples=60)
+def test_words_do_not_depend_on_their_neighbours_in_the_batch(first: str, second: str) -> None:
+    together = DocumentBatch.of_texts([first, second]).words
+    alone = [DocumentBatch.of_texts([text]).words for text in (first, second)]
+    assert together.hashes.tolist() == [h for words in alone for h in words.hashes.tolist()]
+    assert together.kinds.tolist() == [k for words in alone for k in words.kinds.tolist()]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "Don't do it—it's the U.S., e.g. \"this\"...",
+            "Do n't do it — it 's the U.S. , e.g. \" this \" ...",
+        ),
+        (
+            "state-of-the-art a/b x,y end.Start foo_bar",
+            "state - of - the - art a / b x , y end . Start foo_bar",
+        ),
+        ("$5.00 10% 5km 3+4 (C++)", "$ 5.00 10 % 5 km 3 + 4 ( C++ )"),
+        (
+            "see http://example.org/a-b?c=d, or a@example.org.",
+            "see http://example.org/a-b?c=d , or a@example.org .",
+        ),
+        ("中文分词。 ひらがな", "中 文 分 词 。 ひ ら が な"),
+        ("カタカナ 한국어 русский", "カタカナ 한국어 русский"),
+        ("שלום, עולם! مرحبا بالعالم؟", "שלום , עולם ! مرحبا بالعالم ؟"),
+        ("ไทย กำ", "ไ ท ย ก ำ"),
+        (" \n\t ", ""),
+    ],
+)
+def test_words_by_example(text: str, expected: str) -> None:
+    assert words_of(DocumentBatch.of_texts([text])) == [expected.split()]
+
+
+def test_null_texts_have_no_words() -> None:
+    batch = DocumentBatch.of_texts([None, "one", None])  # type: ignore[list-item]
+    assert words_of(batch) == [[], ["one"], []]
+
+
+def test_first_of_line() -> None:
+    words = DocumentBatch.of_texts(["a b\nc\n\n  d\u2028e", "f"]).words
+    assert ((words.kinds & kinds.FIRST_OF_LINE) != 0).tolist() == [True, False, True, True, True, True]
+
+
+def test_hashes_are_the_same_on_every_machine() -> None:
+    assert hash_text("word") == DocumentBatch.of_texts(["a word"]).words.hashes[1]
+    assert hash_text("word") == 0xF90BA9A629D4DE95
