@@ -135,9 +135,10 @@ def _encode(lake: Lake, job: TokensJob) -> ShardTokens:
 def sequences_schema(tokenizer_sha256: str) -> pa.Schema:
     """`SEQUENCES`, with the digest of the tokenizer that made them in the metadata of the token column."""
     column = SEQUENCES.field("tokens")
-    metadata: dict[bytes | str, bytes | str] = {"tokenizer_sha256": tokenizer_sha256}
-    metadata.update(column.metadata or {})
-    marked = column.with_metadata(metadata)
+    notes: dict[bytes | str, bytes | str] = {"tokenizer_sha256": tokenizer_sha256}
+    for key, note in (column.metadata or {}).items():
+        notes[key] = note
+    marked = column.with_metadata(notes)
     return SEQUENCES.set(SEQUENCES.get_field_index("tokens"), marked)
 
 
