@@ -8,61 +8,25 @@ from pipeline.batch import DocumentBatch
 from pipeline.stage import Stage, Verdicts, run_stages
 
 OPENINGS = [
-    "When spring comes",
-    "Long ago",
-    "Beyond the mill",
-    "As travellers say",
-    "With every flood",
-    "Some days later",
-    "By noon",
-]
+    "When spring comes", "Long ago", "Beyond the mill", "As travellers say", "With every flood",
+    "Some days later", "By noon",
+]  # fmt: skip
 SUBJECTS = [
-    "a river",
-    "that hill",
-    "every town",
-    "our lake",
-    "the harbour",
-    "one bridge",
-    "her market",
-    "this garden",
-    "his castle",
-    "no forest",
-    "a barge",
-]
+    "a river", "that hill", "every town", "our lake", "the harbour", "one bridge", "her market",
+    "this garden", "his castle", "no forest", "a barge",
+]  # fmt: skip
 VERBS = [
-    "crosses",
-    "shelters",
-    "feeds",
-    "divides",
-    "borders",
-    "overlooks",
-    "remembers",
-    "outlives",
-    "follows",
-    "forgets",
-    "hides",
-    "repays",
-    "meets",
-]
+    "crosses", "shelters", "feeds", "divides", "borders", "overlooks", "remembers", "outlives",
+    "follows", "forgets", "hides", "repays", "meets",
+]  # fmt: skip
 OBJECTS = [
-    "old walls",
-    "quiet fields",
-    "four roads",
-    "grey stone",
-    "silver reeds",
-    "the people",
-    "two chapels",
-    "wild orchards",
-    "salt and grain",
-]
+    "old walls", "quiet fields", "four roads", "grey stone", "silver reeds", "the people",
+    "two chapels", "wild orchards", "salt and grain",
+]  # fmt: skip
 ENDINGS = [
-    "to the north",
-    "of its own will",
-    "and nobody minds",
-    "for a season",
-    "while the bells ring",
+    "to the north", "of its own will", "and nobody minds", "for a season", "while the bells ring",
     "with great patience",
-]
+]  # fmt: skip
 
 
 def prose(sentences: int) -> str:
