@@ -32,6 +32,8 @@ _OFFLINE: dict[str, Any] = {
     "python_enable_replacements": False,  # a table name must never mean a Python variable of ours
 }
 _BATCH_ROWS = 8192
+_LISTED = ("archives", "steps", "trainings", "evaluations")
+"""Tables of small files, each written once, that the views are made from."""
 
 
 class Scratch:
@@ -58,6 +60,9 @@ class Scratch:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._connection.close()
+        del (
+            self._connection
+        )  # a traceback that outlives us must not keep DuckDB alive past the interpreter's end
         shutil.rmtree(self._spill, ignore_errors=True)
 
     def run(self, name: str, **params: Any) -> pa.RecordBatchReader:
@@ -190,14 +195,14 @@ class Catalog:
 
     def _state(self) -> str:
         """Changes with everything the views are made from, and with the place of the lake."""
-        rows = {table: self.lake.files_of(table) for table in ("archives", "steps", "trainings")}
+        rows = {table: self.lake.files_of(table) for table in _LISTED}
         runs = [
             (uri, files.stamp(uri)) for uri in self.lake.files_of("runs")
         ]  # these are written again at their end
         return fingerprint(self.lake.root, rows, runs, [views.sql_text(name) for name in views.VIEWS])
 
     def _anything(self) -> bool:
-        return any(self.lake.files_of(table) for table in ("archives", "steps", "runs", "trainings"))
+        return any(self.lake.files_of(table) for table in ("runs", *_LISTED))
 
     def _readable(self) -> list[str]:
         """The lake's root, as it was given and as its store spells the paths below it."""

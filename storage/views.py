@@ -95,6 +95,7 @@ def _rows(lake: Lake, selection: Selection) -> dict[str, str]:
         "steps": _relation([step.row["filename"] for step in selection.steps], schema.STEPS),
         "runs": _relation(lake.files_of("runs"), schema.RUNS),
         "trainings": _relation(lake.files_of("trainings"), schema.TRAININGS),
+        "evaluations": _relation(lake.files_of("evaluations"), schema.EVALUATIONS),
         "pages": read(selection.archive_files("pages"), _PAGES),
         "documents": read(selection.archive_files("documents"), schema.DOCUMENTS),
         "pii": read(selection.archive_files("pii"), schema.PII),
