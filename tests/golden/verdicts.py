@@ -1,8 +1,8 @@
 """Golden verdicts: what the shipped `fineweb` recipe says of a fixed set of pages, written down.
 
-`pages.json` holds pages written for this purpose (text as a list of lines), why each is there, and the verdict:
-`dropped_by` and every failed rule. A change of a verdict is a change of what people's corpora contain: after one that
-is meant, write the verdicts anew and read the difference before committing it:
+`pages.json` holds pages written for this purpose (text as a list of lines), why each is there, and the
+verdict: `dropped_by` and every failed rule. A change of a verdict is a change of what people's corpora
+contain: after one that is meant, write the verdicts anew and read the difference before committing it:
 
     python -m tests.golden.verdicts && git diff tests/golden/pages.json
 """
