@@ -142,6 +142,7 @@ RULE_BREAKERS = {
     "repeated-phrase": "The offer is here and "
     + "you can have the offer of the day today, " * 30
     + "so be quick.",
+    "curly-brackets": _lines(f"{_sentence(n)} {{footnote {n}}}." for n in range(12)),
     "no-sentences": english(9).replace(".", ";"),
     "no-punctuation": _lines(_sentence(n) for n in range(14)),
     "short-lines": _lines(" ".join(_sentence(n).split()[:5]) + "." for n in range(30)),

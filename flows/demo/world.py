@@ -41,7 +41,7 @@ def build_site(config: DemoConfig) -> Site:
     docs = VirtualHost("docs.python.test", "Python documentation", (library,), _menu())
     mirror = VirtualHost("mirror.test", "Mirror of documentation", (Mirror(docs),))
     libraries = _library_hosts(installed, config)
-    return Site([docs, mirror, *libraries, *_registry_hosts(list(installed.values())), *_written_hosts()])
+    return Site([docs, mirror, *libraries, *_registry_hosts(list(installed.values())), *written_hosts()])
 
 
 def _library_hosts(installed: dict[str, Package], config: DemoConfig) -> list[VirtualHost]:
@@ -72,7 +72,8 @@ def _registry_hosts(installed: list[Package]) -> list[VirtualHost]:
     ]
 
 
-def _written_hosts() -> list[VirtualHost]:
+def written_hosts() -> list[VirtualHost]:
+    """The hosts whose pages were written for the demo, whatever is installed."""
     encyclopedia = (written_pages("encyclopedia"), language_reference())
     return [
         VirtualHost("encyclopedia.test", "The small encyclopaedia", encyclopedia),

@@ -1,0 +1,64 @@
+"""What the documentation says is what the code says; what it points at exists."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import typer
+
+from flows.cli import app
+from flows.docs import tables_page, with_file_map
+from flows.recipe import load_recipe, shipped_recipes
+
+RENEW = "run `python -m flows.docs`"
+
+
+def test_the_readmes_map_of_files_is_of_these_files(project_root: Path) -> None:
+    readme = (project_root / "README.md").read_text("utf-8")
+    assert with_file_map(readme, project_root) == readme, RENEW
+
+
+def test_the_page_of_tables_is_of_these_tables(project_root: Path) -> None:
+    page = (project_root / "docs" / "tables.md").read_text("utf-8")
+    assert tables_page(project_root) == page, RENEW
+
+
+def test_links_lead_somewhere(project_root: Path) -> None:
+    pages = [project_root / "README.md", *sorted((project_root / "docs").glob("*.md"))]
+    links = [
+        (page, link) for page in pages for link in re.findall(r"\]\(([^)#:]+)\)", page.read_text("utf-8"))
+    ]
+    broken = [f"{page.name}: {link}" for page, link in links if not (page.parent / link).exists()]
+    assert links and not broken, broken
+
+
+def test_documented_commands_and_options_exist(project_root: Path) -> None:
+    known = typer.main.get_command(app)
+    text = (project_root / "docs" / "commands.md").read_text("utf-8")
+    for name in re.findall(r"^\| `winnow ([a-z -]+)` \|", text, re.MULTILINE):
+        command = known
+        for word in name.split():
+            command = command.commands[word]  # type: ignore[attr-defined]
+        row = next(line for line in text.splitlines() if line.startswith(f"| `winnow {name}` |"))
+        options = {option for parameter in command.params for option in parameter.opts}
+        assert set(re.findall(r"--[a-z-]+", row)) <= options | {"--help"}, name
+
+
+def test_keys_set_in_examples_exist(project_root: Path) -> None:
+    text = "".join((project_root / page).read_text("utf-8") for page in ("README.md", "docs/commands.md"))
+    found = re.findall(r"--set ([a-z0-9_]+\.[a-z0-9_]+=(?:'[^']+'|[^\s`]+))", text)
+    changes = [change.replace("'", "") for change in found if change != "section.key=value"]
+    assert changes
+    load_recipe("fineweb", changes)
+
+
+def test_every_shipped_recipe_is_named(project_root: Path) -> None:
+    readme = (project_root / "README.md").read_text("utf-8")
+    assert not [name for name in shipped_recipes() if f"`{name}`" not in readme]
+
+
+def test_the_picture_is_well_formed_and_has_a_title(project_root: Path) -> None:
+    root = ElementTree.parse(project_root / "docs" / "flow.svg").getroot()
+    assert root.find("{http://www.w3.org/2000/svg}title") is not None
