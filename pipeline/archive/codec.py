@@ -23,7 +23,7 @@ class Member(Protocol):
     end: int
 
     def read(self, count: int) -> bytes:
-        """At least the next `count` bytes, at most 64 MiB more; fewer when the member ends or breaks."""
+        """At least the next `count` bytes, at most 68 MB more; fewer when the member ends or breaks."""
         ...
 
 

@@ -12,7 +12,7 @@ import re
 from typing import NamedTuple
 
 from pipeline.archive.codec import CUT_SHORT, Codec, Member
-from pipeline.archive.source import CHUNK, Source, find
+from pipeline.archive.source import CHUNK, BytesSource, Source, find
 
 
 class Segment(NamedTuple):
@@ -61,6 +61,10 @@ class DecodedSource:
             position += len(piece)
             count -= len(piece)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def read_to(self, position: int, mark: bytes, count: int) -> bytes:
+        """See `Source`."""
+        return BytesSource(self.read(position, count)).read_to(0, mark, count)
 
     def doubt(self, start: int, end: int) -> str | None:
         """See `Source`."""

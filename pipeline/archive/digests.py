@@ -10,17 +10,18 @@ from pipeline.archive.records import Record
 
 _BASE32 = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", "0123456789ABCDEFGHIJKLMNOPQRSTUV", "0189")
 """RFC 4648's digits to those `int(..., 32)` reads: eight times as fast as base64.b32decode."""
-_ALGORITHMS = {"sha1": 20, "sha256": 32, "sha512": 64, "md5": 16}
+_ALGORITHMS = {"sha1": hashlib.sha1, "sha256": hashlib.sha256, "sha512": hashlib.sha512, "md5": hashlib.md5}
 
 
 def digest_holds(stated: str, data: bytes) -> bool | None:
     """Is `stated` ("sha1:BASE32", also hexadecimal or base64) the digest of `data`? None: cannot be told."""
-    algorithm, _, value = stated.partition(":")
-    algorithm = algorithm.strip().lower().replace("-", "")
-    wanted = _decode(value.strip(), _ALGORITHMS.get(algorithm, -1))
-    if wanted is None:
+    name, _, value = stated.partition(":")
+    algorithm = _ALGORITHMS.get(name.strip().lower().replace("-", ""))
+    if algorithm is None:
         return None
-    return hashlib.new(algorithm, data, usedforsecurity=False).digest() == wanted
+    digest = algorithm(data, usedforsecurity=False).digest()
+    wanted = _decode(value.strip(), len(digest))
+    return None if wanted is None else digest == wanted
 
 
 def block_digest_holds(record: Record) -> bool | None:

@@ -10,9 +10,11 @@ from pipeline.archive.codec import CUT_SHORT
 from pipeline.archive.source import Source
 
 INFLATE_ERROR = cast(type[Exception], igzip_lib.IsalError)  # the stub declares an instance
-_FIRST_FEED, _FEED = 1 << 13, 1 << 15
-"""Bytes given to the inflater at a time: what it does not use is copied back, and deflate grows 1032-fold at
-most, so that a step yields 33 MiB at most. (Asking the inflater itself for a limit halves its speed.)"""
+_MAGIC = b"\x1f\x8b\x08"
+_FEED = 1 << 16
+"""Bytes given to the inflater at a time, and no more than up to what looks like the next member: what it does
+not use is copied back. Deflate grows 1032-fold at most, so a step yields 68 MB at most. (Asking the inflater
+itself for a limit halves its speed.)"""
 
 
 class GzipMember:
@@ -30,19 +32,19 @@ class GzipMember:
 
     def read(self, count: int) -> bytes:
         """See `codec.Member`."""
-        data = b"" if self.done else self._step(_FIRST_FEED)
+        data = b"" if self.done else self._step()
         if self.done or len(data) >= count:
             return data
         pieces = [data]
         count -= len(data)
         while count > 0 and not self.done:
-            pieces.append(self._step(_FEED))
+            pieces.append(self._step())
             count -= len(pieces[-1])
         return b"".join(pieces)
 
-    def _step(self, size: int) -> bytes:
+    def _step(self) -> bytes:
         inflater = self._inflater
-        feed = self._source.read(self._next, size)
+        feed = self._source.read_to(self._next, _MAGIC, _FEED)
         self.end = self._next
         if not feed:
             return self._break(CUT_SHORT)
@@ -71,7 +73,7 @@ class GzipCodec:
     """See `codec.Codec`."""
 
     name = "gzip member"
-    magic = b"\x1f\x8b\x08"
+    magic = _MAGIC
 
     def starts_at(self, source: Source, position: int) -> bool:
         """See `codec.Codec`."""

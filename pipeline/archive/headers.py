@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import uuid
 from datetime import UTC, datetime
+from functools import lru_cache
 
 _UUID = re.compile(r"<?(?:urn:uuid:)?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})>?", re.IGNORECASE)
 _HEAD_END = re.compile(rb"\r*\n\r*\n")
@@ -12,11 +13,20 @@ _FOLD = re.compile(r"\r?\n[ \t]+")
 _PARTIAL_DATE = re.compile(r"\d{4}(-\d{2})?")
 
 
+@lru_cache(1 << 12)
+def _lower(name: str) -> str:
+    """A field's name as it is looked up; archives repeat the same few."""
+    return name.strip().lower()
+
+
 def find_head_end(data: bytes, start: int = 0) -> tuple[int, int]:
     """Where the lines before a blank line end, and where the bytes after it begin; (-1, -1) without one."""
-    end = data.find(b"\r\n\r\n", start)
-    if end >= 0 and data.find(b"\n\n", start, end) < 0 and data.find(b"\n\r\r", start, end) < 0:
-        return end, end + 4
+    if (
+        data.find(b"\n", start) == data.find(b"\r", start) + 1
+    ):  # by its first line it ends lines the usual way
+        end = data.find(b"\r\n\r\n", start)
+        if end >= 0:
+            return end, end + 4
     match = _HEAD_END.search(data, start)
     return match.span() if match else (-1, -1)
 
@@ -26,10 +36,12 @@ def parse_fields(text: str) -> dict[str, str]:
     if "\n " in text or "\n\t" in text:
         text = _FOLD.sub(" ", text)
     fields: dict[str, str] = {}
-    for line in reversed(text.split("\n")):
+    lines = text.split("\n")
+    lines.reverse()
+    for line in lines:
         name, colon, value = line.partition(":")
         if colon:
-            fields[name.rstrip().lower()] = value.strip()
+            fields[_lower(name)] = value.strip()
     return fields
 
 

@@ -14,6 +14,7 @@ from pipeline.archive.records import Problem
 
 _STATUS = re.compile(rb"\s*(?:HTTP/\d(?:\.\d+)?|ICY)[ \t]+(\d{3})")
 _CHUNK = re.compile(rb"[ \t]*([0-9a-fA-F]{1,8})[ \t]*(?:;[^\r\n]{0,4096})?\r?\n")
+_LENGTH = re.compile(r"[0-9]{1,15}")
 _CHARSET = re.compile(r"""charset\s*=\s*["']?\s*([A-Za-z0-9_.:-]{1,40})""", re.IGNORECASE)
 
 
@@ -68,7 +69,21 @@ def decode_body(message: Message, max_bytes: int) -> bytes | Problem:
     if isinstance(body, Problem):
         return body
     names = [name.strip().lower() for name in message.fields.get("content-encoding", "").split(",")]
-    return undo_encodings(body, names, max_bytes) if any(names) else body
+    if any(names):
+        return undo_encodings(body, names, max_bytes)
+    return _missing_bytes(message) or body
+
+
+def _missing_bytes(message: Message) -> Problem | None:
+    """A plain body shorter than its Content-Length: the connection broke. (A longer one was decoded.)"""
+    stated = message.fields.get("content-length", "")
+    if (
+        "transfer-encoding" in message.fields
+        or not _LENGTH.fullmatch(stated)
+        or len(message.body) >= int(stated)
+    ):
+        return None
+    return Problem("truncated", f"the body has {len(message.body)} of {stated} bytes")
 
 
 def charset_of(content_type: str) -> str | None:

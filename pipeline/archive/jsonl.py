@@ -11,7 +11,7 @@ from pipeline.archive.records import Item, Padding, Problem, Record, Unreadable
 from pipeline.archive.rows import row_record
 from pipeline.archive.source import CHUNK, Source, find
 
-BEGINS = re.compile(rb"(?:\xef\xbb\xbf)?\s*\{")
+BEGINS = re.compile(rb'(?:\xef\xbb\xbf)?\s*\{\s*"(?:[^"\\\n]|\\.)*"\s*:')
 _LINE_END = re.compile(rb"\n")
 _BAD_LINE = "not a JSON object"
 

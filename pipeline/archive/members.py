@@ -12,7 +12,7 @@ from pipeline.archive.source import BytesSource, Source, blank_bytes
 from pipeline.archive.walk import walk_records
 
 _HEAD_ROOM = 1 << 20  # decompressed bytes a member may have beside its record's block
-_PROBED_MEMBERS = 3
+_PROBED_MEMBERS = 8
 _BLANK = b"\r\n\t "
 
 
@@ -100,7 +100,7 @@ def _place(items: Iterator[Item | Padding], start: int, end: int) -> Iterator[It
 
 def is_record_a_member(file: Source, codec: Codec, grammar: Grammar) -> bool:
     """Do the first sound members hold one record each, rather than many in one or one across several?"""
-    position = 0
+    position = sound = 0
     for _ in range(_PROBED_MEMBERS):
         if not codec.starts_at(file, position):
             position = find_member(file, codec, position + 1, grammar.begins) or file.size
@@ -109,15 +109,18 @@ def is_record_a_member(file: Source, codec: Codec, grammar: Grammar) -> bool:
         member = codec.open(file, position)
         data = member.read(_HEAD_ROOM)
         excess = _excess(data, grammar)
-        if excess > 0 and data[-excess:].strip(_BLANK):
-            return False
         whole = member.done
         while not member.done:
             member.read(_HEAD_ROOM)
         position = max(member.end, position + 1)
-        if whole and not member.fault and excess < 0 and not _begins_at(file, codec, grammar, position):
+        if excess > 0 and data[-excess:].strip(_BLANK):
             return False
-    return True
+        if member.fault:
+            continue
+        if whole and excess < 0 and not _begins_at(file, codec, grammar, position):
+            return False
+        sound += 1
+    return sound > 0
 
 
 def _excess(data: bytes, grammar: Grammar) -> int:

@@ -23,9 +23,8 @@ class ArchiveReader:
     Attributes:
         name: As given.
         format: "warc", "arc", "jsonl" or "parquet"; None where nothing was recognised.
-        offsets_in: What offsets and lengths count: "file" (its bytes), "stream" (what it decompresses to,
-            bytes
-            that do not decompress as they stand) or "rows".
+        offsets_in: What offsets and lengths count: "file" (its bytes), "rows", or "stream": the bytes it
+            decompresses to, and those that do not decompress as they stand.
         stream_bytes: Size of what offsets count in. The lengths of all items add up to it, always.
     """
 

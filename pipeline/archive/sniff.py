@@ -73,15 +73,13 @@ def _first_content(source: Source, codec: Codec) -> bytes:
 
 def _search(source: Source, codecs: tuple[Codec, ...]) -> Layout | None:
     """The layout of the first record found anywhere, for a file whose beginning is damaged."""
-    found: list[tuple[int, Layout]] = []
     for grammar in GRAMMARS:
-        for codec in codecs:
-            position = find_member(source, codec, 0, grammar.begins)
-            if position is not None:
-                found.append((position, Layout(codec, grammar)))
-        if (position := find(source, grammar.resumes, 0)) is not None:
-            found.append((position, Layout(None, grammar)))
-    return min(found, key=lambda place: place[0])[1] if found else None
+        places: list[tuple[int | None, Codec | None]] = [(find(source, grammar.resumes, 0), None)]
+        places += [(find_member(source, codec, 0, grammar.begins), codec) for codec in codecs]
+        found = [(position, codec) for position, codec in places if position is not None]
+        if found:
+            return Layout(min(found, key=lambda place: place[0])[1], grammar)
+    return None
 
 
 def _describe(source: Source, codec: Codec | None, content: bytes) -> str:

@@ -19,6 +19,10 @@ class Source(Protocol):
         """`count` bytes from `position`; fewer only at the end."""
         ...
 
+    def read_to(self, position: int, mark: bytes, count: int) -> bytes:
+        """The bytes from `position` up to the next `mark` after it; at most `count` of them."""
+        ...
+
     def doubt(self, start: int, end: int) -> str | None:
         """Why the bytes from start to end may be wrong; None where nothing speaks against them."""
         ...
@@ -52,6 +56,16 @@ class FileSource:
             start = 0
         return self._buffer[start : start + count]
 
+    def read_to(self, position: int, mark: bytes, count: int) -> bytes:
+        """See `Source`; without copying what lies beyond the mark."""
+        start = position - self._start
+        if not 0 <= start <= start + count <= len(self._buffer):
+            data = self.read(position, count)
+            found = data.find(mark, len(mark))
+            return data if found < 0 else data[:found]
+        found = self._buffer.find(mark, start + len(mark), start + count)
+        return self._buffer[start : start + count if found < 0 else found]
+
     def doubt(self, start: int, end: int) -> str | None:
         """Nothing is known against a file's own bytes."""
         return None
@@ -75,6 +89,11 @@ class BytesSource:
     def read(self, position: int, count: int) -> bytes:
         """See `Source`."""
         return self._data[position : position + count]
+
+    def read_to(self, position: int, mark: bytes, count: int) -> bytes:
+        """See `Source`."""
+        found = self._data.find(mark, position + len(mark), position + count)
+        return self._data[position : position + count if found < 0 else found]
 
     def doubt(self, start: int, end: int) -> str | None:
         """Nothing is known against them."""

@@ -10,6 +10,8 @@ import re
 from pipeline.archive.grammar import Head
 from pipeline.archive.headers import find_head_end, parse_date, parse_fields, parse_record_id
 
+_LENGTH = re.compile(r"[0-9]{1,15}")
+
 
 class WarcGrammar:
     """See `grammar.Grammar`."""
@@ -29,7 +31,7 @@ class WarcGrammar:
         text = str(data[start:end], "utf-8", "replace")
         fields = parse_fields(text)
         length = fields.get("content-length", "")
-        if "\0" in text or not (length.isascii() and length.isdigit() and len(length) < 16):
+        if "\0" in text or not _LENGTH.fullmatch(length):
             return "WARC header is damaged: no valid Content-Length"
         url = fields.get("warc-target-uri")
         return Head(

@@ -80,7 +80,7 @@ def extract_page(
     max_bytes: int,
     max_steps: int,
 ) -> Extracted:
-    """The text of one page; plain text passes as it is, and of a page over the limits nothing is extracted."""
+    """The text of one page; plain text passes as it is, and nothing is extracted from one over the limits."""
     html, charset = decode_page(body, charset_hint)
     if mime == "text/plain":
         return Extracted(html.strip() or None, charset, len(body), 0.0)

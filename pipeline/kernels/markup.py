@@ -17,6 +17,8 @@ _RAW = np.array([int.from_bytes(name.encode(), "little") for name in _RAW_NAMES]
 _DIV = int.from_bytes(b"div", "little")
 _LT, _GT, _SLASH, _BANG, _EQUALS, _DOUBLE, _SINGLE, _DASH = (ord(char) for char in "<>/!=\"'-")
 
+_BETWEEN, _IN_NAME, _BEFORE_VALUE, _IN_VALUE = range(4)
+
 
 def count_markup_steps(data: bytes) -> int:
     """Steps of a page's markup that grow with its square, beside what is linear in its size.
@@ -78,20 +80,25 @@ def _read_name(data: np.ndarray, at: int) -> tuple[np.int64, int]:
 def _read_attributes(data: np.ndarray, at: int) -> tuple[int, int]:
     """How many attributes a tag has, and where it ends."""
     count = 0
-    inside = valued = False
+    state = _BETWEEN
     while at < len(data) and data[at] != _GT:
         byte = data[at]
-        if byte <= 32 or byte == _SLASH:
-            inside = False
-        elif byte in (_DOUBLE, _SINGLE) and valued:
+        if byte <= 32:
+            state = state if state == _BEFORE_VALUE else _BETWEEN
+        elif state == _BEFORE_VALUE and byte in (_DOUBLE, _SINGLE):
             at += 1
             while at < len(data) and data[at] != byte:
                 at += 1
-            inside = False
-        elif not inside:
-            inside = True
-            count += not valued
-        valued = byte == _EQUALS or (valued and byte <= 32)
+            state = _BETWEEN
+        elif state in (_BEFORE_VALUE, _IN_VALUE):
+            state = _IN_VALUE
+        elif byte == _EQUALS and count:
+            state = _BEFORE_VALUE
+        elif byte == _SLASH:
+            state = _BETWEEN
+        elif state == _BETWEEN:
+            state = _IN_NAME
+            count += 1
         at += 1
     return count, at
 
