@@ -36,6 +36,8 @@ class Segment(NamedTuple):
 class DecodedSource:
     """See `Source`; the run of bytes a file's members decompress to.
 
+    `loss_at_end` says, where the file was cut short, that something is missing after the last byte.
+
     Args:
         file: The compressed file.
         codec: Its compression.
@@ -49,6 +51,7 @@ class DecodedSource:
         self._current: Segment | None = None
         self._window, self._window_start = b"", 0
         self.size = segments[-1].start + segments[-1].length if segments else 0
+        self.loss_at_end = segments[-1].doubt if segments and not segments[-1].length else None
 
     def read(self, position: int, count: int) -> bytes:
         """See `Source`."""
@@ -118,7 +121,7 @@ def scan_segments(
         for segment in found:
             segments.append(segment._replace(start=size))
             size += segment.length
-    return [segment for segment in segments if segment.length]
+    return [segment for segment in segments if segment.length or segment.doubt]
 
 
 def _scan_member(
@@ -132,8 +135,13 @@ def _scan_member(
         length = 0
         while not member.done:
             length += len(member.read(CHUNK))
-        if member.fault in (None, CUT_SHORT):
-            return [Segment(0, length, start, True, None)], member.end if member.fault is None else file.size
+        if member.fault is None:
+            return [Segment(0, length, start, True, None)], member.end
+        if member.fault == CUT_SHORT:  # what came out before is what was written: only the end is missing
+            return [
+                Segment(0, length, start, True, None),
+                Segment(0, 0, file.size, False, CUT_SHORT),
+            ], file.size
         cause, good = member.fault or "", member.end
     following = find_member(file, codec, start + 1, begins) or file.size
     good = min(good, following - 1)  # what was lost takes up at least one byte of the run

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import BinaryIO
 
 from pipeline.archive.config import ArchiveConfig
@@ -65,8 +66,10 @@ class ArchiveReader:
             return iter(MemberWalk(self._file, codec, grammar, limit))
         source = self._decompressed(layout)
         if grammar:
-            return walk_records(source, grammar, limit)
-        return walk_lines(source, self._config.text_field, limit)
+            items = walk_records(source, grammar, limit)
+        else:
+            items = walk_lines(source, self._config.text_field, limit)
+        return chain(items, _loss_at_end(source))
 
     def _decompressed(self, layout: Layout) -> Source:
         if layout.codec is None:
@@ -93,6 +96,12 @@ def read_archive(
         config: Limits and the text's key; the defaults where None.
     """
     return ArchiveReader(stream, name, size, config or ArchiveConfig())
+
+
+def _loss_at_end(source: Source) -> Iterator[Unreadable]:
+    """A span without length where a compressed stream was cut short; nothing else may show that."""
+    if isinstance(source, DecodedSource) and source.loss_at_end:
+        yield Unreadable(source.size, 0, source.loss_at_end)
 
 
 def _tile(items: Iterator[Item | Padding]) -> Iterator[Item]:

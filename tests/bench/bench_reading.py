@@ -2,9 +2,9 @@
 
     python tests/bench/bench_reading.py [FILE]
 
-Every reader yields every record with its whole block in memory. CPU time of the process, median of the
-rounds. Without FILE it reads ../shared/data/warc/docs-crawl/wget-00-debian-multi.warc.gz. A reader that is
-not installed is left out. With digests: winnow checks block digests, the others what they check by themselves.
+Every reader yields every record with its whole block in memory. CPU time, median of the rounds.
+Without FILE it reads ../shared/data/warc/docs-crawl/wget-00-debian-multi.warc.gz. A reader that is not
+installed is left out. With digests: winnow checks block digests, the others what they check by themselves.
 """
 
 from __future__ import annotations

@@ -70,7 +70,7 @@ def page_body(number: int) -> bytes:
 
 
 def make_warc(compressed: bool) -> list[bytes]:
-    """The records of a WARC file as warcio writes them: a warcinfo, then responses and requests with digests."""
+    """The records of a WARC file as warcio writes it: warcinfo, then responses and requests with digests."""
     stream = io.BytesIO()
     writer = WARCWriter(stream, gzip=compressed)
     ends = [0]
@@ -96,7 +96,7 @@ def make_warc(compressed: bool) -> list[bytes]:
 
 
 def contain(container: str) -> list[bytes]:
-    """The parts of the archive as they lie in its file: one a record, or one alone where all share a member."""
+    """The archive's parts as they lie in its file: one a record, or just one where all share a member."""
     plain = make_warc(compressed=False)
     match container:
         case "plain":

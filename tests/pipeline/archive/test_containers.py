@@ -60,6 +60,15 @@ def test_a_warc_zst_dictionary_is_used(archives, bodies, read):
         assert not reading.lost
 
 
+def test_a_stream_cut_where_a_line_ends_still_shows_that_its_end_is_gone(read):
+    lines = b'{"text": "a line of text"}\n' * 5000
+    data = gzip.compress(lines, compresslevel=0)
+    cut = data[: data.rindex(b"\n", 0, len(data) // 2) + 1]
+    reading = read(cut)
+    assert len(reading.pages) > 1000
+    assert [(span.offset, span.length) for span in reading.lost] == [(reading.reader.stream_bytes, 0)]
+
+
 @pytest.mark.parametrize("padding", [b"", b"\r\n", b"\n\n\n", gzip.compress(b"")])
 def test_padding_belongs_to_the_record_before(padding, archives, read):
     parts = archives["gzip"]

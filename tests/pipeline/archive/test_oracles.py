@@ -16,7 +16,7 @@ BROKEN = {
     "bad.arc",
     "example-wrong-chunks.warc.gz",
 }
-"""Lengths in them are wrong, or (the last) a record goes on in the next member: warcio cuts such records short."""
+"""Lengths in them are wrong, or (the last) a record goes on in the next member: warcio cuts records short."""
 LARGE = 3_000_000
 
 
