@@ -8,6 +8,7 @@ nothing of the archive exists for a reader of the lake.
 from __future__ import annotations
 
 import hashlib
+import os
 import time
 import uuid
 from collections import Counter
@@ -24,6 +25,7 @@ from pipeline.archive.page import Page, Refusal, Skip, to_page
 from pipeline.archive.reader import ArchiveReader, read_archive
 from pipeline.archive.records import Record, Unreadable
 from pipeline.batch import DocumentBatch
+from pipeline.dedup.signatures import band_table
 from pipeline.stage import Stage, StageCost, Verdicts, run_stages
 from storage import schema
 from storage.errors import Fatal
@@ -62,7 +64,8 @@ class AnnotateJob:
     def fingerprint(self) -> str:
         """Hash of everything that decides this archive's rows: sections used, stage versions, the input itself."""
         source = self.source
-        identity = (source.crawl, source.archive, source.domain, source.sha256 or (source.uri, source.size))
+        content = source.sha256 or (source.uri, source.etag, source.size)
+        identity = (source.crawl, source.archive, source.domain, content)
         # of deduplication only the signature counts: moving its threshold must not read the archives again
         sections = [getattr(s, "signature_settings", lambda s=s: s)() for s in self.recipe.sections(source.domain)]
         stages = [(stage.name, stage.version, stage.rules) for stage in self.stages]
@@ -84,9 +87,11 @@ def annotate(job: AnnotateJob) -> dict[str, Any]:
     with ExitStack() as stack:
         stream = stack.enter_context(open_read(job.source.uri))
         work.open_writers(stack)
-        reader = read_archive(stream, job.source.archive, job.source.size, job.recipe.archive)
+        size = stream.seek(0, os.SEEK_END)  # a snapshot's list does not tell sizes
+        stream.seek(0)
+        reader = read_archive(stream, job.source.archive, size, job.recipe.archive)
         work.read(reader)
-        row = work.finish(reader)
+        row = work.finish(reader, size)
     write_table(lake.root, lake.archive_row_path(*key), "archives", pa.Table.from_pylist([row], schema.ARCHIVES))
     return row
 
@@ -226,10 +231,11 @@ class _Annotation:
 
     def _write_survivors(self, survivors: pa.Table) -> None:
         self.writers["documents"].write(documents_of(survivors))
-        self.writers["bands"].write(bands_of(survivors))
+        if "bands" in survivors.column_names:
+            self.writers["bands"].write(band_table(survivors))
         self.writers["pii"].write(pii_of(survivors))
 
-    def finish(self, reader: ArchiveReader) -> dict[str, Any]:
+    def finish(self, reader: ArchiveReader, file_bytes: int) -> dict[str, Any]:
         """Close the books; the archive's row. Fatal where a record or a byte is missing."""
         books, source = self.books, self.job.source
         accounted = sum(books.bytes.values())
@@ -243,7 +249,7 @@ class _Annotation:
         return {
             "crawl": source.crawl, "archive": source.archive, "fingerprint": self.fp, "uri": source.uri,
             "sha256": source.sha256, "format": reader.format, "offsets_in": reader.offsets_in,
-            "file_bytes": source.size, "stream_bytes": reader.stream_bytes, "records": sum(books.records.values()),
+            "file_bytes": file_bytes, "stream_bytes": reader.stream_bytes, "records": sum(books.records.values()),
             **books.columns(), "skipped_by_kind": sorted(books.skipped.items()),
             "stages": [stage.name for stage in self.stages],
             "outputs": [output.to_dict() for output in outputs], "finished_at": datetime.now(UTC),
@@ -308,16 +314,6 @@ def documents_of(survivors: pa.Table) -> pa.Table:
         else:
             columns.append(pa.nulls(len(survivors), column.type))
     return pa.table(columns, schema=schema.DOCUMENTS)
-
-
-def bands_of(survivors: pa.Table) -> pa.Table:
-    """One row a document and band; nothing where the recipe computes no signatures."""
-    rows = []
-    if "bands" in survivors.column_names:
-        for row in survivors.select([*KEY, "bands"]).to_pylist():
-            keys = row.pop("bands") or []
-            rows.extend(row | {"band": band, "band_key": key} for band, key in enumerate(keys))
-    return pa.Table.from_pylist(rows, schema.BANDS)
 
 
 def pii_of(survivors: pa.Table) -> pa.Table:

@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from flows import scaling_commands
 from flows.learning_commands import generate, params, pretrain, tokens
 from flows.options import (
     DEFAULT_LAKE,
@@ -36,6 +37,8 @@ app.add_typer(scaling_app, name="scaling")
 
 for command in (tokens, pretrain, generate, params):
     app.command()(command)
+for command in (scaling_commands.run, scaling_commands.fit, scaling_commands.plan):
+    scaling_app.command()(command)
 
 
 @app.command()
@@ -158,6 +161,22 @@ def try_stage(
     from flows.commands import try_page
 
     try_page(stage, file, recipe, changes, as_json)
+
+
+@app.command()
+def report(
+    lake: LakeOption = DEFAULT_LAKE,
+    output: Annotated[str, typer.Option(help="File to write; by default report.html in the lake.")] = "",
+    open_it: Annotated[bool, typer.Option("--open", help="Show it in the browser.")] = False,
+) -> None:
+    """One page with the lake's funnel, books, mixture, duplicates, trainings and scaling law; opens from disk."""
+    from flows.report.page import write_report
+    from storage.lake import Lake
+
+    path = write_report(Lake(lake), output)
+    print(path)
+    if open_it:
+        typer.launch(str(path))
 
 
 @app.command()

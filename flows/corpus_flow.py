@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
@@ -30,11 +31,11 @@ from flows.work import gather, phase, processes, threads, unit_of_work
 from storage import schema
 from storage.catalog import Catalog
 from storage.errors import Fatal, ShardFailed, UserError
-from storage.files import remove_stale, sha256_of
+from storage.files import exists, remove_stale, sha256_of
 from storage.lake import Lake, fingerprint
 from storage.schema import Section
 from storage.shards import Output, read_table, write_table
-from storage.sources import expand_inputs
+from storage.sources import expand_inputs, name_apart
 
 
 class CorpusRequest(Section):
@@ -99,7 +100,7 @@ def plan_corpus(request: CorpusRequest) -> CorpusPlan:
         sources += expand_inputs(paths, crawl=given.crawl or request.crawl, base_url=base)
     if not sources:
         raise UserError("there is nothing to read:", "name archives on the command line or in the recipe's inputs.")
-    jobs = tuple(AnnotateJob(request.lake, source, recipe) for source in sources)
+    jobs = tuple(AnnotateJob(request.lake, source, recipe) for source in name_apart(sources))
     plan = CorpusPlan(Lake(request.lake), recipe, request.workers, jobs)
     if request.max_new is None or len(plan.pending) <= request.max_new:
         return plan
@@ -114,12 +115,14 @@ def corpus_flow(request: CorpusRequest) -> CorpusResult:
     lake.check_writable()
     remove_stale(lake.root)
     plan = plan_corpus(request)
-    write_run(plan, "running", [])
+    if not exists(lake.absolute(lake.run_path(plan.run_id))):
+        write_run(plan, "running", plan.fingerprints, [])
     tell(f"{len(plan.jobs)} archives, {len(plan.jobs) - len(plan.pending)} of them already in the lake {lake.root}")
     rows, failures = phase("annotate", processes(plan.workers), lambda: annotate_all(plan))
     dedup = phase("dedup", threads(plan.workers), lambda: dedup_all(plan, rows))
     mix = phase("mix", threads(plan.workers), lambda: mix_all(plan, rows, dedup))
-    write_run(plan, "finished", [*dedup.values(), mix])
+    done = {label: fp for label, fp in plan.fingerprints.items() if label not in failures}
+    write_run(plan, "finished", done, [*dedup.values(), mix], failures)
     Catalog(lake).rebuild()
     publish_corpus(lake)
     return CorpusResult(plan.run_id, rows, dedup, mix, failures)
@@ -215,8 +218,14 @@ def mix_all(plan: CorpusPlan, rows: Sequence[dict[str, Any]], dedup: Mapping[str
     return run_step(lake, "mix", name, key, work)
 
 
-def write_run(plan: CorpusPlan, state: str, steps: Sequence[Step]) -> None:
-    """The run's row: planned archives at the start, whole-corpus steps added at the end."""
+def write_run(
+    plan: CorpusPlan,
+    state: str,
+    archives: Mapping[str, str],
+    steps: Sequence[Step],
+    failures: Mapping[str, ShardFailed] = MappingProxyType({}),
+) -> None:
+    """The run's row: the archives planned at the start; at the end those done, those failed, and the steps."""
     lake, path = plan.lake, plan.lake.absolute(plan.lake.run_path(plan.run_id))
     now = datetime.now(UTC)
     row = {
@@ -225,10 +234,11 @@ def write_run(plan: CorpusPlan, state: str, steps: Sequence[Step]) -> None:
         "name": plan.recipe.mix.name or plan.recipe.name,
         "recipe": json.dumps(recipe_record(plan.recipe), sort_keys=True),
         "state": state,
-        "started_at": now if state == "running" else read_table(path)["started_at"][0].as_py(),
-        "finished_at": None if state == "running" else now,
-        "steps": [{"step": "annotate", "key": label, "fingerprint": fp} for label, fp in plan.fingerprints.items()]
+        "started_at": read_table(path)["started_at"][0].as_py() if exists(path) else now,
+        "finished_at": now if state == "finished" else None,
+        "steps": [{"step": "annotate", "key": label, "fingerprint": fp} for label, fp in archives.items()]
         + [{"step": s.step, "key": s.key, "fingerprint": s.fingerprint} for s in steps],
+        "failed": [{"archive": label, "cause": str(error)} for label, error in failures.items()],
     }
     write_table(lake.root, lake.run_path(plan.run_id), "runs", pa.Table.from_pylist([row], schema.RUNS))
 

@@ -39,7 +39,7 @@ Work = Callable[[], tuple[Sequence[Output], Mapping[str, Any]]]
 
 def run_step(lake: Lake, step: str, key: str, fingerprint: str, work: Work) -> Step:
     """Do a step unless its row says it is done; either way, what it wrote."""
-    path = step_path(step, key, fingerprint)
+    path = lake.step_path(step, key, fingerprint)
     if exists(lake.absolute(path)):
         return _from_row(read_table(lake.absolute(path)).to_pylist()[0])
     started = (time.process_time(), time.perf_counter())
@@ -70,11 +70,6 @@ def find_step(lake: Lake, step: str, key: str | None, hint: str) -> Step:
     if not rows:
         raise UserError(f"the lake {lake.root} has no finished {step}{f' of {key}' if key else ''}.", hint)
     return _from_row(max(rows, key=lambda row: (row["finished_at"], row["fingerprint"])))
-
-
-def step_path(step: str, key: str, fingerprint: str) -> str:
-    """Where the row that commits a step lies, relative to the lake."""
-    return f"steps/{step}/{key.replace('/', '_')}.{fingerprint}.parquet"
 
 
 def _from_row(row: Mapping[str, Any]) -> Step:

@@ -95,7 +95,7 @@ def logger() -> logging.Logger | logging.LoggerAdapter[logging.Logger]:
 
 def phase(name: str, runner: TaskRunner[Any], body: Callable[[], Any]) -> Any:
     """Run `body` as a subflow of its own, whose tasks share `runner`; what it returns."""
-    subflow: Flow[[], Any] = Flow(body, name=name, task_runner=runner, validate_parameters=False)
+    subflow: Flow[[], Any] = Flow(body, name=name, flow_run_name=name, task_runner=runner, validate_parameters=False)
     return subflow()
 
 

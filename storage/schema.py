@@ -199,6 +199,7 @@ RUNS = table(
     field("finished_at", TIME, "end", null="not finished"),
     field("steps", pa.list_(pa.struct([("step", STRING), ("key", STRING), ("fingerprint", STRING)])),
           "what the run consists of: (annotate, crawl/archive), (dedup, crawl), (mix, name), (tokens, name)..."),
+    field("failed", pa.list_(pa.struct([("archive", STRING), ("cause", STRING)])), "archives that could not be read"),
 )
 
 TRAININGS = table(
@@ -225,6 +226,21 @@ TRAININGS = table(
           "training curve"),
     field("finished_at", TIME, "end"),
 )
+
+EVALUATIONS = table(
+    field("evaluation_id", STRING, "fingerprint of what was evaluated and how"),
+    field("kind", STRING, "scaling"),
+    field("name", STRING, "what was evaluated: ladder or training"),
+    field("part", STRING, "of it: for scaling, how N is counted (total, non_embedding)"),
+    field("metric", STRING, "name of the number"),
+    field("value", FLOAT, "the number"),
+    field("low", FLOAT, "lower end of its interval", null="no interval"),
+    field("high", FLOAT, "upper end of its interval", null="no interval"),
+    field("unit", STRING, "of value, low and high"),
+    field("details", STRING, "everything else there is to say, JSON", null="nothing"),
+    field("finished_at", TIME, "end"),
+)
+"""One row a number found about trained models."""
 
 
 def describe(schema: pa.Schema) -> list[dict[str, Any]]:
