@@ -14,7 +14,7 @@ class ModelConfig(Section):
 
     vocab_size: int = Field(4_096, ge=2, description="token ids; a training takes its tokens' own")
     d_model: int = Field(128, ge=2, description="width of the residual stream")
-    n_layers: int = Field(4, ge=1, description="blocks")
+    n_layers: int = Field(3, ge=1, description="blocks")
     n_heads: int = Field(
         4, ge=1, description="query heads; d_model / n_heads is the head's width and must be even"
     )
@@ -70,11 +70,11 @@ class TrainConfig(Section):
     """How a model is trained; nothing here says where or how fast."""
 
     train_tokens: int = Field(
-        1_000_000, ge=1, description="tokens to see, repeats counted; rounded to whole steps"
+        600_000, ge=1, description="tokens to see, repeats counted; rounded to whole steps"
     )
-    batch_tokens: int = Field(4_096, ge=1, description="tokens a step; at least one sequence")
+    batch_tokens: int = Field(512, ge=1, description="tokens a step; at least one sequence")
     learning_rate: float = Field(
-        4e-3, gt=0, description="peak; small models want more than Llama 3 8B's 3e-4"
+        3e-3, gt=0, description="peak; small models want more than Llama 3 8B's 3e-4"
     )
     warmup_frac: float = Field(0.05, ge=0, le=1, description="share of the steps with a linear warm-up")
     min_learning_rate_frac: float = Field(

@@ -21,7 +21,8 @@ WIDTH = 17
 
 
 @pytest.fixture(autouse=True)
-def one_thread() -> None:
+def settled() -> None:
+    torch.manual_seed(0)
     torch.set_num_threads(1)
 
 

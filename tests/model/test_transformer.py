@@ -34,8 +34,9 @@ def their_names(layers: int) -> dict[str, str]:
 def make_pair(config: ModelConfig) -> tuple[Transformer, LlamaForCausalLM]:
     ours = Transformer(config, seed=1)
     with torch.no_grad():
-        for weight in ours.parameters():  # larger than the initial ones, so that nothing is near linear
-            weight.mul_(5) if weight.ndim > 1 else weight.add_(0.1 * torch.randn_like(weight))
+        for weight in ours.parameters():
+            if weight.ndim == 1:  # norms start at one, where a forgotten scale would not show
+                weight.add_(0.1 * torch.randn_like(weight))
     theirs = LlamaForCausalLM(
         LlamaConfig(
             vocab_size=config.vocab_size,
