@@ -36,9 +36,7 @@ def extrapolation_warning(factor: float) -> str:
     """
     if factor <= MAX_EXTRAPOLATION:
         return ""
-    return (
-        f"This is {factor:,.0f} times the largest run's compute; over {MAX_EXTRAPOLATION:g} times is a guess."
-    )
+    return f"This is {factor:,.0f} times the largest run's compute; over {MAX_EXTRAPOLATION:g} times is a guess."
 
 
 def _about_runs(points: Points) -> Iterator[str]:

@@ -64,9 +64,7 @@ class Fit:
         if not self.draws:
             return Estimate(value, value, value)
         found = [float(quantity(draw)) for draw in self.draws]
-        low, high = np.quantile(
-            found, [(1 - level) / 2, (1 + level) / 2], method="inverted_cdf"
-        )  # infinities too
+        low, high = np.quantile(found, [(1 - level) / 2, (1 + level) / 2], method="inverted_cdf")  # infinities too
         return Estimate(value, float(low), float(high))
 
 
@@ -120,9 +118,7 @@ def fit_groups(points: Points, draws: int = 1000, seed: int = 0) -> dict[str, Fi
         try:
             fits[name] = fit_scaling(members, draws, seed)
         except UserError as error:
-            raise UserError(
-                f"group {name}: {error.message}" if name else error.message, error.hint
-            ) from error
+            raise UserError(f"group {name}: {error.message}" if name else error.message, error.hint) from error
     return fits
 
 
@@ -133,9 +129,7 @@ def bootstrap_weights(points: Points, draws: int, seed: int) -> list[Floats]:
     of_row = np.array([place[label] for label in points.run])
     random = np.random.default_rng(seed)
     weights: list[Floats] = []
-    for _ in range(
-        20 * draws
-    ):  # a sample of few runs may hold too few distinct ones; of enough, hardly any does
+    for _ in range(20 * draws):  # a sample of few runs may hold too few distinct ones; of enough, hardly any does
         if len(weights) == draws:
             break
         counts = np.bincount(random.integers(0, len(labels), len(labels)), minlength=len(labels))
@@ -172,9 +166,7 @@ def _surface(problem: Problem, theta: Floats) -> Surface:
     E, A, B = np.where(theta[:3] <= LOW[:3], 0.0, theta[:3])
     alpha, beta = theta[3:]
     n, d = problem.centre
-    return Surface(
-        float(E), float(A * np.exp(alpha * n)), float(B * np.exp(beta * d)), float(alpha), float(beta)
-    )
+    return Surface(float(E), float(A * np.exp(alpha * n)), float(B * np.exp(beta * d)), float(alpha), float(beta))
 
 
 def _demand_enough(points: Points) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -30,49 +31,43 @@ class LadderConfig(Section):
     loss half-way down a longer cosine is not the loss of the shorter training (Hoffmann et al. 2022,
     appendix B). A wide grid pins the exponents down better than many runs near the optimum.
 
-    The peak rate and the batch follow DeepSeek-AI 2024, (1): rate 0.3118 C^-0.125, batch 0.2920 C^0.3271
-    tokens, which their authors fitted between 1e17 and 2e19 FLOP.
+    The peak rate and the batch follow Step Law (Li et al. 2025, arXiv:2503.04715): 1.79 N^-0.713 D^0.307 and
+    0.58 D^0.571 tokens, with N all parameters. Its authors fitted it to models of 60M parameters and up.
     """
 
     enabled: bool = Field(True, description="whether the demo and the whole mission run a ladder")
     sizes: tuple[Shape, ...] = Field(
         (
+            Shape(d_model=8, n_layers=1, n_heads=1, n_kv_heads=1),
             Shape(d_model=16, n_layers=1, n_heads=1, n_kv_heads=1),
             Shape(d_model=32, n_layers=2, n_heads=2, n_kv_heads=1),
             Shape(d_model=64, n_layers=3, n_heads=4, n_kv_heads=2),
         ),
         min_length=1,
-        description="from 70k to 410k parameters with 4,096 token ids: a core trains each in seconds",
+        description="from 34k to 410k parameters with 4,096 token ids: a core trains each in seconds",
     )
-    train_tokens: tuple[int, ...] = Field(
-        (40_000, 100_000, 250_000, 500_000), description="token counts, each with every size"
-    )
+    train_tokens: tuple[int, ...] = Field((100_000, 220_000, 480_000), description="token counts, each with every size")
     tokens_per_param: tuple[float, ...] = Field(
         (),
         description="further token counts, as multiples of each size's parameters; Chinchilla: 20",
     )
     seeds: tuple[int, ...] = Field((0,), min_length=1, description="every run once a seed")
-    max_flops: float = Field(1.2e12, gt=0, description="runs of more than 6 N D = this are left out")
+    max_flops: float = Field(1e12, gt=0, description="runs of more than 6 N D = this are left out")
     tied_embeddings: bool = Field(
         True, description="one table for input and output: in small models two would outweigh the blocks"
     )
     learning_rate_scale: float = Field(
-        0.3118, gt=0, description="peak rate = scale * C^exponent; DeepSeek-AI 2024 (arXiv:2401.02954), (1)"
+        1.79, gt=0, description="peak rate = scale * N^params_exponent * D^tokens_exponent; Li et al. 2025"
     )
-    learning_rate_exponent: float = Field(-0.1250, description="see learning_rate_scale")
-    batch_scale: float = Field(
-        0.2920,
-        gt=0,
-        description="tokens a step = scale * C^exponent; DeepSeek-AI 2024 (arXiv:2401.02954), (1)",
-    )
-    batch_exponent: float = Field(0.3271, description="see batch_scale")
+    learning_rate_params_exponent: float = Field(-0.713, description="see learning_rate_scale")
+    learning_rate_tokens_exponent: float = Field(0.307, description="see learning_rate_scale")
+    batch_scale: float = Field(0.58, gt=0, description="tokens a step = scale * D^exponent; Li et al. 2025")
+    batch_exponent: float = Field(0.571, description="see batch_scale")
     warmup_tokens_per_param: float = Field(
         1.0, ge=0, description="warm-up in tokens a parameter; Porian et al. 2024 (arXiv:2406.19146): one"
     )
     max_warmup_frac: float = Field(0.2, ge=0, le=1, description="the warm-up's share of a training, at most")
-    eval_sequences: int = Field(
-        128, ge=1, description="held-out sequences every run is measured on, the same for all"
-    )
+    eval_sequences: int = Field(128, ge=1, description="held-out sequences every run is measured on, the same for all")
     threads: int = Field(
         1,
         ge=1,
@@ -125,9 +120,7 @@ def rungs(
     """
     base, train = base_model or ModelConfig(), base_train or TrainConfig()
     found = [
-        rung
-        for shape in config.sizes
-        for rung in _of_shape(config, _model(config, shape, vocab_size, base), train)
+        rung for shape in config.sizes for rung in _of_shape(config, _model(config, shape, vocab_size, base), train)
     ]
     affordable = [rung for rung in found if rung.flops <= config.max_flops]
     if not affordable:
@@ -138,14 +131,16 @@ def rungs(
     return sorted(affordable, key=lambda rung: (rung.flops, rung.name))
 
 
-def learning_rate(config: LadderConfig, flops: float) -> float:
-    """Peak rate for a run of that compute, to two digits: the optimum is wider than the rounding."""
-    return float(f"{config.learning_rate_scale * flops**config.learning_rate_exponent:.2g}")
+def learning_rate(config: LadderConfig, params: int, tokens: int) -> float:
+    """Peak rate, to two digits: the optimum is wider than the rounding."""
+    exponents = config.learning_rate_params_exponent, config.learning_rate_tokens_exponent
+    rate = config.learning_rate_scale * math.pow(params, exponents[0]) * math.pow(tokens, exponents[1])
+    return float(f"{rate:.2g}")
 
 
-def batch_tokens(config: LadderConfig, flops: float) -> int:
-    """Tokens a step for a run of that compute."""
-    return max(1, round(float(config.batch_scale * flops**config.batch_exponent)))
+def batch_tokens(config: LadderConfig, tokens: int) -> int:
+    """Tokens a step; a training rounds them to whole sequences."""
+    return max(1, round(config.batch_scale * math.pow(tokens, config.batch_exponent)))
 
 
 def _model(config: LadderConfig, shape: Shape, vocab_size: int, base: ModelConfig) -> ModelConfig:
@@ -162,8 +157,8 @@ def _of_shape(config: LadderConfig, model: ModelConfig, base: TrainConfig) -> It
         settings = {
             "train_tokens": tokens,
             "eval_sequences": config.eval_sequences,
-            "batch_tokens": batch_tokens(config, flops),
-            "learning_rate": learning_rate(config, flops),
+            "batch_tokens": batch_tokens(config, tokens),
+            "learning_rate": learning_rate(config, params, tokens),
             "warmup_frac": min(config.max_warmup_frac, config.warmup_tokens_per_param * params / tokens),
         }
         for seed in config.seeds:

@@ -40,23 +40,17 @@ def plan(fit: Fit, flops: float) -> Plan:
         UserError: The budget is no positive number, or loss depends on N or on D alone in this fit.
     """
     if not (math.isfinite(flops) and flops > 0):
-        raise UserError(
-            f"a budget of {flops:g} FLOP makes no plan.", "Give a positive number, for example 1e21."
-        )
+        raise UserError(f"a budget of {flops:g} FLOP makes no plan.", "Give a positive number, for example 1e21.")
     if not (fit.surface.A > 0 and fit.surface.B > 0):
         missing = "size" if fit.surface.A == 0 else "tokens"
-        raise UserError(
-            f"this fit has no optimum: in it, {missing} does not change the loss.", "Fit more varied runs."
-        )
+        raise UserError(f"this fit has no optimum: in it, {missing} does not change the loss.", "Fit more varied runs.")
     factor = flops / fit.max_flops
     far = extrapolation_warning(factor)
     return Plan(
         flops=flops,
         params=fit.interval(lambda surface: surface.best_params(flops)),
         tokens=fit.interval(lambda surface: surface.best_tokens(flops)),
-        tokens_per_param=fit.interval(
-            lambda surface: surface.best_tokens(flops) / surface.best_params(flops)
-        ),
+        tokens_per_param=fit.interval(lambda surface: surface.best_tokens(flops) / surface.best_params(flops)),
         loss=fit.interval(lambda surface: surface.best_loss(flops)),
         extrapolation=factor,
         warnings=(*fit.warnings, far) if far else fit.warnings,

@@ -176,9 +176,7 @@ class _Columns:
             return self.numbers(column)
         if column := self.find("flops"):
             return self.numbers(column) / (FLOPS_PER_PARAM_TOKEN * params)
-        raise UserError(
-            f"{self.name} has neither a column 'tokens' nor 'flops'; it has {', '.join(self.header)}."
-        )
+        raise UserError(f"{self.name} has neither a column 'tokens' nor 'flops'; it has {', '.join(self.header)}.")
 
     def labels(self, wanted: str) -> list[str] | None:
         column = self.find(wanted)

@@ -47,9 +47,7 @@ def _line(x: Floats, loss: Floats) -> PowerLaw | None:
     log_x, log_loss = np.log(x[rows]), np.log(loss[rows])
     slope, level = np.polyfit(log_x, log_loss, 1)
     residual = log_loss - slope * log_x - level
-    return PowerLaw(
-        float(-slope), float(np.exp(-level / slope)), len(rows), float(np.sqrt(np.mean(residual**2)))
-    )
+    return PowerLaw(float(-slope), float(np.exp(-level / slope)), len(rows), float(np.sqrt(np.mean(residual**2))))
 
 
 def find_frontier(x: Floats, loss: Floats) -> npt.NDArray[np.intp]:

@@ -54,9 +54,7 @@ class Problem:
     delta: float = HUBER_DELTA
 
     @classmethod
-    def of(
-        cls, params: Floats, tokens: Floats, loss: Floats, weight: Floats, delta: float = HUBER_DELTA
-    ) -> Problem:
+    def of(cls, params: Floats, tokens: Floats, loss: Floats, weight: Floats, delta: float = HUBER_DELTA) -> Problem:
         """The problem of runs with positive weight."""
         used = weight > 0
         n, d, w = np.log(params[used]), np.log(tokens[used]), weight[used]
@@ -116,12 +114,7 @@ def _valleys(problem: Problem, alphas: Floats, betas: Floats, most: int) -> list
     padded = np.pad(value, 1, constant_values=np.inf)
     rows, columns = value.shape
     around = np.stack(
-        [
-            padded[1 + i : 1 + i + rows, 1 + j : 1 + j + columns]
-            for i in (-1, 0, 1)
-            for j in (-1, 0, 1)
-            if i or j
-        ]
+        [padded[1 + i : 1 + i + rows, 1 + j : 1 + j + columns] for i in (-1, 0, 1) for j in (-1, 0, 1) if i or j]
     )
     lows = np.argwhere(value <= around.min(axis=0))
     lows = lows[np.argsort(value[tuple(lows.T)], kind="stable")][:most]
@@ -169,9 +162,7 @@ def _nonnegative(design: Floats, weight: npt.NDArray[np.float64]) -> Floats:
         block = gram[:, :, columns][:, :, :, columns]
         ridge = 1e-13 * np.trace(block, axis1=2, axis2=3)[..., None, None] * np.eye(len(columns))
         part = np.linalg.solve(block + ridge, target[:, :, columns, None])[..., 0]
-        explained = np.where(
-            (part >= 0).all(axis=2), np.einsum("abi,abi->ab", part, target[:, :, columns]), -np.inf
-        )
+        explained = np.where((part >= 0).all(axis=2), np.einsum("abi,abi->ab", part, target[:, :, columns]), -np.inf)
         better = explained > gain
         gain[better] = explained[better]
         solution = np.zeros_like(best)
@@ -192,7 +183,7 @@ def _polish(problem: Problem, start: Floats, steps: int = 200) -> Floats:
         step = np.zeros(5)
         step[free] = _trust_step(gradient[free], hessian[np.ix_(free, free)], radius)
         step = np.clip(theta + step, LOW, HIGH) - theta
-        promised = -(gradient @ step + 0.5 * step @ hessian @ step)
+        promised = -float(gradient @ step + 0.5 * step @ hessian @ step)
         length = float(np.linalg.norm(step))
         if length < 1e-13 or abs(promised) <= 1e-16 * value:
             break

@@ -67,9 +67,7 @@ def test_no_start_finds_a_lower_minimum(rows: int, noise: float, seed: int) -> N
         terms = random.uniform(-2, 1, 3)
         alpha, beta = random.uniform(0.05, 1.5, 2)
         start = [terms[0], terms[1] + alpha * np.log(1e8), terms[2] + beta * np.log(1e10), alpha, beta]
-        theirs = minimize(
-            huber_on_log, start, args=(points,), method="Nelder-Mead", options={"maxiter": 1500}
-        )
+        theirs = minimize(huber_on_log, start, args=(points,), method="Nelder-Mead", options={"maxiter": 1500})
         if 0.02 <= theirs.x[3] <= 3 and 0.02 <= theirs.x[4] <= 3:
             assert ours <= theirs.fun * (1 + 1e-9)
 

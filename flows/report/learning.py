@@ -1,0 +1,174 @@
+"""What the corpus teaches: tokens, and the newest training."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from flows.report.figures import Column, Figure, Section, Table
+from flows.report.source import Row, Source
+from flows.report.svg import Axis, Plot
+from flows.report.words import count, power, seconds
+
+TOKENS = """\
+SELECT key AS name, summary FROM steps WHERE step = 'tokens' ORDER BY finished_at DESC, fingerprint LIMIT 1"""
+TRAININGS = """\
+SELECT name, params_total, train_tokens, flops, learning_rate, batch_tokens, train_loss, eval_loss,
+    eval_bits_per_byte, wall_seconds, tokens_per_second, device, finished_at
+FROM trainings ORDER BY finished_at DESC, training_id LIMIT 40"""
+CURVE = """\
+SELECT name, params_total, train_tokens, flops, train_loss, eval_loss, eval_bits_per_byte, wall_seconds,
+    tokens_per_second, device, curve
+FROM trainings WHERE name NOT LIKE '%/ladder/%' ORDER BY finished_at DESC, training_id LIMIT 1"""
+
+
+def tokens_section(source: Source) -> Section:
+    """The tokenizer and the packed sequences of the newest token set."""
+    found = source.row(TOKENS)
+    if not found:
+        return Section("tokens", "Tokens", "Nothing has been tokenised yet: `winnow tokens` does it.")
+    tokens: Mapping[str, Any] = json.loads(found["summary"])
+    train, held_out = tokens["train"], tokens["held_out"]
+    lead = (
+        f"{count(train['total']['tokens'])} tokens to train on, {count(held_out['total']['tokens'])} "
+        f"held out, with a vocabulary of {count(tokens['vocab_size'])}, packed into sequences of "
+        f"{count(tokens['sequence_length'])}."
+    )
+    figures = (_fertility(tokens), _packing(tokens))
+    return Section("tokens", "Tokens", lead, figures)
+
+
+def training_section(source: Source) -> Section:
+    """The newest training that is no rung of a ladder, and all trainings."""
+    newest, trainings = source.row(CURVE), source.rows(TRAININGS)
+    if not trainings:
+        return Section("training", "Training", "No model has been trained yet: `winnow pretrain` trains one.")
+    if not newest:
+        lead = "Only rungs of a ladder have been trained."
+        return Section("training", "Training", lead, (_trainings(trainings),))
+    lead = (
+        f"{newest['name']}: {count(newest['params_total'])} parameters, "
+        f"{count(newest['train_tokens'])} tokens, {power(newest['flops'])} FLOP in "
+        f"{seconds(newest['wall_seconds'])} on {newest['device']}. Held-out loss "
+        f"{newest['eval_loss']:.3f} nats a token, {newest['eval_bits_per_byte']:.3f} bits a byte."
+    )
+    return Section("training", "Training", lead, (_curve(newest), _rate(newest), _trainings(trainings)))
+
+
+def _fertility(tokens: Mapping[str, Any]) -> Figure:
+    rows = [
+        {
+            "domain": domain,
+            "split": split.replace("_", " "),
+            **counts,
+            "bytes_per_token": counts["bytes"] / counts["tokens"] if counts["tokens"] else None,
+        }
+        for split in ("train", "held_out")
+        for domain, counts in tokens[split]["domains"].items()
+    ]
+    columns = (
+        Column("domain", "Domain"),
+        Column("split", "Split"),
+        Column("documents", "Documents", "count"),
+        Column("tokens", "Tokens", "count", bar=True),
+        Column("bytes", "Text", "bytes"),
+        Column("bytes_per_token", "Bytes a token", "number"),
+    )
+    caption = (
+        "Bytes of text a token stands for: the higher, the better the vocabulary suits the domain. "
+        "Held-out documents are whole documents the model never sees."
+    )
+    return Figure("tokens-fertility", "Bytes a token, by domain", caption, Table(columns, rows), sql=TOKENS)
+
+
+def _packing(tokens: Mapping[str, Any]) -> Figure:
+    rows = []
+    for split in ("train", "held_out"):
+        part = tokens[split]
+        slots = part["sequences"] * tokens["sequence_length"]
+        share = part["total"]["tokens"] / slots if slots else None
+        rows.append(
+            {
+                "split": split.replace("_", " "),
+                "sequences": part["sequences"],
+                "filled": share,
+                **part["total"],
+            }
+        )
+    columns = (
+        Column("split", "Split"),
+        Column("documents", "Documents", "count"),
+        Column("sequences", "Sequences", "count"),
+        Column("tokens", "Tokens", "count"),
+        Column("filled", "Positions filled", "frac"),
+    )
+    caption = "Documents are laid end to end, so that only the last sequence of a shard has padding."
+    return Figure("tokens-packing", "Packing", caption, Table(columns, rows), sql=TOKENS)
+
+
+def _curve(training: Row) -> Figure:
+    curve: Sequence[Row] = training["curve"]
+    x = Axis.over("tokens seen", [0, *(point["tokens"] for point in curve)], margin=0.02)
+    losses = [*(point["loss"] for point in curve), training["eval_loss"]]
+    plot = Plot("Training loss against tokens seen", x, Axis.over("loss, nats a token", losses))
+    plot.line([(point["tokens"], point["loss"]) for point in curve], "c0 thin")
+    plot.line(_smoothed(curve), "c1", "mean over nearby steps")
+    words = f"held out: {training['eval_loss']:.3f}"
+    plot.dot(curve[-1]["tokens"], training["eval_loss"], "c2", words)
+    plot.text(curve[-1]["tokens"], training["eval_loss"], words, "c2", shift=(-4.0, -12.0), end=True)
+    columns = (
+        Column("step", "Step", "count"),
+        Column("tokens", "Tokens", "count"),
+        Column("loss", "Loss", "loss"),
+        Column("learning_rate", "Learning rate", "power"),
+    )
+    caption = (
+        "Loss of each recorded step, in nats a token, its running mean, and the loss on held-out documents at the end."
+    )
+    legend = (("step", "c0"), ("running mean", "c1"), ("held out", "c2"))
+    thinned = _thinned(curve, 40)
+    return Figure("training-curve", "Loss", caption, Table(columns, thinned), plot.render(), legend, sql=CURVE)
+
+
+def _rate(training: Row) -> Figure:
+    curve: Sequence[Row] = training["curve"]
+    x = Axis.over("tokens seen", [0, *(point["tokens"] for point in curve)], margin=0.02)
+    y = Axis("learning rate", 0.0, 1.1 * max(point["learning_rate"] for point in curve))
+    plot = Plot("Learning rate against tokens seen", x, y, 220)
+    plot.line([(point["tokens"], point["learning_rate"]) for point in curve], "c3")
+    columns = (Column("tokens", "Tokens", "count"), Column("learning_rate", "Learning rate", "power"))
+    caption = "Linear warm-up, then a cosine."
+    table = Table(columns, _thinned(curve, 20))
+    return Figure("training-rate", "Learning rate", caption, table, plot.render(), sql=CURVE)
+
+
+def _trainings(rows: Sequence[Row]) -> Figure:
+    columns = (
+        Column("name", "Training"),
+        Column("params_total", "Parameters", "count"),
+        Column("train_tokens", "Tokens", "count"),
+        Column("flops", "FLOP", "power"),
+        Column("learning_rate", "Peak rate", "number"),
+        Column("eval_loss", "Held-out loss", "loss"),
+        Column("eval_bits_per_byte", "Bits a byte", "loss"),
+        Column("wall_seconds", "Elapsed", "seconds"),
+        Column("tokens_per_second", "Tokens a second", "count"),
+    )
+    caption = "Newest first. Losses in nats depend on the tokenizer; bits a byte can be compared across tokenizers."
+    return Figure("training-all", "All trainings", caption, Table(columns, rows), sql=TRAININGS)
+
+
+def _smoothed(curve: Sequence[Row]) -> list[tuple[float, float]]:
+    """Mean loss of a twentieth of the points around each."""
+    reach = max(1, len(curve) // 40)
+    points = []
+    for index, point in enumerate(curve):
+        near = curve[max(0, index - reach) : index + reach + 1]
+        points.append((point["tokens"], sum(other["loss"] for other in near) / len(near)))
+    return points
+
+
+def _thinned(curve: Sequence[Row], most: int) -> list[Row]:
+    every = -(-len(curve) // most)
+    return [point for index, point in enumerate(curve) if index % every == 0 or index == len(curve) - 1]

@@ -1,0 +1,81 @@
+"""The report: one HTML file that opens from disk, without scripts and without network."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from importlib import resources
+from pathlib import Path
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup, escape
+
+from flows.report import content, corpus, learning, scaling, timeline
+from flows.report.figures import Section
+from flows.report.headlines import headlines
+from flows.report.source import Source
+from flows.report.words import harmless
+from storage import files
+from storage.lake import Lake
+
+FILE = "report.html"
+
+SECTIONS = (
+    corpus.funnel_section,
+    corpus.books_section,
+    corpus.cost_section,
+    content.composition_section,
+    content.duplicates_section,
+    content.personal_section,
+    learning.tokens_section,
+    learning.training_section,
+    scaling.scaling_section,
+    timeline.timeline_section,
+)
+"""The chapters, in reading order."""
+
+
+def write_report(lake: Lake, path: str = "") -> Path:
+    """Write the report of a lake and say where it is: `report.html` in the lake unless a path is given.
+
+    Raises:
+        UserError: There is no lake there, or the file cannot be written.
+    """
+    lake.check_exists()
+    target = path or lake.absolute(FILE)
+    files.write_bytes(target, render(lake).encode())
+    return Path(files.local_path(target)) if files.is_local(target) else Path(target)
+
+
+def render(lake: Lake, now: datetime | None = None) -> str:
+    """The page's HTML, as of `now`."""
+    source = Source(lake)
+    sections: list[Section] = [section(source) for section in SECTIONS]
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_clean
+    )
+    environment.filters["prose"] = prose
+    return environment.from_string(_shipped("page.html")).render(
+        style=Markup(_shipped("page.css")),
+        name=source.recipe.get("name", lake.root.rstrip("/").rpartition("/")[2]),
+        lake=lake.root,
+        made_at=(now or datetime.now(UTC)).strftime("%Y-%m-%d %H:%M UTC"),
+        headlines=headlines(source),
+        sections=sections,
+    )
+
+
+def _clean(value: object) -> object:
+    """What is printed, without control characters; what is markup already stays."""
+    return harmless(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def prose(text: str) -> Markup:
+    """Text with what stands between backticks as code."""
+    parts = [escape(part) for part in harmless(text).split("`")]
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if index % 2 else part for index, part in enumerate(parts)
+    )
+
+
+def _shipped(name: str) -> str:
+    return (resources.files("flows.report") / name).read_text(encoding="utf-8")

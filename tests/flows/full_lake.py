@@ -1,0 +1,262 @@
+"""A lake with something of everything, made up but consistent, for tests of the report and a look at it."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from flows.scaling_flow import fit_rows, write_fits
+from model.config import Counts, Split, TokenSet
+from model.scaling.ladder import LadderConfig, rungs
+from model.scaling.surface import Surface
+from storage import schema
+from storage.catalog import Catalog
+from storage.lake import Lake
+from storage.shards import write_table
+from tests.lakes import NOON, PageSpec, add_archive
+
+HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>\u202e</style>"
+"""What a page's host may put into a name: markup, quotes, and a character that turns the text around."""
+
+DOMAINS = {"web": 0.5, "code": 0.2, "books": 0.2, "wikipedia": 0.1}
+RULES = ("language.language_prob", "gopher.word_count", "gopher.alpha_word_frac", "c4.sentence_count")
+TRUTH = Surface(E=1.0, A=9.0, B=60.0, alpha=0.21, beta=0.30)
+
+
+def add_everything(lake: Lake, archives: int = 4, pages: int = 120, hostile: bool = False) -> None:
+    """Fill a lake: archives, duplicates, personal data, a mixture, tokens, trainings and a fit."""
+    random = np.random.default_rng(7)
+    names = [f"part-{index:02}.warc.gz" for index in range(archives)]
+    if hostile:
+        names[0] = f"{HOSTILE}.warc.gz"
+    for name in names:
+        specs = [_page(f"{name} {index}", random) for index in range(pages)]
+        row = add_archive(lake, name, specs, finished_at=NOON + timedelta(seconds=20 * names.index(name)))
+        _add_personal_data(lake, row, random)
+    _add_duplicates(lake, names, random)
+    _add_mixture(lake, HOSTILE if hostile else "demo")
+    _add_tokens(lake)
+    _add_trainings(lake, random)
+    _add_run(lake, names, HOSTILE if hostile else "demo")
+
+
+def _add_run(lake: Lake, names: list[str], corpus: str) -> None:
+    steps = [
+        *(("annotate", f"c1/{name}", "a" * 16) for name in names),
+        ("dedup", "c1", "d" * 16),
+        ("mix", corpus, "f" * 16),
+    ]
+    recipe = {
+        "name": corpus,
+        "dedup": {"enabled": True, "near": True, "bands": 14, "rows": 8, "min_jaccard": 0.8},
+    }
+    row = {
+        "run_id": "r1",
+        "flow": "corpus",
+        "name": corpus,
+        "recipe": json.dumps(recipe),
+        "state": "finished",
+        "started_at": NOON,
+        "finished_at": NOON + timedelta(minutes=3),
+        "failed": [],
+        "steps": [{"step": step, "key": key, "fingerprint": mark} for step, key, mark in steps],
+    }
+    write_table(lake.root, lake.run_path("r1"), "runs", pa.Table.from_pylist([row], schema.RUNS))
+
+
+def _page(name: str, random: np.random.Generator) -> PageSpec:
+    failed = tuple(rule for rule, odds in zip(RULES, (0.35, 0.25, 0.1, 0.2), strict=True) if random.random() < odds)
+    language = "de" if RULES[0] in failed else "en"
+    signals = {"word_count": 80.0, "language": language, "language_prob": 0.9}
+    broken = "truncated" if random.random() < 0.01 else None
+    return PageSpec(name, () if broken else failed, broken, int(random.integers(500, 60_000)), signals)
+
+
+def _add_personal_data(lake: Lake, archive: dict[str, Any], random: np.random.Generator) -> None:
+    """Replacements in an archive, and its row with their file in it."""
+    key = {"crawl": archive["crawl"], "archive": archive["archive"]}
+    rows = [
+        {
+            **key,
+            "offset": index,
+            "doc_id": str(index),
+            "kind": kind,
+            "start": 5,
+            "replaced_chars": 18,
+            "confidence": 0.9,
+        }
+        for index, kind in enumerate(random.choice(["email", "phone", "ip"], 12, p=[0.6, 0.3, 0.1]).tolist())
+    ]
+    path = lake.pii_path(key["crawl"], key["archive"], archive["fingerprint"])
+    output = write_table(lake.root, path, "pii", pa.Table.from_pylist(rows, schema.PII))
+    whole = {**archive, "outputs": [*archive["outputs"], output.to_dict()]}
+    committed = lake.archive_row_path(key["crawl"], key["archive"], archive["fingerprint"])
+    write_table(lake.root, committed, "archives", pa.Table.from_pylist([whole], schema.ARCHIVES))
+
+
+def _add_duplicates(lake: Lake, names: list[str], random: np.random.Generator) -> None:
+    kept = Catalog(lake).query("SELECT archive, \"offset\" FROM ledger WHERE fate = 'kept' ORDER BY ALL").to_pylist()
+    rows = []
+    for index in range(0, min(len(kept) - 1, 80), 2):
+        page, survivor = kept[index], kept[index + 1]
+        near = index % 6 != 0
+        rows.append(
+            {
+                "crawl": "c1",
+                "archive": page["archive"],
+                "offset": page["offset"],
+                "doc_id": "copy",
+                "survivor_id": f"kept {index // 4}",
+                "survivor_crawl": "c1",
+                "survivor_archive": survivor["archive"],
+                "survivor_offset": survivor["offset"],
+                "kind": "near" if near else "exact",
+                "jaccard": float(1 - 0.2 * random.beta(1.2, 2.0)) if near else 1.0,
+            }
+        )
+    path = lake.duplicates_path("c1", "d" * 16)
+    output = write_table(lake.root, path, "duplicates", pa.Table.from_pylist(rows, schema.DUPLICATES))
+    _commit(lake, "dedup", "c1", "d" * 16, {}, [output.to_dict()], 90)
+
+
+def _add_mixture(lake: Lake, name: str) -> None:
+    rows = [
+        {
+            "domain": domain,
+            "asked_frac": asked,
+            "given_frac": asked * (0.6 if domain == "books" else 1.1),
+            "available_tokens": int(3e6 * asked),
+            "given_tokens": int(2e6 * asked),
+            "unique_documents": 20,
+            "documents": 25,
+            "epochs": 0.66,
+            "max_epochs": 4.0,
+            "reason": "not enough text within its epoch cap" if domain == "books" else None,
+        }
+        for domain, asked in DOMAINS.items()
+    ]
+    path = f"{lake.corpus_dir(name, 'f' * 16)}/mixture.parquet"
+    output = write_table(lake.root, path, "mixture", pa.Table.from_pylist(rows, schema.MIXTURE))
+    _commit(lake, "mix", name, "f" * 16, {}, [output.to_dict()], 120)
+
+
+def _add_tokens(lake: Lake) -> None:
+    domains = {name: Counts(documents=50, tokens=int(2e6 * w), bytes=int(7e6 * w)) for name, w in DOMAINS.items()}
+    total = Counts(documents=200, tokens=2_000_000, bytes=7_000_000)
+    split = Split(files=("train-0.parquet",), sequences=7830, total=total, unique=total, domains=domains)
+    tokens = TokenSet(
+        name="demo",
+        fingerprint="b" * 16,
+        corpus_fingerprint="f" * 16,
+        tokenizer_sha256="0" * 64,
+        vocab_size=4096,
+        end_id=0,
+        pad_id=1,
+        end_of_document="<end>",
+        padding="<pad>",
+        sequence_length=256,
+        train=split,
+        held_out=split.model_copy(update={"domains": {}}),
+        left_out=Counts(),
+    )
+    _commit(lake, "tokens", "demo", "b" * 16, tokens.model_dump(mode="json"), [], 150)
+
+
+def _add_trainings(lake: Lake, random: np.random.Generator) -> None:
+    _add_training(lake, "demo", 1_800_000, 1_500_000, 0, random, 300, 60.0)
+    rows = []
+    ladder = rungs(LadderConfig(train_tokens=(40_000, 200_000, 1_000_000, 4_000_000), max_flops=1e14), 4096)
+    for index, rung in enumerate(ladder):
+        seconds = 2 + rung.flops / 2e11
+        rows.append(
+            _add_training(
+                lake,
+                f"demo/ladder/{rung.name}",
+                rung.params,
+                rung.train.train_tokens,
+                0,
+                random,
+                320 + 20 * index,
+                seconds,
+            )
+        )
+    fits = fit_rows(rows, draws=25)
+    write_fits(lake, "demo", rows, fits, 25)
+
+
+def _add_training(
+    lake: Lake,
+    name: str,
+    params: int,
+    tokens: int,
+    seed: int,
+    random: np.random.Generator,
+    ended: float,
+    took: float,
+) -> dict[str, Any]:
+    loss = float(TRUTH.predict(params, tokens) * np.exp(0.004 * random.standard_normal()))
+    steps = np.arange(1, 121)
+    curve = [
+        {
+            "step": int(s),
+            "tokens": int(tokens * s / 120),
+            "loss": 2.2 * loss + 6 * float(np.exp(-s / 12)) + float(random.normal(0, 0.05)),
+            "learning_rate": float(4e-3 * min(s / 10, 1) * (0.55 + 0.45 * np.cos(np.pi * s / 120))),
+        }
+        for s in steps
+    ]
+    row = {
+        "training_id": name.replace("/", "-"),
+        "name": name,
+        "tokens_fingerprint": "b" * 16,
+        "config": "{}",
+        "params_total": params,
+        "params_non_embedding": params * 3 // 4,
+        "train_tokens": tokens,
+        "unique_tokens": 2_000_000,
+        "flops": 6.0 * params * tokens,
+        "learning_rate": 4e-3,
+        "batch_tokens": 4096,
+        "seed": seed,
+        "train_loss": 2.2 * loss,
+        "eval_loss": 2.25 * loss,
+        "eval_bits_per_byte": loss,
+        "wall_seconds": took,
+        "tokens_per_second": tokens / took,
+        "device": "cpu, 2 threads",
+        "checkpoint": "none",
+        "curve": curve,
+        "finished_at": NOON + timedelta(seconds=ended),
+    }
+    table = pa.Table.from_pylist([row], schema.TRAININGS)
+    write_table(lake.root, lake.training_path(row["training_id"]), "trainings", table)
+    return row
+
+
+def _commit(lake: Lake, step: str, key: str, fingerprint: str, summary: Any, outputs: list[Any], at: float) -> None:
+    finished: datetime = NOON + timedelta(seconds=at)
+    cost = {
+        "step": step,
+        "archive": key,
+        "fingerprint": fingerprint,
+        "stage": "all",
+        "rows": 100,
+        "cpu_seconds": 3.0,
+        "wall_seconds": 12.0,
+    }
+    path = lake.costs_path(step, key, fingerprint)
+    costs = write_table(lake.root, path, "costs", pa.Table.from_pylist([cost], schema.COSTS))
+    row = {
+        "step": step,
+        "key": key,
+        "fingerprint": fingerprint,
+        "summary": json.dumps(summary),
+        "outputs": [*outputs, costs.to_dict()],
+        "finished_at": finished,
+    }
+    table = pa.Table.from_pylist([row], schema.STEPS)
+    write_table(lake.root, lake.step_path(step, key, fingerprint), "steps", table)
