@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 from pipeline.kernels.characters import Characters, decode
+from pipeline.kernels.lines import Lines, find_lines
 from pipeline.kernels.words import Words, find_words
 
 
@@ -37,7 +38,7 @@ class DocumentBatch:
         columns: Name to array. `text` (string) holds the document, where it has been extracted already.
     """
 
-    def __init__(self, columns: Mapping[str, pa.Array]) -> None:
+    def __init__(self, columns: Mapping[str, pa.Array[Any]]) -> None:
         self._columns = dict(columns)
         self.num_rows = len(next(iter(self._columns.values()))) if self._columns else 0
 
@@ -51,11 +52,11 @@ class DocumentBatch:
         """Column names, in order."""
         return list(self._columns)
 
-    def column(self, name: str) -> pa.Array:
+    def column(self, name: str) -> pa.Array[Any]:
         """The column of that name; KeyError where there is none."""
         return self._columns[name]
 
-    def with_columns(self, columns: Mapping[str, pa.Array]) -> DocumentBatch:
+    def with_columns(self, columns: Mapping[str, pa.Array[Any]]) -> DocumentBatch:
         """This batch with columns added or replaced; what was computed of the text stays while the text does."""
         batch = DocumentBatch({**self._columns, **columns})
         if "text" not in columns:
@@ -84,15 +85,28 @@ class DocumentBatch:
         if text.offset or not len(text):
             text = pa.concat_arrays([text, pa.array([], text.type)])
         _, offsets, data = text.buffers()
-        width = np.int64 if pa.types.is_large_string(text.type) else np.int32
-        starts = np.frombuffer(offsets, width, count=len(text) + 1) if len(text) else np.zeros(1, width)
-        payload = np.frombuffer(data, np.uint8) if data is not None and data.size else np.zeros(0, np.uint8)
+        width: Any = np.int64 if pa.types.is_large_string(text.type) else np.int32
+        starts = (
+            np.frombuffer(memoryview(offsets), width, count=len(text) + 1)
+            if offsets is not None and len(text)
+            else np.zeros(1, width)
+        )
+        payload = (
+            np.frombuffer(memoryview(data), np.uint8)
+            if data is not None and data.size
+            else np.zeros(0, np.uint8)
+        )
         return Utf8(payload, starts.astype(np.int64))
 
     @cached_property
     def characters(self) -> Characters:
         """The documents as code points with their classes."""
         return decode(self.utf8.data, self.utf8.offsets)
+
+    @cached_property
+    def lines(self) -> Lines:
+        """The lines of the documents, as spans of `characters` with their hashes."""
+        return find_lines(self.characters)
 
     @cached_property
     def words(self) -> Words:

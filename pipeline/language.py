@@ -25,19 +25,11 @@ LABEL_PREFIX = "__label__"
 
 SIGNALS = pa.schema(
     [
-        signal(
-            "language", "most probable language, as the model labels it", type=pa.string(), null="blank text"
-        ),
+        signal("language", "most probable language, as the model labels it", type=pa.string(), null="blank text"),
         signal("language_prob", "its probability", "0..1", null="blank text"),
-        signal(
-            "language_second", "runner-up", type=pa.string(), null="blank text, or a model of one language"
-        ),
-        signal(
-            "language_second_prob", "its probability", "0..1", null="blank text, or a model of one language"
-        ),
-        signal(
-            "language_is_target", "1 when the language is one of language.targets, else 0", null="blank text"
-        ),
+        signal("language_second", "runner-up", type=pa.string(), null="blank text, or a model of one language"),
+        signal("language_second_prob", "its probability", "0..1", null="blank text, or a model of one language"),
+        signal("language_is_target", "1 when the language is one of language.targets, else 0", null="blank text"),
     ]
 )
 
@@ -46,18 +38,10 @@ class LanguageConfig(Section):
     """Which languages stay, and how sure the model must be."""
 
     enabled: bool = True
-    targets: tuple[str, ...] = Field(
-        ("en",), description="languages that stay, as the model labels them; none: all"
-    )
-    min_prob: float | None = Field(
-        0.65, description="least probability of the language; RefinedWeb, FineWeb, DCLM"
-    )
-    max_chars: int = Field(
-        2000, ge=1, description="characters the model sees, from the first; more tells no more"
-    )
-    model: str | None = Field(
-        None, description="path of a fastText model; by default the lid.176 that is installed"
-    )
+    targets: tuple[str, ...] = Field(("en",), description="languages that stay, as the model labels them; none: all")
+    min_prob: float | None = Field(0.65, description="least probability of the language; RefinedWeb, FineWeb, DCLM")
+    max_chars: int = Field(2000, ge=1, description="characters the model sees, from the first; more tells no more")
+    model: str | None = Field(None, description="path of a fastText model; by default the lid.176 that is installed")
 
     def stages(self) -> tuple[Stage, ...]:
         """One stage. A page in another language than the targets is measured no further."""
@@ -65,9 +49,7 @@ class LanguageConfig(Section):
         return (Stage("language", SIGNALS, compute, self._rules()),)
 
     def _rules(self) -> tuple[Rule, ...]:
-        is_target = Rule(
-            "language.language_is_target", "language_is_target", low=1, knob="language.targets", gate=True
-        )
+        is_target = Rule("language.language_is_target", "language_is_target", low=1, knob="language.targets", gate=True)
         if self.min_prob is None:
             return (is_target,)
         return (

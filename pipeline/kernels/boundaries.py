@@ -70,21 +70,38 @@ _NOT_PLAIN = np.uint32(~_PLAIN & 0xFFFFFFFF)
 
 
 @inlined
+def mark_simple(points, classes, start, end, breaks):
+    """Mark the words of a chunk that is one plain word with at most one mark after it, as nearly all are.
+
+    False where the chunk is another, and `mark_chunk` must look at it.
+    """
+    before, last = end - 1, classes[end - 1]
+    seen = _classes_of(classes, start, before)
+    if (seen & (_NOT_PLAIN | UNSPACED)) or last & UNSPACED:
+        return False
+    breaks[start] = 1
+    if last & _NOT_PLAIN == 0:
+        return True
+    if last & SUFFIX:
+        breaks[before] = 1
+        return True
+    if points[before] != _DOT or before == start:
+        return False
+    if classes[before - 1] & BEFORE_STOP and not _is_abbreviation(points, start, end):
+        breaks[before] = 1
+        return True
+    return False
+
+
+@compiled
 def mark_chunk(points, classes, start, end, breaks):
     """Mark every word's first character in the chunk `start..end`, which holds no white space."""
     breaks[start] = 1
-    seen, last = _classes_of(classes, start, end - 1), classes[end - 1]
-    if (seen | last) & UNSPACED:
-        _mark_unspaced(classes, start, end, breaks)
-    if seen & _NOT_PLAIN == 0:  # most chunks are a plain word, most others one with a mark after it
-        if last & _NOT_PLAIN == 0:
-            return
-        if last & SUFFIX:
-            breaks[end - 1] = 1
-            return
     low, high = _peel(points, classes, start, end, breaks)
     if _classes_of(classes, low, high) & _NOT_PLAIN:
         _mark_core(points, classes, low, high, breaks)
+    if _classes_of(classes, start, end) & UNSPACED:
+        _mark_unspaced(classes, start, end, breaks)
 
 
 @inlined
@@ -233,11 +250,7 @@ def _clitic_length(points, classes, low, high):
         return 2 if (last == 0x64 or last == 0x6D) and classes[high - 3] & ALPHA else 0
     if high - low > 3 and _is_apostrophe(points[high - 3]) and classes[high - 4] & ALPHA:
         first = before | 0x20
-        return (
-            3
-            if (first == 0x6C and last == 0x6C) or ((first == 0x76 or first == 0x72) and last == 0x65)
-            else 0
-        )
+        return 3 if (first == 0x6C and last == 0x6C) or ((first == 0x76 or first == 0x72) and last == 0x65) else 0
     return 0
 
 

@@ -57,9 +57,7 @@ def _decode(data, offsets, first, count, table):
                 point = (lead & 0x1F) << 6 | np.int32(data[i + 1]) & 0x3F
                 i += 2
             elif lead < 0xF0:
-                point = (
-                    (lead & 0x0F) << 12 | (np.int32(data[i + 1]) & 0x3F) << 6 | np.int32(data[i + 2]) & 0x3F
-                )
+                point = (lead & 0x0F) << 12 | (np.int32(data[i + 1]) & 0x3F) << 6 | np.int32(data[i + 2]) & 0x3F
                 i += 3
             else:
                 point = (

@@ -29,6 +29,7 @@ CURRENCY = 1 << 14
 UNSPACED = 1 << 15
 BEFORE_STOP = 1 << 16
 HYPHEN = 1 << 17
+COUNTED = 1 << 18
 
 TERMINAL_RANGES = """
 21 2E 3F 589 61D-61F 6D4 700-702 7F9 837 839 83D-83E 964-965 104A-104B 1362 1367-1368 166E 1735-1736 17D4-17D6
@@ -106,7 +107,8 @@ def _edge_characters() -> tuple[tuple[str, int], ...]:
         ("—–", SUFFIX),
         ("%²-+", BEFORE_STOP),
         (HYPHENS, HYPHEN),
-        (_LINE_ENDS, LINE_END),
+        (_LINE_ENDS, LINE_END | COUNTED),
+        ("#.…", COUNTED),
     )
 
 

@@ -65,9 +65,7 @@ class FilteredLines(NamedTuple):
     counts: np.ndarray
 
 
-def filter_lines(
-    data: np.ndarray, characters: Characters, limits: LineLimits, policy: Sequence[str]
-) -> FilteredLines:
+def filter_lines(data: np.ndarray, characters: Characters, limits: LineLimits, policy: Sequence[str]) -> FilteredLines:
     """Each document's lines (as `str.splitlines` cuts them, stripped) that `limits` let stay, the whole
     stripped.
 

@@ -5,17 +5,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from pipeline.kernels.boundaries import mark_chunk, mark_simple
 from pipeline.kernels.characters import Characters
-from pipeline.kernels.classes import LINE_END, SPACE, TERMINAL
+from pipeline.kernels.classes import COUNTED, LINE_END, PUNCTUATION, SPACE, TERMINAL
 from pipeline.kernels.compiled import compiled, inlined
-from pipeline.kernels.words import (
-    ALL_PUNCTUATION,
-    ALL_SYMBOLS,
-    ENDS_SENTENCE,
-    FIRST_OF_LINE,
-    HAS_ALPHA,
-    Words,
-)
+from pipeline.kernels.lines import Lines
+from pipeline.kernels.words import ALL_SYMBOLS, HAS_ALPHA, Words
 
 _CARRIAGE_RETURN, _NEWLINE, _HASH, _DOT, _ELLIPSIS, _BULLET, _MINUS = (
     0x0D,
@@ -34,13 +29,13 @@ def count_word_kinds(words: Words, listed: np.ndarray) -> np.ndarray:
     return _count_word_kinds(words.hashes, words.chars, words.kinds, words.doc_offsets, np.sort(listed))
 
 
-def count_sentences(words: Words) -> np.ndarray:
+def count_sentences(characters: Characters) -> np.ndarray:
     """int64[documents]: sentences, each line's counted for itself.
 
     A sentence ends at a terminal mark that is a word of its own ("Mr." does not end one) and at the line's
     end; marks that follow belong to it. Source: spaCy's sentencizer, which datatrove's C4 filter counts with.
     """
-    return _count_sentences(words.kinds, words.doc_offsets)
+    return _count_sentences(characters.points, characters.classes, characters.doc_offsets)
 
 
 def count_marks(characters: Characters) -> np.ndarray:
@@ -49,10 +44,10 @@ def count_marks(characters: Characters) -> np.ndarray:
     return _count_marks(characters.points, characters.classes, characters.doc_offsets)
 
 
-def count_line_shapes(characters: Characters, short_line_chars: int) -> np.ndarray:
-    """int64[documents, 4]: lines that are not blank; those whose last character is a terminal mark; those of
-    at most `short_line_chars` characters; newlines. Lines end at newlines only and keep their white space."""
-    return _count_line_shapes(characters.points, characters.classes, characters.doc_offsets, short_line_chars)
+def count_line_shapes(characters: Characters, lines: Lines, short_line_chars: int) -> np.ndarray:
+    """int64[documents, 3]: lines that are not blank; those whose last character is a terminal mark; those of
+    at most `short_line_chars` characters. Lines keep their white space."""
+    return _count_line_shapes(characters.classes, *lines, short_line_chars)
 
 
 @compiled
@@ -84,53 +79,78 @@ def _place_bit(listed, wanted):
 
 
 @compiled
-def _count_sentences(kinds, doc_offsets):
+def _count_sentences(points, classes, doc_offsets):
     found = np.zeros(len(doc_offsets) - 1, np.int64)
+    breaks = np.zeros(len(points) + 1, np.uint8)
     for d in range(len(doc_offsets) - 1):
-        ended = True
-        for w in range(doc_offsets[d], doc_offsets[d + 1]):
-            kind = kinds[w]
-            if kind & FIRST_OF_LINE or (ended and not kind & (ENDS_SENTENCE | ALL_PUNCTUATION)):
+        i, end = doc_offsets[d], doc_offsets[d + 1]
+        ended = new_line = True
+        while i < end:
+            if classes[i] & SPACE:
+                new_line = new_line or (classes[i] & LINE_END) != 0
+                i += 1
+                continue
+            first, some, every = i, np.uint32(0), np.uint32(PUNCTUATION)
+            while i < end and not classes[i] & SPACE:
+                some |= classes[i]
+                every &= classes[i]
+                i += 1
+            if new_line or (ended and not every and not some & TERMINAL):
                 found[d] += 1
-                ended = False
-            if kind & ENDS_SENTENCE:
-                ended = True
+                ended = new_line = False
+            if some & TERMINAL:
+                begun, ended = _end_sentences(points, classes, first, i, breaks, ended)
+                found[d] += begun
     return found
+
+
+@compiled
+def _end_sentences(points, classes, first, end, breaks, ended):
+    """Sentences that begin within a chunk that has terminal marks, and whether one has ended with it."""
+    if not mark_simple(points, classes, first, end, breaks):
+        mark_chunk(points, classes, first, end, breaks)
+    begun = 0
+    while first < end:
+        after, every = first + 1, classes[first]
+        while after < end and not breaks[after]:
+            every &= classes[after]
+            after += 1
+        terminal = after - first == 1 and every & TERMINAL
+        if ended and not terminal and not every & PUNCTUATION:
+            begun += 1
+            ended = False
+        ended = ended or terminal != 0
+        first = after
+    return begun, ended
 
 
 @compiled
 def _count_marks(points, classes, doc_offsets):
     found = np.zeros((len(doc_offsets) - 1, 5), np.int64)
     for d in range(len(doc_offsets) - 1):
-        i, end = doc_offsets[d], doc_offsets[d + 1]
+        start = i = doc_offsets[d]
+        end = doc_offsets[d + 1]
         while i < end:
-            start = i
-            while i < end and not classes[i] & LINE_END:
-                if points[i] == _HASH:
-                    found[d, 0] += 1
+            if not classes[i] & COUNTED:
                 i += 1
-            found[d, 1] += _count_ellipses(points, start, i)
+                continue
+            point = points[i]
+            dots = 0
+            while i + dots < end and points[i + dots] == _DOT:
+                dots += 1
+            found[d, 0] += point == _HASH
+            found[d, 1] += dots // 3 + (point == _ELLIPSIS)
+            if classes[i] & LINE_END:
+                found[d, 2] += 1
+                _judge_edges(points, classes, start, i, found[d])
+                if i + 1 < end and point == _CARRIAGE_RETURN and points[i + 1] == _NEWLINE:
+                    i += 1
+                start = i + 1
+            i += max(dots, 1)
+        if start < end:
             found[d, 2] += 1
-            _judge_edges(points, classes, start, i, found[d])
-            if i + 1 < end and points[i] == _CARRIAGE_RETURN and points[i + 1] == _NEWLINE:
-                i += 1
-            i += 1
+            _judge_edges(points, classes, start, end, found[d])
     return found
-
-
-@inlined
-def _count_ellipses(points, start, end):
-    count = run = 0
-    for i in range(start, end):
-        if points[i] == _DOT:
-            run += 1
-            if run == 3:
-                count += 1
-                run = 0
-        else:
-            run = 0
-            count += points[i] == _ELLIPSIS
-    return count
 
 
 @inlined
@@ -142,26 +162,19 @@ def _judge_edges(points, classes, start, end, found):
     if start == end:
         return
     found[3] += points[start] == _BULLET or points[start] == _MINUS
-    dots = (
-        end - start >= 3 and points[end - 1] == _DOT and points[end - 2] == _DOT and points[end - 3] == _DOT
-    )
-    found[4] += dots or points[end - 1] == _ELLIPSIS
+    dots = 0
+    while dots < 3 and end - dots > start and points[end - dots - 1] == _DOT:
+        dots += 1
+    found[4] += dots == 3 or points[end - 1] == _ELLIPSIS
 
 
 @compiled
-def _count_line_shapes(points, classes, doc_offsets, short_line_chars):
-    found = np.zeros((len(doc_offsets) - 1, 4), np.int64)
+def _count_line_shapes(classes, starts, ends, hashes, blank, doc_offsets, short_line_chars):
+    found = np.zeros((len(doc_offsets) - 1, 3), np.int64)
     for d in range(len(doc_offsets) - 1):
-        i, end = doc_offsets[d], doc_offsets[d + 1]
-        while i < end:
-            start, blank = i, True
-            while i < end and points[i] != _NEWLINE:
-                blank = blank and (classes[i] & SPACE) != 0
-                i += 1
-            if not blank:
+        for line in range(doc_offsets[d], doc_offsets[d + 1]):
+            if not blank[line]:
                 found[d, 0] += 1
-                found[d, 1] += (classes[i - 1] & TERMINAL) != 0
-                found[d, 2] += i - start <= short_line_chars
-            found[d, 3] += i < end
-            i += 1
+                found[d, 1] += (classes[ends[line] - 1] & TERMINAL) != 0
+                found[d, 2] += ends[line] - starts[line] <= short_line_chars
     return found

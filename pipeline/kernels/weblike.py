@@ -27,7 +27,7 @@ def is_weblike(points, classes, low, high):
     start = _after_scheme(points, low, high)
     if _is_host_to_end(points, classes, start, high):
         return True
-    for i in range(start + 1, high - 1):
+    for i in range(start + 1, high - 1):  # noqa: SIM110  numba compiles no generators into a caller
         if points[i] == _AT and _is_host_to_end(points, classes, i + 1, high):
             return True
     return False

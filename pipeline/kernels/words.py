@@ -7,17 +7,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.kernels.boundaries import mark_chunk
+from pipeline.kernels.boundaries import mark_chunk, mark_simple
 from pipeline.kernels.characters import Characters
-from pipeline.kernels.classes import ALPHA, LINE_END, PUNCTUATION, SPACE, SYMBOL, TERMINAL
-from pipeline.kernels.compiled import compiled
+from pipeline.kernels.classes import ALPHA, SPACE, SYMBOL
+from pipeline.kernels.compiled import compiled, inlined
 from pipeline.kernels.hashing import SEED, add_point, finish
 
 HAS_ALPHA = 1 << 0
 ALL_SYMBOLS = 1 << 1
-ALL_PUNCTUATION = 1 << 2
-ENDS_SENTENCE = 1 << 3
-FIRST_OF_LINE = 1 << 4
 
 
 class Words(NamedTuple):
@@ -30,8 +27,7 @@ class Words(NamedTuple):
         hashes: uint64[words], of its code points, as written (case counts).
         doc_offsets: int64[documents + 1], words.
         chars: int32[words], length in characters.
-        kinds: uint8[words], bits: HAS_ALPHA, ALL_SYMBOLS, ALL_PUNCTUATION, ENDS_SENTENCE (one terminal mark),
-            FIRST_OF_LINE.
+        kinds: uint8[words], bits: HAS_ALPHA (a letter), ALL_SYMBOLS (nothing but symbols).
     """
 
     starts: np.ndarray
@@ -54,74 +50,51 @@ def find_words(characters: Characters) -> Words:
 
     Source: spaCy 3.8 `spacy.blank("en")`, which FineWeb's filters count with; unspaced scripts are ours.
     """
-    points, classes, byte_starts, doc_offsets = characters
-    breaks = np.zeros(len(points) + 1, np.uint8)
-    count = int(_mark_words(points, classes, doc_offsets, breaks))
-    return Words(*_emit_words(points, classes, byte_starts, doc_offsets, breaks, count))
+    return Words(*_find_words(*characters))
 
 
 @compiled
-def _mark_words(points, classes, doc_offsets, breaks):
-    """Set `breaks` where a word begins; how many do."""
+def _find_words(points, classes, byte_starts, doc_offsets):
+    most = len(points)  # only the pages of memory that are written to are ever taken
+    starts, ends = np.empty(most, np.int64), np.empty(most, np.int64)
+    hashes, chars = np.empty(most, np.uint64), np.empty(most, np.int32)
+    kinds, word_offsets = np.empty(most, np.uint8), np.zeros(len(doc_offsets), np.int64)
+    breaks = np.zeros(most + 1, np.uint8)
+    n = 0
     for d in range(len(doc_offsets) - 1):
         i, end = doc_offsets[d], doc_offsets[d + 1]
         while i < end:
             if classes[i] & SPACE:
                 i += 1
                 continue
-            start = i
+            first = i
             while i < end and not classes[i] & SPACE:
                 i += 1
-            mark_chunk(points, classes, start, i, breaks)
-    count = 0
-    for i in range(len(breaks)):
-        count += breaks[i]
-    return count
-
-
-@compiled
-def _emit_words(points, classes, byte_starts, doc_offsets, breaks, count):
-    starts, ends = np.empty(count, np.int64), np.empty(count, np.int64)
-    hashes, chars = np.empty(count, np.uint64), np.empty(count, np.int32)
-    kinds, word_offsets = np.empty(count, np.uint8), np.zeros(len(doc_offsets), np.int64)
-    n = 0
-    for d in range(len(doc_offsets) - 1):
-        i, end = doc_offsets[d], doc_offsets[d + 1]
-        new_line = True
-        while i < end:
-            if not breaks[i]:  # between words: white space
-                new_line = new_line or (classes[i] & LINE_END) != 0
-                i += 1
-                continue
-            first = i
-            state = add_point(SEED, points[i])
-            some, every = classes[i], classes[i]
-            i += 1
-            while i < end and not breaks[i] and not classes[i] & SPACE:
-                state = add_point(state, points[i])
-                some |= classes[i]
-                every &= classes[i]
-                i += 1
-            starts[n], ends[n] = byte_starts[first], byte_starts[i]
-            hashes[n], chars[n] = finish(state), i - first
-            kinds[n] = _kind(some, every, i - first, new_line)
-            new_line = False
-            n += 1
+            if not mark_simple(points, classes, first, i, breaks):
+                mark_chunk(points, classes, first, i, breaks)
+            while first < i:
+                after, state, some, every = _read_word(points, classes, first, i, breaks)
+                starts[n], ends[n] = byte_starts[first], byte_starts[after]
+                hashes[n], chars[n] = finish(state), after - first
+                kinds[n] = _kind(some, every)
+                n += 1
+                first = after
         word_offsets[d + 1] = n
-    return starts, ends, hashes, word_offsets, chars, kinds
+    return starts[:n], ends[:n], hashes[:n], word_offsets, chars[:n], kinds[:n]
 
 
-@compiled
-def _kind(some, every, length, new_line):
-    kind = 0
-    if some & ALPHA:
-        kind |= HAS_ALPHA
-    if every & SYMBOL:
-        kind |= ALL_SYMBOLS
-    if every & PUNCTUATION:
-        kind |= ALL_PUNCTUATION
-    if length == 1 and every & TERMINAL:
-        kind |= ENDS_SENTENCE
-    if new_line:
-        kind |= FIRST_OF_LINE
-    return kind
+@inlined
+def _read_word(points, classes, start, end, breaks):
+    """The word from `start` to the next break: end, hash state, classes that some have and that all have."""
+    state, some, every, i = add_point(SEED, points[start]), classes[start], classes[start], start + 1
+    while i < end and not breaks[i]:
+        state = add_point(state, points[i])
+        some |= classes[i]
+        every &= classes[i]
+        i += 1
+    return i, state, some, every
+
+
+@inlined
+def _kind(some, every):
+    return (HAS_ALPHA if some & ALPHA else 0) | (ALL_SYMBOLS if every & SYMBOL else 0)

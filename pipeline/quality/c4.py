@@ -9,6 +9,7 @@ citations. The list of bad words is left out, as in FineWeb.
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -78,9 +79,7 @@ class C4Config(Section):
         "use of cookies",
         "use cookies",
     )
-    max_lorem_ipsum: int | None = Field(
-        0, description='lines with "lorem ipsum" a page may have; section 2.2'
-    )
+    max_lorem_ipsum: int | None = Field(0, description='lines with "lorem ipsum" a page may have; section 2.2')
     max_curly_brackets: int | None = Field(0, description="lines with { a page may have; section 2.2")
     min_sentences: int | None = Field(5, description="section 2.2; DCLM has 3")
 
@@ -118,11 +117,11 @@ def correct_lines(batch: DocumentBatch, limits: LineLimits, policy: tuple[str, .
         "text": text,
         **{name: count(filtered.counts[:, column]) for name, column in _LINE_COUNTS.items()},
         "kept_text_frac": ratio(np.diff(filtered.offsets), np.diff(batch.utf8.offsets)),
-        "sentence_count": count(count_sentences(DocumentBatch({"text": text}).words)),
+        "sentence_count": count(count_sentences(DocumentBatch({"text": text}).characters)),
     }
 
 
-def _as_strings(filtered: FilteredLines) -> pa.Array:
+def _as_strings(filtered: FilteredLines) -> pa.Array[Any]:
     offsets, data = (pa.py_buffer(part.tobytes()) for part in (filtered.offsets, filtered.data))
     large = pa.Array.from_buffers(pa.large_string(), len(filtered.offsets) - 1, [None, offsets, data])
     return large.cast(pa.string())

@@ -58,8 +58,9 @@ class FineWebConfig(Section):
 def measure(batch: DocumentBatch, short_line_chars: int) -> Columns:
     """`SIGNALS`. Lines end at newlines; blank ones are no lines; terminal punctuation is any script's, and
     white space after it hides it, as in the code."""
-    lines, punctuated, short, newlines = count_line_shapes(batch.characters, short_line_chars).T
-    repeated = count_repeated_filled_lines(batch.characters)[:, 2]
+    lines, punctuated, short = count_line_shapes(batch.characters, batch.lines, short_line_chars).T
+    repeated = count_repeated_filled_lines(batch.lines)[:, 2]
+    newlines = np.diff(batch.lines.doc_offsets) - 1
     chars = np.diff(batch.characters.doc_offsets) - newlines
     return {
         "punctuated_line_frac": ratio(punctuated, lines),

@@ -50,9 +50,7 @@ REPETITION_SIGNALS = pa.schema(
             for n in range(2, 5)
         ),
         *(
-            signal(
-                f"dup_{n}gram_chars_frac", f"characters in {n}-grams seen before", "fraction of characters"
-            )
+            signal(f"dup_{n}gram_chars_frac", f"characters in {n}-grams seen before", "fraction of characters")
             for n in range(5, 11)
         ),
     ]
@@ -62,12 +60,8 @@ QUALITY_SIGNALS = pa.schema(
     [
         signal("word_count", "words that are not only symbols", "words"),
         signal("mean_word_chars", "their mean length", "characters", null="no such word"),
-        signal(
-            "hash_word_frac", "number signs for each word, marks counted as words", "ratio", null="no word"
-        ),
-        signal(
-            "ellipsis_word_frac", "ellipses for each word, marks counted as words", "ratio", null="no word"
-        ),
+        signal("hash_word_frac", "number signs for each word, marks counted as words", "ratio", null="no word"),
+        signal("ellipsis_word_frac", "ellipses for each word, marks counted as words", "ratio", null="no word"),
         signal("bullet_line_frac", "lines that begin with a bullet", "fraction of lines", null="no line"),
         signal("ellipsis_line_frac", "lines that end in an ellipsis", "fraction of lines", null="no line"),
         signal(
@@ -124,9 +118,7 @@ class GopherConfig(Section):
 
     def _repetition_rules(self) -> tuple[Rule, ...]:
         ceilings = ((name, f"max_{name}") for name in REPETITION_SIGNALS.names)
-        return tuple(
-            rule for name, key in ceilings for rule in limit(self, "gopher_repetition", name, high=key)
-        )
+        return tuple(rule for name, key in ceilings for rule in limit(self, "gopher_repetition", name, high=key))
 
     def _quality_rules(self) -> tuple[Rule, ...]:
         return (
@@ -150,7 +142,8 @@ class GopherConfig(Section):
 def measure_repetition(batch: DocumentBatch) -> Columns:
     """`REPETITION_SIGNALS`; null for an empty text, which no fraction describes."""
     chars = np.diff(batch.characters.doc_offsets)
-    paragraphs, lines = count_repeated_paragraphs(batch.characters), count_repeated_lines(batch.characters)
+    paragraphs = count_repeated_paragraphs(batch.characters, batch.lines)
+    lines = count_repeated_lines(batch.lines)
     grams = count_repeated_grams(batch.words)
     return {
         "dup_paragraph_frac": ratio(paragraphs[:, 1], np.where(chars, paragraphs[:, 0], 0)),

@@ -66,14 +66,10 @@ def read_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("files", nargs="*", type=Path, default=list(DEFAULT_FILES))
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument(
-        "--venv", type=Path, default=default_environment(), help="datatrove's virtual environment"
-    )
+    parser.add_argument("--venv", type=Path, default=default_environment(), help="datatrove's virtual environment")
     parser.add_argument("--extract", default="resiliparse", choices=("resiliparse", "trafilatura"))
     parser.add_argument("--json", type=Path, help="where to write the figures")
-    parser.add_argument(
-        "--winnow", action="store_true", help=argparse.SUPPRESS
-    )  # one side, in its own process
+    parser.add_argument("--winnow", action="store_true", help=argparse.SUPPRESS)  # one side, in its own process
     return parser.parse_args()
 
 
@@ -138,9 +134,7 @@ def run_winnow(path: Path, engine: str) -> Result:
         lake = Lake(folder)
         costs = pq.read_table(lake.absolute(lake.costs_path("annotate", job.label, job.fingerprint)))
     stages = [
-        {key: r[key] for key in ("stage", "rows", "cpu_seconds")}
-        for r in costs.to_pylist()
-        if r["stage"] != "all"
+        {key: r[key] for key in ("stage", "rows", "cpu_seconds")} for r in costs.to_pylist() if r["stage"] != "all"
     ]
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     return {

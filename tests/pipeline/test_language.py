@@ -15,9 +15,7 @@ from pipeline.stage import Verdicts, run_stages
 from storage.errors import UserError
 
 ENGLISH = "The river rises in the hills above the town and flows through three lakes before it meets the sea."
-FRENCH = (
-    "La rivière prend sa source dans les collines et traverse trois lacs\navant de rejoindre la mer du Nord."
-)
+FRENCH = "La rivière prend sa source dans les collines et traverse trois lacs\navant de rejoindre la mer du Nord."
 
 
 def judge(texts: list[str | None], **settings: Any) -> Verdicts:

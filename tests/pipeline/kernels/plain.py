@@ -290,8 +290,7 @@ def cause_of(line: str, words: Sequence[str], limits: LineLimits, policy: Sequen
     lower = re.sub("[A-Z]", lambda match: match.group().lower(), line)
     tests = {
         "long_word": any(len(word) > limits.max_word_chars for word in words),
-        "no_terminal": limits.terminal
-        and (not line.endswith((".", "?", "!", '"', "'")) or line.endswith("...")),
+        "no_terminal": limits.terminal and (not line.endswith((".", "?", "!", '"', "'")) or line.endswith("...")),
         "few_words": len(words) < limits.min_words,
         "lorem_ipsum": "lorem ipsum" in lower,
         "javascript": limits.javascript and "javascript" in lower,

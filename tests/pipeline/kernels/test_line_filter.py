@@ -11,9 +11,7 @@ from tests.pipeline.kernels import plain
 from tests.pipeline.kernels.texts import hard_texts
 
 POLICY = ("terms of use", "privacy policy", "é")
-FINEWEB = LineLimits(
-    max_word_chars=1000, min_words=3, terminal=False, citations=True, javascript=True, policy=True
-)
+FINEWEB = LineLimits(max_word_chars=1000, min_words=3, terminal=False, citations=True, javascript=True, policy=True)
 
 
 def filtered(texts: list[str], limits: LineLimits) -> tuple[list[str], FilteredLines]:

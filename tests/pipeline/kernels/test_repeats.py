@@ -14,9 +14,7 @@ from pipeline.kernels import repeats
 from tests.pipeline.kernels import plain
 from tests.pipeline.kernels.texts import hard_texts
 
-LINES = st.lists(st.sampled_from(["", "a", "b", " ", "a b", "\u3000", "c\r", "\t"]), max_size=12).map(
-    "\n".join
-)
+LINES = st.lists(st.sampled_from(["", "a", "b", " ", "a b", "\u3000", "c\r", "\t"]), max_size=12).map("\n".join)
 FEW_WORDS = st.lists(st.sampled_from(["a", "b", "cc", "dé", "."]), max_size=60).map(" ".join)
 Pieces = Callable[[str], list[str]]
 
@@ -24,17 +22,15 @@ Pieces = Callable[[str], list[str]]
 @pytest.mark.parametrize(
     ("kernel", "pieces"),
     [
-        (repeats.count_repeated_lines, plain.lines),
-        (repeats.count_repeated_paragraphs, plain.paragraphs),
-        (repeats.count_repeated_filled_lines, plain.filled_lines),
+        (lambda batch: repeats.count_repeated_lines(batch.lines), plain.lines),
+        (lambda batch: repeats.count_repeated_paragraphs(batch.characters, batch.lines), plain.paragraphs),
+        (lambda batch: repeats.count_repeated_filled_lines(batch.lines), plain.filled_lines),
     ],
 )
 @given(texts=st.lists(st.one_of(LINES, hard_texts()), max_size=4))
 @settings(deadline=None, max_examples=150)
-def test_pieces_equal_plain_python(
-    kernel: Callable[..., np.ndarray], pieces: Pieces, texts: list[str]
-) -> None:
-    counts = kernel(DocumentBatch.of_texts(texts).characters)
+def test_pieces_equal_plain_python(kernel: Callable[..., np.ndarray], pieces: Pieces, texts: list[str]) -> None:
+    counts = kernel(DocumentBatch.of_texts(texts))
     assert counts.tolist() == [list(plain.repeated(pieces(text))) for text in texts]
 
 

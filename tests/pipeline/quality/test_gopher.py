@@ -97,9 +97,7 @@ def test_limits_are_inclusive(text: str, settings: dict[str, float], on_the_limi
     (rule,) = (rule for stage in only(knob, **settings) for rule in stage.rules)
     assert signals(text)[rule.signal] == on_the_limit == limit
     beyond = limit + (1e-9 if knob.startswith("min") else -1e-9)
-    assert judge(only(knob, **{knob: beyond if knob != "min_stop_words" else 3}), text).kept.tolist() == [
-        False
-    ]
+    assert judge(only(knob, **{knob: beyond if knob != "min_stop_words" else 3}), text).kept.tolist() == [False]
 
 
 def test_every_signal_is_measured_after_a_failure_and_with_rules_off() -> None:
