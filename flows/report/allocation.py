@@ -2,55 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from functools import partial
 
 import numpy as np
+from markupsafe import Markup
 
 from flows.report.figures import Column, Figure, Table
 from flows.report.svg import Axis, Plot, pairs
 from flows.report.words import power, short
 from model.scaling.checks import MAX_EXTRAPOLATION
-from model.scaling.fit import LEVEL, Fit
+from model.scaling.fit import LEVEL, Estimate, Fit
+from model.scaling.points import Floats
 from model.scaling.published import CHINCHILLA, MODELS
 from model.scaling.surface import Surface
 
 
 def allocation(fit: Fit) -> Figure:
     """The best size for a budget: this ladder within its reach, and Chinchilla's law up to today's models."""
-    points = fit.points
-    flops = [*points.flops.tolist(), *(model.flops for model in MODELS)]
-    sizes = [*points.params.tolist(), *(model.params for model in MODELS)]
-    x = Axis.over("compute C = 6ND, FLOP", flops, log=True, powers=True)
-    plot = Plot("Best size by compute", x, Axis.over("parameters N", sizes, log=True), 420)
-    _draw_chinchilla(plot)
-    reach = np.geomspace(points.flops.min(), MAX_EXTRAPOLATION * fit.max_flops, 40)
-    estimates = [fit.interval(partial(_best_params, flops=float(budget))) for budget in reach]
-    low, high = plot.y.low, plot.y.high
-    clipped = [(min(max(e.low, low), high), min(max(e.high, low), high)) for e in estimates]
-    plot.band(pairs(reach, [least for least, _ in clipped]), pairs(reach, [most for _, most in clipped]), "c1")
-    plot.line(pairs(reach, [estimate.value for estimate in estimates]), "c1", "this ladder's fit")
-    for size, compute in zip(points.params, points.flops, strict=True):
-        words = f"run of {short(size)} parameters, {power(compute)} FLOP"
-        plot.dot(float(compute), float(size), "c1", words, 3.0)
-    for model in MODELS:
-        plot.dot(model.flops, model.params, "c2", model.name, 3.5)
-    columns = (
-        Column("flops", "C", "power"),
-        Column("params", "Best N", "short"),
-        Column("low", f"{LEVEL:.0%} from", "short"),
-        Column("high", "to", "short"),
-        Column("published", "by Chinchilla's fit", "short"),
-    )
-    rows = [
-        {
-            "flops": float(budget),
-            "params": e.value,
-            "low": e.low,
-            "high": e.high,
-            "published": float(CHINCHILLA.best_params(budget)),
-        }
-        for budget, e in list(zip(reach, estimates, strict=True))[::4]
-    ]
+    reach = np.geomspace(fit.points.flops.min(), MAX_EXTRAPOLATION * fit.max_flops, 40)
+    best = [fit.interval(partial(_best_params, flops=float(budget))) for budget in reach]
     caption = (
         f"This ladder's best size up to {MAX_EXTRAPOLATION:g} times its largest run, with its "
         f"{LEVEL:.0%} band: beyond that a fit is a guess, and none is drawn. The gap to the published "
@@ -60,8 +32,8 @@ def allocation(fit: Fit) -> Figure:
         "scaling-allocation",
         "Where compute should go",
         caption,
-        Table(columns, rows),
-        plot.render(),
+        _allocation_table(reach, best),
+        _draw_allocation(fit, reach, best),
         (("this ladder", "c1"), ("Chinchilla's fit", "c0"), ("published models", "c2")),
         source=f"The ladder's fit; {PUBLISHED_SOURCE}",
     )
@@ -69,46 +41,19 @@ def allocation(fit: Fit) -> Figure:
 
 def published() -> Figure:
     """Published models against Chinchilla's law."""
-    x = Axis.over("compute C = 6ND, FLOP", [model.flops for model in MODELS], log=True, powers=True, margin=0.2)
-    y = Axis.over("parameters N", [model.params for model in MODELS], log=True, margin=0.12)
-    plot = Plot("Published models against the Chinchilla fit", x, y)
-    _draw_chinchilla(plot)
-    for model in MODELS:
-        shift, end = LABEL_PLACES.get(model.name, ((9.0, 4.0), False))
-        words = f"{model.name}: {short(model.params)} parameters, {short(model.tokens)} tokens"
-        plot.dot(model.flops, model.params, "c2", words)
-        plot.text(model.flops, model.params, model.name, "small", shift, end)
-    columns = (
-        Column("name", "Model"),
-        Column("params", "N", "short"),
-        Column("tokens", "D", "short"),
-        Column("flops", "C", "power"),
-        Column("tokens_per_param", "D / N", "number"),
-        Column("best", "Best N for its C", "short"),
-        Column("ratio", "D over best D", "number"),
-        Column("source", "Source"),
-    )
-    rows = [
-        {
-            "name": model.name,
-            "params": model.params,
-            "tokens": model.tokens,
-            "flops": model.flops,
-            "tokens_per_param": model.tokens / model.params,
-            "best": float(CHINCHILLA.best_params(model.flops)),
-            "ratio": model.tokens / float(CHINCHILLA.best_tokens(model.flops)),
-            "source": model.source,
-        }
-        for model in MODELS
-    ]
     caption = (
-        "A model above the line has too few tokens for its size: GPT-3 about a tenth of what the fit "
-        "asks for. One below has more than compute alone would ask for, which makes it cheaper to "
-        "serve."
+        "A model above the line has too few tokens for its size: GPT-3 about a tenth of what the fit asks for. "
+        "One below has more than compute alone would ask for, which makes it cheaper to serve."
     )
-    table, source = Table(columns, rows), PUBLISHED_SOURCE
-    legend = (("Chinchilla's fit", "c0"), ("published models", "c2"))
-    return Figure("scaling-published", "Published models", caption, table, plot.render(), legend, source=source)
+    return Figure(
+        "scaling-published",
+        "Published models",
+        caption,
+        _published_table(),
+        _draw_published(),
+        (("Chinchilla's fit", "c0"), ("published models", "c2")),
+        source=PUBLISHED_SOURCE,
+    )
 
 
 PUBLISHED_SOURCE = (
@@ -121,6 +66,77 @@ LABEL_PLACES = {
     "Llama 3 405B": ((-9.0, -6.0), True),
 }
 """Where a name stands whose dot has no room to its right: shift in pixels, and whether it ends there."""
+
+
+def _draw_allocation(fit: Fit, reach: Floats, best: Sequence[Estimate]) -> Markup:
+    points = fit.points
+    flops = [*points.flops.tolist(), *(model.flops for model in MODELS)]
+    sizes = [*points.params.tolist(), *(model.params for model in MODELS)]
+    x = Axis.over("compute C = 6ND, FLOP", flops, log=True, powers=True)
+    plot = Plot("Best size by compute", x, Axis.over("parameters N", sizes, log=True), 420)
+    _draw_chinchilla(plot)
+    low, high = (np.clip([getattr(e, end) for e in best], plot.y.low, plot.y.high) for end in ("low", "high"))
+    plot.band(pairs(reach, low), pairs(reach, high), "c1")
+    plot.line(pairs(reach, [estimate.value for estimate in best]), "c1", "this ladder's fit")
+    for size, compute in zip(points.params, points.flops, strict=True):
+        words = f"run of {short(size)} parameters, {power(compute)} FLOP"
+        plot.dot(float(compute), float(size), "c1", words, 3.0)
+    for model in MODELS:
+        plot.dot(model.flops, model.params, "c2", model.name, 3.5)
+    return plot.render()
+
+
+def _allocation_table(reach: Floats, best: Sequence[Estimate]) -> Table:
+    columns = (
+        Column("flops", "C", "power"),
+        Column("value", "Best N", "short"),
+        Column("low", f"{LEVEL:.0%} from", "short"),
+        Column("high", "to", "short"),
+        Column("published", "by Chinchilla's fit", "short"),
+    )
+    rows = [
+        {"flops": float(flops), **asdict(estimate), "published": float(CHINCHILLA.best_params(flops))}
+        for flops, estimate in zip(reach[::4], best[::4], strict=True)
+    ]
+    return Table(columns, rows)
+
+
+def _draw_published() -> Markup:
+    flops, sizes = [model.flops for model in MODELS], [model.params for model in MODELS]
+    x = Axis.over("compute C = 6ND, FLOP", flops, log=True, powers=True, margin=0.2)
+    y = Axis.over("parameters N", sizes, log=True, margin=0.12)
+    plot = Plot("Published models against the Chinchilla fit", x, y)
+    _draw_chinchilla(plot)
+    for model in MODELS:
+        shift, end = LABEL_PLACES.get(model.name, ((9.0, 4.0), False))
+        words = f"{model.name}: {short(model.params)} parameters, {short(model.tokens)} tokens"
+        plot.dot(model.flops, model.params, "c2", words)
+        plot.text(model.flops, model.params, model.name, "small", shift, end)
+    return plot.render()
+
+
+def _published_table() -> Table:
+    columns = (
+        Column("name", "Model"),
+        Column("params", "N", "short"),
+        Column("tokens", "D", "short"),
+        Column("flops", "C", "power"),
+        Column("tokens_per_param", "D / N", "number"),
+        Column("best", "Best N for its C", "short"),
+        Column("ratio", "D over best D", "number"),
+        Column("source", "Source"),
+    )
+    rows = [
+        asdict(model)
+        | {
+            "flops": model.flops,
+            "tokens_per_param": model.tokens / model.params,
+            "best": float(CHINCHILLA.best_params(model.flops)),
+            "ratio": model.tokens / float(CHINCHILLA.best_tokens(model.flops)),
+        }
+        for model in MODELS
+    ]
+    return Table(columns, rows)
 
 
 def _draw_chinchilla(plot: Plot) -> None:

@@ -41,7 +41,7 @@ class Axis:
 
     Attributes:
         label: What is measured, with its unit.
-        ticks: Values to mark; found from the ends when empty.
+        ticks: Values to mark; found from the ends when None.
         powers: Whether marks are powers of ten rather than 10k, 5M.
     """
 
@@ -49,7 +49,7 @@ class Axis:
     low: float
     high: float
     log: bool = False
-    ticks: tuple[float, ...] = ()
+    ticks: tuple[float, ...] | None = None
     powers: bool = False
 
     @classmethod
@@ -78,7 +78,8 @@ class Axis:
 
     def marks(self) -> list[tuple[float, str]]:
         """Values to mark, with their words."""
-        values = self.ticks or (_log_ticks(self.low, self.high) if self.log else _ticks(self.low, self.high))
+        find = _log_ticks if self.log else _ticks
+        values = find(self.low, self.high) if self.ticks is None else self.ticks
         return [(value, power(value) if self.powers else short(value)) for value in values]
 
 

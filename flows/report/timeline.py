@@ -49,7 +49,7 @@ def _lanes(events: Sequence[Row]) -> Figure:
     plot = Plot(
         "When each unit of work ran",
         x,
-        Axis("", 0.0, float(len(lanes)), ticks=(-1.0,)),
+        Axis("", 0.0, float(len(lanes)), ticks=()),
         90.0 + 34 * len(lanes),
     )
     for row in events[-MOST_BARS:]:

@@ -39,7 +39,7 @@ def add_everything(lake: Lake, archives: int = 4, pages: int = 120, hostile: boo
         _add_personal_data(lake, row, random)
     _add_duplicates(lake, names, random)
     _add_mixture(lake, HOSTILE if hostile else "demo")
-    _add_tokens(lake)
+    add_tokens(lake)
     _add_trainings(lake, random)
     _add_run(lake, names, HOSTILE if hostile else "demo")
 
@@ -144,7 +144,8 @@ def _add_mixture(lake: Lake, name: str) -> None:
     _commit(lake, "mix", name, "f" * 16, {}, [output.to_dict()], 120)
 
 
-def _add_tokens(lake: Lake) -> None:
+def add_tokens(lake: Lake) -> TokenSet:
+    """A finished token set in the lake's books; its files are not there."""
     domains = {name: Counts(documents=50, tokens=int(2e6 * w), bytes=int(7e6 * w)) for name, w in DOMAINS.items()}
     total = Counts(documents=200, tokens=2_000_000, bytes=7_000_000)
     split = Split(files=("train-0.parquet",), sequences=7830, total=total, unique=total, domains=domains)
@@ -164,6 +165,7 @@ def _add_tokens(lake: Lake) -> None:
         left_out=Counts(),
     )
     _commit(lake, "tokens", "demo", "b" * 16, tokens.model_dump(mode="json"), [], 150)
+    return tokens
 
 
 def _add_trainings(lake: Lake, random: np.random.Generator) -> None:
