@@ -70,13 +70,13 @@ _NOT_PLAIN = np.uint32(~_PLAIN & 0xFFFFFFFF)
 
 
 @inlined
-def mark_simple(points, classes, start, end, breaks):
+def mark_simple(points, classes, start, end, seen, breaks):
     """Mark the words of a chunk that is one plain word with at most one mark after it, as nearly all are.
 
-    False where the chunk is another, and `mark_chunk` must look at it.
+    `seen` are the classes of all its characters but the last. False where the chunk is another, and `mark_chunk`
+    must look at it.
     """
     before, last = end - 1, classes[end - 1]
-    seen = _classes_of(classes, start, before)
     if (seen & (_NOT_PLAIN | UNSPACED)) or last & UNSPACED:
         return False
     breaks[start] = 1
@@ -178,7 +178,7 @@ def _unit_length(points, classes, low, high):
     found = 0
     for length in range(1, 5):
         i = high - length
-        if i - 1 < low or points[i] >= 0x80 or classes[i] & DIGIT:
+        if i - 1 < low or not 0x20 < points[i] < 0x80 or classes[i] & DIGIT:
             break
         packed = packed << np.uint64(8) | np.uint64(points[i])
         if classes[i - 1] & DIGIT and _contains(_PACKED_UNITS, packed):

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -72,21 +73,42 @@ def filter_lines(data: np.ndarray, characters: Characters, limits: LineLimits, p
     Phrases are found whatever the case of their ASCII letters. A line counts for the first cause that
     applies, in the order of the columns; words are counted before citations are cut.
     """
-    phrases = [phrase.lower().encode() for phrase in ("lorem ipsum", "javascript", *policy)]
-    ends = np.cumsum([0, *map(len, phrases)]).astype(np.int64)
-    letters = np.frombuffer(b"".join(phrases), np.uint8)
-    return FilteredLines(*_filter_lines(data, *characters, letters, ends, *limits))
+    phrases = _Phrases.of(("lorem ipsum", "javascript", *policy))
+    return FilteredLines(*_filter_lines(data, *characters, *phrases, *limits))
+
+
+class _Phrases(NamedTuple):
+    """Phrases to look for: their bytes, where each begins, and the pairs of bytes (first * 256 + second) that one
+    can begin with."""
+
+    letters: np.ndarray
+    ends: np.ndarray
+    openers: np.ndarray
+
+    @classmethod
+    @cache
+    def of(cls, phrases: tuple[str, ...]) -> _Phrases:
+        encoded = [phrase.lower().encode() for phrase in phrases if phrase]
+        openers = np.zeros(1 << 16, np.bool_)
+        for phrase in encoded:
+            firsts, seconds = _cases(phrase[0]), _cases(phrase[1]) if len(phrase) > 1 else range(256)
+            openers[[first << 8 | second for first in firsts for second in seconds]] = True
+        ends = np.cumsum([0, *map(len, encoded)]).astype(np.int64)
+        return cls(np.frombuffer(b"".join(encoded), np.uint8), ends, openers)
+
+
+def _cases(byte: int) -> tuple[int, ...]:
+    return (byte, byte - 0x20) if 0x61 <= byte <= 0x7A else (byte,)
 
 
 @compiled
 def _filter_lines(
-    data, points, classes, byte_starts, doc_offsets, letters, ends,
+    data, points, classes, byte_starts, doc_offsets, letters, ends, openers,
     max_word_chars, min_words, terminal, citations, javascript, policy,
 ):  # fmt: skip
     kept = np.empty(len(data) + 1, np.uint8)
     offsets = np.zeros(len(doc_offsets), np.int64)
     counts = np.zeros((len(doc_offsets) - 1, LINES + 1), np.int64)
-    openers = _openers(letters, ends)
     size = 0
     for d in range(len(doc_offsets) - 1):
         i, end = doc_offsets[d], doc_offsets[d + 1]
@@ -223,7 +245,7 @@ def _phrase_cause(kept, line, after, letters, ends, openers, javascript, policy)
     seen, curly = 0, False
     for i in range(line, after):
         curly = curly or kept[i] == _CURLY
-        if openers[kept[i]]:
+        if openers[np.int64(kept[i]) << 8 | (kept[i + 1] if i + 1 < after else 0)]:
             seen |= _phrases_at(kept, i, after, letters, ends)
     if seen & 1:
         return LOREM_IPSUM
@@ -251,15 +273,3 @@ def _phrases_at(kept, i, after, letters, ends):
 @inlined
 def _lower(byte):
     return byte | 0x20 if 0x41 <= byte <= 0x5A else byte
-
-
-@compiled
-def _openers(letters, ends):
-    """Bytes that a phrase can begin with."""
-    openers = np.zeros(256, np.bool_)
-    for phrase in range(len(ends) - 1):
-        first = letters[ends[phrase]]
-        openers[first] = True
-        if 0x61 <= first <= 0x7A:
-            openers[first - 0x20] = True
-    return openers

@@ -90,24 +90,26 @@ def _count_sentences(points, classes, doc_offsets):
                 new_line = new_line or (classes[i] & LINE_END) != 0
                 i += 1
                 continue
-            first, some, every = i, np.uint32(0), np.uint32(PUNCTUATION)
+            first, seen, last, every = i, np.uint32(0), np.uint32(0), np.uint32(PUNCTUATION)
             while i < end and not classes[i] & SPACE:
-                some |= classes[i]
-                every &= classes[i]
+                seen |= last
+                last = classes[i]
+                every &= last
                 i += 1
-            if new_line or (ended and not every and not some & TERMINAL):
+            terminal = (seen | last) & TERMINAL
+            if new_line or (ended and not every and not terminal):
                 found[d] += 1
                 ended = new_line = False
-            if some & TERMINAL:
-                begun, ended = _end_sentences(points, classes, first, i, breaks, ended)
+            if terminal:
+                begun, ended = _end_sentences(points, classes, first, i, seen, breaks, ended)
                 found[d] += begun
     return found
 
 
 @compiled
-def _end_sentences(points, classes, first, end, breaks, ended):
+def _end_sentences(points, classes, first, end, seen, breaks, ended):
     """Sentences that begin within a chunk that has terminal marks, and whether one has ended with it."""
-    if not mark_simple(points, classes, first, end, breaks):
+    if not mark_simple(points, classes, first, end, seen, breaks):
         mark_chunk(points, classes, first, end, breaks)
     begun = 0
     while first < end:

@@ -67,10 +67,12 @@ def _find_words(points, classes, byte_starts, doc_offsets):
             if classes[i] & SPACE:
                 i += 1
                 continue
-            first = i
+            first, seen, last = i, np.uint32(0), np.uint32(0)
             while i < end and not classes[i] & SPACE:
+                seen |= last
+                last = classes[i]
                 i += 1
-            if not mark_simple(points, classes, first, i, breaks):
+            if not mark_simple(points, classes, first, i, seen, breaks):
                 mark_chunk(points, classes, first, i, breaks)
             while first < i:
                 after, state, some, every = _read_word(points, classes, first, i, breaks)

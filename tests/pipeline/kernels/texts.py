@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 PIECES = (
     "the", "of", "Smith", "U.S.", "e.g.", "Mr.", "x", "it's", "don't", "we'll", "'tis", "can’t",
-    "state-of-the-art", "well…done", "foo_bar", "a/b", "end.Start", "3.14", "5km", "10%", "$5.00", "5€",
+    "state-of-the-art", "well…done", "foo_bar", "a/b", "end.Start", "3.14", "5km", "5km\x00", "10%", "$5.00", "5€",
     "C++", "1-2", "3+4", "#1", "(see", "…", "...", "....", ".", ",", "-", "--", "—", "•", "!", "?!",
     "“quoted”", "http://www.example.org/a?b=c", "example.org", "jane@example.org", "1.2.3.4",
     "中文", "分词。", "ひらがな", "カタカナ", "ภาษา", "עברית",
