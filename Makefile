@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 LAKE ?= demo-lake
 
-.PHONY: setup demo test lint format bench bench-gpu up clean
+.PHONY: setup demo test lint format docs bench bench-gpu up clean
 
 setup: $(READY)
 
@@ -32,6 +32,9 @@ lint: setup
 format: setup
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: setup
+	$(BIN)/python -m flows.docs
 
 bench: setup
 	$(BIN)/python -m tests.bench.run

@@ -21,9 +21,9 @@ from typing import Any
 import pyarrow as pa
 
 from flows.recipe import Recipe
-from pipeline.archive.page import Page, Refusal, Skip, to_page
+from pipeline.archive.page import to_page
 from pipeline.archive.reader import ArchiveReader, read_archive
-from pipeline.archive.records import Record, Unreadable
+from pipeline.archive.records import Page, Record, Refusal, Skip, Unreadable
 from pipeline.batch import DocumentBatch
 from pipeline.dedup.signatures import band_table
 from pipeline.stage import Stage, StageCost, Verdicts, run_stages
@@ -110,7 +110,9 @@ class _Books:
 
     def columns(self) -> dict[str, int]:
         fates = ("kept", "dropped", "skipped", "unreadable")
-        return {f"{fate}_records": self.records[fate] for fate in fates} | {f"{fate}_bytes": self.bytes[fate] for fate in fates}
+        return {f"{fate}_records": self.records[fate] for fate in fates} | {
+            f"{fate}_bytes": self.bytes[fate] for fate in fates
+        }
 
 
 class _Annotation:
@@ -199,8 +201,8 @@ class _Annotation:
             total.rows += cost.rows
             total.cpu_seconds += cost.cpu_seconds
         pages = self._pages(verdicts)
-        for fate, length in zip(pages["fate"].to_pylist(), pages["length"].to_pylist(), strict=True):
-            self.books.count(fate, length)
+        for row in pages.select(["fate", "length"]).to_pylist():
+            self.books.count(row["fate"], row["length"])
         self.writers["pages"].write(pages)
         self._write_survivors(verdicts.survivors)
         self.rows, self.bodies, self.batch_bytes = [], [], 0
@@ -242,7 +244,8 @@ class _Annotation:
         if accounted != reader.stream_bytes:
             raise Fatal(
                 f"the books of {self.job.label} do not balance: its spans add up to {accounted:,} bytes, "
-                f"it has {reader.stream_bytes:,}.", "This is a defect of the reader; nothing of the archive was kept."
+                f"it has {reader.stream_bytes:,}.",
+                "This is a defect of the reader; nothing of the archive was kept.",
             )
         outputs = [writer.finish() for writer in self.writers.values()]
         outputs.append(self._write_costs(reader.stream_bytes))
@@ -258,7 +261,10 @@ class _Annotation:
     def _write_costs(self, stream_bytes: int) -> Output:
         source = self.job.source
         key = {"step": "annotate", "crawl": source.crawl, "archive": source.archive, "fingerprint": self.fp}
-        rows = [key | {"stage": name, "rows": cost.rows, "cpu_seconds": cost.cpu_seconds} for name, cost in self.costs.items()]
+        rows = [
+            key | {"stage": name, "rows": cost.rows, "cpu_seconds": cost.cpu_seconds}
+            for name, cost in self.costs.items()
+        ]
         cpu, wall = time.process_time() - self.started[0], time.perf_counter() - self.started[1]
         whole = {"stage": "all", "rows": sum(self.books.records.values()), "bytes": stream_bytes}
         rows.append(key | whole | {"cpu_seconds": cpu, "wall_seconds": wall})
@@ -284,9 +290,9 @@ def _describe(page: Page | Refusal) -> dict[str, Any]:
     return row
 
 
-def signal_fields(stages: tuple[Stage, ...]) -> list[pa.Field]:
+def signal_fields(stages: tuple[Stage, ...]) -> list[pa.Field[Any]]:
     """The columns stages add that belong in the ledger, in order, first definition wins."""
-    fields: dict[str, pa.Field] = {}
+    fields: dict[str, pa.Field[Any]] = {}
     for stage in stages:
         for column in stage.adds:
             if column.name not in WORKING_COLUMNS and column.name not in schema.PAGES.names:
@@ -301,14 +307,14 @@ def pages_schema(stages: tuple[Stage, ...]) -> pa.Schema:
 
 def documents_of(survivors: pa.Table) -> pa.Table:
     """The DOCUMENTS rows of judged survivors; a measure no stage took is null."""
-    texts = survivors["text"].to_pylist()
-    extra = {"text_bytes": pa.array([len(text.encode()) for text in texts], pa.int64())}
+    encoded = [str(text).encode() for text in survivors["text"].to_pylist()]
+    made: dict[str, Any] = {"text_bytes": pa.array([len(text) for text in encoded], pa.int64())}
     if "text_digest" not in survivors.column_names:
-        extra["text_digest"] = pa.array([hashlib.sha256(text.encode()).hexdigest() for text in texts], pa.string())
-    columns = []
+        made["text_digest"] = pa.array([hashlib.sha256(text).hexdigest() for text in encoded], pa.string())
+    columns: list[Any] = []
     for column in schema.DOCUMENTS:
-        if column.name in extra:
-            columns.append(extra[column.name])
+        if column.name in made:
+            columns.append(made[column.name])
         elif column.name in survivors.column_names:
             columns.append(survivors[column.name].cast(column.type))
         else:
@@ -318,7 +324,7 @@ def documents_of(survivors: pa.Table) -> pa.Table:
 
 def pii_of(survivors: pa.Table) -> pa.Table:
     """One row a replacement: where and of what kind, never the value."""
-    rows = []
+    rows: list[dict[str, Any]] = []
     if "pii_spans" in survivors.column_names:
         for row in survivors.select([*KEY, "pii_spans"]).to_pylist():
             spans = row.pop("pii_spans") or []

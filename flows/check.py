@@ -77,9 +77,7 @@ def check(lake: Lake, deep: bool = True) -> Report:
         *(problem for row in archives for problem in _row_problems(row)),
         *_missing(lake.rows("runs"), archives, steps),
     ]
-    if not any(
-        problem.kind == "file" for problem in problems
-    ):  # the views cannot be read past a missing file
+    if not any(problem.kind == "file" for problem in problems):  # the views cannot be read past a missing file
         problems.extend(_view_problems(Catalog(lake)))
     size = sum(output.bytes for output in outputs)
     return Report(len(archives), len(steps), len(outputs), size, deep, tuple(problems))

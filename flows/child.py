@@ -21,9 +21,7 @@ _PATIENT = {"OMP_WAIT_POLICY": "passive"}
 """Threads that wait for each other sleep. By default they spin, and where other work shares the cores (other
 rungs of a ladder, say) two threads were measured three to ten times slower than one."""
 
-_KINDS = {
-    kind.__name__: kind for kind in (errors.Fatal, errors.UserError, errors.ShardFailed, errors.Transient)
-}
+_KINDS = {kind.__name__: kind for kind in (errors.Fatal, errors.UserError, errors.ShardFailed, errors.Transient)}
 
 
 def run_child(module: str, argument: str, standard_input: str = "") -> Iterator[dict[str, Any]]:
@@ -51,9 +49,7 @@ def _start(module: str, argument: str, stderr: IO[str]) -> subprocess.Popen[str]
     command = [sys.executable, "-m", module, argument]
     pipe = subprocess.PIPE
     environment = _PATIENT | os.environ
-    return subprocess.Popen(
-        command, cwd=_HOME, env=environment, stdin=pipe, stdout=pipe, stderr=stderr, text=True
-    )
+    return subprocess.Popen(command, cwd=_HOME, env=environment, stdin=pipe, stdout=pipe, stderr=stderr, text=True)
 
 
 def _events(lines: IO[str]) -> Iterator[dict[str, Any]]:

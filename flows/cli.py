@@ -7,6 +7,7 @@ a mistyped option answer at once.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -35,9 +36,11 @@ app = typer.Typer(
 scaling_app = typer.Typer(no_args_is_help=True, help="Ladders of small runs, fits, and plans for bigger ones.")
 app.add_typer(scaling_app, name="scaling")
 
-for command in (tokens, pretrain, generate, params):
+LEARNING: tuple[Callable[..., None], ...] = (tokens, pretrain, generate, params)
+SCALING: tuple[Callable[..., None], ...] = (scaling_commands.run, scaling_commands.fit, scaling_commands.plan)
+for command in LEARNING:
     app.command()(command)
-for command in (scaling_commands.run, scaling_commands.fit, scaling_commands.plan):
+for command in SCALING:
     scaling_app.command()(command)
 
 
@@ -56,8 +59,10 @@ def corpus(
     recipe: RecipeArgument,
     inputs: Annotated[
         list[str] | None,
-        typer.Argument(help="Archives: files, directories, globs, s3:// or https:// URLs, CC-MAIN-2026-05, CC-MAIN-2026-05#3; "
-                            "domain=PATH declares what a source holds, for example books=texts/*.jsonl.zst."),
+        typer.Argument(
+            help="Archives: files, directories, globs, s3:// or https:// URLs, CC-MAIN-2026-05, CC-MAIN-2026-05#3; "
+            "domain=PATH declares what a source holds, for example books=texts/*.jsonl.zst."
+        ),
     ] = None,
     lake: LakeOption = DEFAULT_LAKE,
     workers: WorkersOption = DEFAULT_WORKERS,
@@ -77,7 +82,9 @@ def corpus(
 
 @app.command("recipe")
 def show_recipe(
-    recipe: Annotated[str | None, typer.Argument(help="A shipped recipe or a .toml file; none lists the shipped ones.")] = None,
+    recipe: Annotated[
+        str | None, typer.Argument(help="A shipped recipe or a .toml file; none lists the shipped ones.")
+    ] = None,
     changes: SetOption = [],  # noqa: B006
 ) -> None:
     """Every key of a recipe with its value, or the names of the shipped recipes."""
@@ -112,7 +119,9 @@ def mixture(lake: LakeOption = DEFAULT_LAKE, as_json: JsonOption = False) -> Non
 
 @app.command()
 def why(
-    page: Annotated[str, typer.Argument(help="URL or doc_id.")], lake: LakeOption = DEFAULT_LAKE, as_json: JsonOption = False
+    page: Annotated[str, typer.Argument(help="URL or doc_id.")],
+    lake: LakeOption = DEFAULT_LAKE,
+    as_json: JsonOption = False,
 ) -> None:
     """One page's fate: the rule, every value against its limit, the page it duplicates."""
     from flows import query
@@ -151,7 +160,9 @@ def check(
 
 @app.command("try")
 def try_stage(
-    stage: Annotated[str, typer.Argument(help="extract, language, gopher, c4, fineweb, pii, dedup: a section of the recipe.")],
+    stage: Annotated[
+        str, typer.Argument(help="extract, language, gopher, c4, fineweb, pii, dedup: a section of the recipe.")
+    ],
     file: Annotated[Path, typer.Argument(help="An HTML page or a text file; - for standard input.")],
     recipe: Annotated[str, typer.Option(help="Recipe whose settings to use.")] = "fineweb",
     changes: SetOption = [],  # noqa: B006

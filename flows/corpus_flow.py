@@ -42,7 +42,9 @@ class CorpusRequest(Section):
     """What a corpus run needs to know; Prefect shows it as a form."""
 
     recipe: str = Field("fineweb", description="a shipped recipe, or the path of a TOML file")
-    inputs: tuple[str, ...] = Field((), description="files, directories, globs, URLs, CC-MAIN-...; domain=path declares a domain")
+    inputs: tuple[str, ...] = Field(
+        (), description="files, directories, globs, URLs, CC-MAIN-...; domain=path declares a domain"
+    )
     changes: tuple[str, ...] = Field((), description="section.key=value changes to the recipe")
     crawl: str | None = Field(None, description="name of the crawl; by default the snapshot's, or `local`")
     lake: str = Field(default_factory=lambda: settings().lake, description="directory or URL prefix of the lake")
@@ -182,7 +184,9 @@ def dedup_units(job: DedupJob, workers: int) -> tuple[list[Output], dict[str, An
     """One crawl's deduplication, each unit a task; how many there are changes nothing of what comes out."""
     unit_task.submit(f"{job.crawl} rank", dedup_task.rank_pages, job).result()
     ranges = dedup_task.plan_bands(job, units=2 * workers)
-    _all_units({f"{job.crawl} bands {low}-{high}": (dedup_task.find_candidates, job, (low, high)) for low, high in ranges})
+    _all_units(
+        {f"{job.crawl} bands {low}-{high}": (dedup_task.find_candidates, job, (low, high)) for low, high in ranges}
+    )
     parts = dedup_task.plan_parts(job, ranges)
     _all_units({f"{job.crawl} part {part}": (dedup_task.verify_part, job, part) for part in range(parts)})
     return dedup_task.write_duplicates(job)
@@ -246,7 +250,14 @@ def write_run(
 def recipe_record(recipe: Recipe) -> dict[str, Any]:
     """The recipe as the lake keeps it: its values, its stages in order, and its rules with their knobs."""
     rules = [
-        {"name": r.name, "signal": r.signal, "low": r.low, "high": r.high, "knob": r.knob, "expected_drop": r.expected_drop}
+        {
+            "name": r.name,
+            "signal": r.signal,
+            "low": r.low,
+            "high": r.high,
+            "knob": r.knob,
+            "expected_drop": r.expected_drop,
+        }
         for r in recipe.rules()
     ]
     stages = [stage.name for stage in recipe.stages()]

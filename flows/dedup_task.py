@@ -120,13 +120,9 @@ def verify_part(job: DedupJob, part: int) -> None:
         pages = scratch.run("dedup/part_pages", pages=job.uri("pages"), **wanted).read_all()
         pairs = scratch.run("dedup/part_pairs", **wanted).read_all()
     sets = join_sets(list(_read_sets(job, pages)))
-    better, worse = (
-        find_positions(pages["rank"].to_numpy(), pairs[end].to_numpy()) for end in CANDIDATES.names
-    )
+    better, worse = (find_positions(pages["rank"].to_numpy(), pairs[end].to_numpy()) for end in CANDIDATES.names)
     jaccard = measure_jaccard(sets, better, worse)
-    edges = pairs.append_column("jaccard", pa.array(jaccard)).filter(
-        pa.array(jaccard >= job.config.min_jaccard)
-    )
+    edges = pairs.append_column("jaccard", pa.array(jaccard)).filter(pa.array(jaccard >= job.config.min_jaccard))
     write_table(job.folder, f"{name}.parquet", "edges", edges.cast(EDGES))
 
 
@@ -155,9 +151,7 @@ def write_duplicates(job: DedupJob) -> tuple[list[Output], dict[str, Any]]:
     pages = count_rows(job.uri("pages"))
     with job.scratch() as scratch:
         removed = choose_survivors(pages, _stream_edges(scratch, edges))
-        scratch.register(
-            "removed", pa.table({name: pa.array(getattr(removed, name)) for name in Removed._fields})
-        )
+        scratch.register("removed", pa.table({name: pa.array(getattr(removed, name)) for name in Removed._fields}))
         output, kinds = _write_rows(job, scratch.run("dedup/duplicates", pages=job.uri("pages")))
     counts = {"pages": pages, "exact": kinds["exact"], "near": kinds["near"]}
     matched = sum(count_rows(uri) for uri in edges)

@@ -58,12 +58,8 @@ def with_file_map(readme: str, root: Path) -> str:
 
 def tables_page(root: Path) -> str:
     """docs/tables.md: the lake's tables, the signals and rules of the fineweb recipe, the views."""
-    tables = "\n".join(
-        f"### `{name}`\n\n{says}\n\n{_columns(columns)}\n" for name, (columns, says) in TABLES.items()
-    )
-    views = "\n".join(
-        f"### `{name}`\n\n{_header(root / 'storage' / 'sql' / f'{name}.sql')}\n" for name in VIEWS
-    )
+    tables = "\n".join(f"### `{name}`\n\n{says}\n\n{_columns(columns)}\n" for name, (columns, says) in TABLES.items())
+    views = "\n".join(f"### `{name}`\n\n{_header(root / 'storage' / 'sql' / f'{name}.sql')}\n" for name in VIEWS)
     return TABLES_PAGE.format(tables=tables, signals=_signals(), views=views)
 
 

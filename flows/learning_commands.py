@@ -1,4 +1,4 @@
-"""The learning half of the command line: tokens, training, generation, parameter counts. Added to the app in `flows.cli`."""
+"""The learning half of the command line: tokens, training, generation, parameter counts; added in `flows.cli`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,15 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.options import DEFAULT_LAKE, DEFAULT_WORKERS, JsonOption, LakeOption, RecipeOption, SetOption, WorkersOption
+from flows.options import (
+    DEFAULT_LAKE,
+    DEFAULT_WORKERS,
+    JsonOption,
+    LakeOption,
+    RecipeOption,
+    SetOption,
+    WorkersOption,
+)
 
 
 def tokens(
@@ -32,7 +40,9 @@ def tokens(
 def pretrain(
     name: Annotated[str | None, typer.Argument(help="Token set; by default the newest.")] = None,
     run_name: Annotated[str | None, typer.Option(help="Name of the training; by default the token set's.")] = None,
-    preset: Annotated[str | None, typer.Option(help="Model by name (see `winnow params`) instead of the recipe's.")] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="Model by name (see `winnow params`) instead of the recipe's.")
+    ] = None,
     recipe: RecipeOption = "fineweb",
     lake: LakeOption = DEFAULT_LAKE,
     changes: SetOption = [],  # noqa: B006
@@ -56,7 +66,9 @@ def generate(
     max_tokens: Annotated[int, typer.Option(min=1)] = 120,
     temperature: Annotated[float, typer.Option(min=0, help="0: always the likeliest token.")] = 0.8,
     top_k: Annotated[int, typer.Option(min=0, help="Only the k likeliest; 0: all.")] = 0,
-    top_p: Annotated[float, typer.Option(min=0.001, max=1, help="Only the likeliest that make up this probability.")] = 0.95,
+    top_p: Annotated[
+        float, typer.Option(min=0.001, max=1, help="Only the likeliest that make up this probability.")
+    ] = 0.95,
     seed: int = 0,
     lake: LakeOption = DEFAULT_LAKE,
 ) -> None:

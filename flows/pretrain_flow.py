@@ -24,9 +24,7 @@ class PretrainRequest(Section):
     run_name: str | None = Field(None, description="name of the training; by default the token set's")
     model: ModelConfig = ModelConfig()
     train: TrainConfig = TrainConfig()
-    lake: str = Field(
-        default_factory=lambda: settings().lake, description="directory or URL prefix of the lake"
-    )
+    lake: str = Field(default_factory=lambda: settings().lake, description="directory or URL prefix of the lake")
     threads: int = Field(0, ge=0, description="CPU threads; 0 for every core")
     device: Device = "auto"
 
@@ -67,9 +65,7 @@ def show_steps(shown: Progress) -> Listener:
     """A listener that moves a progress display to where the training is."""
 
     def listen(event: dict[str, Any]) -> None:
-        note = (
-            f"loss {event['loss']:.3f}, {event['tokens_per_second']:,.0f} tokens/s" if "loss" in event else ""
-        )
+        note = f"loss {event['loss']:.3f}, {event['tokens_per_second']:,.0f} tokens/s" if "loss" in event else ""
         while shown.done < event.get("step", 0):
             shown.advance(note=note)
 

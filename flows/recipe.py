@@ -41,7 +41,7 @@ class CustomStage(Section):
     """A filter from outside: `use` names a function that returns a Stage, `settings` are its arguments."""
 
     use: str = Field(description="module:function, for example my_filters:shouting")
-    settings: dict[str, Any] = {}
+    settings: dict[str, Any] = Field({}, description="arguments of that function")
 
     def stages(self) -> tuple[Stage, ...]:
         """The stage; UserError where it cannot be had."""
@@ -49,7 +49,9 @@ class CustomStage(Section):
         try:
             return (getattr(importlib.import_module(module), function)(**self.settings),)
         except (ImportError, AttributeError, TypeError, ValueError) as error:
-            raise UserError(f"custom stage {self.use!r} cannot be loaded: {error}.", "Give it as module:function.") from error
+            raise UserError(
+                f"custom stage {self.use!r} cannot be loaded: {error}.", "Give it as module:function."
+            ) from error
 
 
 class Inputs(Section):
@@ -108,12 +110,14 @@ class Recipe(Section):
 
 
 STAGE_SECTIONS = ("extract", "domains", "language", "gopher", "c4", "fineweb", "custom", "pii", "dedup")
-"""Sections that measure documents, in the order they run. Adding a filter of the house is a line here and a field above."""
+"""Sections that measure documents, in the order they run: a filter of the house is a line here and a field above."""
 
 
 def shipped_recipes() -> list[str]:
     """Names of the recipes that come with Winnow."""
-    return sorted(entry.name.removesuffix(".toml") for entry in _recipe_folder().iterdir() if entry.name.endswith(".toml"))
+    return sorted(
+        entry.name.removesuffix(".toml") for entry in _recipe_folder().iterdir() if entry.name.endswith(".toml")
+    )
 
 
 def load_recipe(name_or_path: str, changes: Sequence[str] = ()) -> Recipe:

@@ -47,7 +47,9 @@ def deployments_home() -> Path:
     for folder in (Path.cwd(), Path(__file__).resolve().parent.parent):
         if (folder / "prefect.yaml").is_file():
             return folder
-    raise UserError("there is no prefect.yaml here.", "Run `winnow up` in a checkout of Winnow, or copy its prefect.yaml.")
+    raise UserError(
+        "there is no prefect.yaml here.", "Run `winnow up` in a checkout of Winnow, or copy its prefect.yaml."
+    )
 
 
 def service_environment(api: str, home: Path, lake: str) -> Mapping[str, str]:
@@ -84,7 +86,9 @@ def _command(arguments: list[str]) -> list[str]:
     return [sys.executable, "-m", "prefect", *arguments]
 
 
-def _start(stack: ExitStack, arguments: list[str], environment: Mapping[str, str], home: Path) -> subprocess.Popen[bytes]:
+def _start(
+    stack: ExitStack, arguments: list[str], environment: Mapping[str, str], home: Path
+) -> subprocess.Popen[bytes]:
     process = subprocess.Popen(_command(arguments), env=dict(environment), cwd=home)
     stack.callback(_stop, process)
     return process

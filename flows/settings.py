@@ -18,7 +18,9 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="WINNOW_", frozen=True)
 
     lake: str = Field("lake", description="directory or URL prefix of the lake")
-    workers: int = Field(default_factory=lambda: len(os.sched_getaffinity(0)), ge=1, description="processes a flow may use")
+    workers: int = Field(
+        default_factory=lambda: len(os.sched_getaffinity(0)), ge=1, description="processes a flow may use"
+    )
     crawl_base_url: str = Field(
         "https://data.commoncrawl.org/", description="where CC-MAIN-... snapshots are read from; a mirror will do"
     )

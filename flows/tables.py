@@ -109,9 +109,7 @@ def _number(name: str, value: float) -> str:
 
 def _harmless(text: str) -> str:
     """Without control characters: a page's title must not be able to move the cursor or colour the screen."""
-    return "".join(
-        letter if letter.isprintable() or letter == "\n" else "\N{REPLACEMENT CHARACTER}" for letter in text
-    )
+    return "".join(letter if letter.isprintable() or letter == "\n" else "\N{REPLACEMENT CHARACTER}" for letter in text)
 
 
 def _is_number(kind: pa.DataType) -> bool:

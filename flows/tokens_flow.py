@@ -40,9 +40,7 @@ class TokensRequest(Section):
 
     name: str | None = Field(None, description="corpus to take; null for the newest")
     config: TokensConfig = TokensConfig()
-    lake: str = Field(
-        default_factory=lambda: settings().lake, description="directory or URL prefix of the lake"
-    )
+    lake: str = Field(default_factory=lambda: settings().lake, description="directory or URL prefix of the lake")
     workers: int = Field(default_factory=lambda: settings().workers, ge=1, description="threads")
 
 
@@ -97,9 +95,7 @@ def encode_corpus(lake: Lake, corpus: Step, key: str, config: TokensConfig) -> l
     return [results[job.label] for job in jobs]
 
 
-def write_meta(
-    lake: Lake, corpus: Step, key: str, config: TokensConfig, shards: Sequence[ShardTokens]
-) -> TokenSet:
+def write_meta(lake: Lake, corpus: Step, key: str, config: TokensConfig, shards: Sequence[ShardTokens]) -> TokenSet:
     """Add the shards up and write `meta.json`, which makes the directory a token set."""
     directory = lake.tokens_dir(corpus.key, key)
     tokenizer = load_tokenizer(lake, directory, config)

@@ -49,9 +49,7 @@ def print_explanation(found: Mapping[str, Any]) -> None:
     page, out = found["page"], console()
     lines = [f"{page['url'] or page['doc_id']}", f"  {_sentence(found)}"]
     lines += [
-        f"  {name}: {cell_text(name, page[name])}"
-        for name in _IDENTITY
-        if page[name] is not None and name != "url"
+        f"  {name}: {cell_text(name, page[name])}" for name in _IDENTITY if page[name] is not None and name != "url"
     ]
     out.print("\n".join(lines), markup=False, highlight=False)
     if found["rules"]:
@@ -79,9 +77,7 @@ def _judged(rules: Sequence[Mapping[str, Any]], row: Mapping[str, Any]) -> list[
         value = row.get(rule["signal"])
         verdict = "failed" if rule["name"] in failed else "not judged" if value is None else "passed"
         limits = {name: rule.get(name) for name in ("low", "high", "knob")}
-        judged.append(
-            {"rule": rule["name"], "verdict": verdict, "signal": rule["signal"], "value": value, **limits}
-        )
+        judged.append({"rule": rule["name"], "verdict": verdict, "signal": rule["signal"], "value": value, **limits})
     return judged
 
 
@@ -96,9 +92,7 @@ def _survivor(catalog: Catalog, row: Mapping[str, Any]) -> dict[str, Any] | None
 
 def _sentence(found: Mapping[str, Any]) -> str:
     if other := found["duplicate_of"]:
-        return (
-            f"{other['kind']} duplicate of {other['url'] or other['doc_id']} (Jaccard {other['jaccard']:.3f})"
-        )
+        return f"{other['kind']} duplicate of {other['url'] or other['doc_id']} (Jaccard {other['jaccard']:.3f})"
     if found["fate"] == "dropped":
         cause = f"dropped by {found['dropped_by']}, rule {found['dropped_by_rule']}"
         others = len(found["failed_rules"]) - 1
@@ -110,9 +104,7 @@ def _sentence(found: Mapping[str, Any]) -> str:
 
 def _other_signals(found: Mapping[str, Any]) -> list[dict[str, Any]]:
     ruled = {rule["signal"] for rule in found["rules"]}
-    shown = {
-        name: value for name, value in found["signals"].items() if value is not None and name not in ruled
-    }
+    shown = {name: value for name, value in found["signals"].items() if value is not None and name not in ruled}
     return [{"signal": name, "value": cell_text(name, value)} for name, value in shown.items()]
 
 

@@ -65,7 +65,7 @@ def is_transient(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> boo
 
 def unit_of_work(name: str, label: str = "{label}") -> Callable[[Callable[..., Any]], Task[..., Any]]:
     """Make a function a Prefect task whose runs are named by its argument `label`; retried only when transient."""
-    return task(  # type: ignore[return-value]
+    return task(
         name=name,
         task_run_name=f"{name} {label}",
         cache_policy=NO_CACHE,
@@ -99,7 +99,9 @@ def phase(name: str, runner: TaskRunner[Any], body: Callable[[], Any]) -> Any:
     return subflow()
 
 
-def gather(futures: Mapping[str, PrefectFuture[Any]], progress: Progress) -> tuple[dict[str, Any], dict[str, ShardFailed]]:
+def gather(
+    futures: Mapping[str, PrefectFuture[Any]], progress: Progress
+) -> tuple[dict[str, Any], dict[str, ShardFailed]]:
     """Wait for labelled tasks; results and failures by label, in the order given.
 
     Raises:

@@ -15,12 +15,8 @@ class ModelConfig(Section):
     vocab_size: int = Field(4_096, ge=2, description="token ids; a training takes its tokens' own")
     d_model: int = Field(128, ge=2, description="width of the residual stream")
     n_layers: int = Field(3, ge=1, description="blocks")
-    n_heads: int = Field(
-        4, ge=1, description="query heads; d_model / n_heads is the head's width and must be even"
-    )
-    n_kv_heads: int = Field(
-        2, ge=1, description="key and value heads, each shared by n_heads / n_kv_heads queries"
-    )
+    n_heads: int = Field(4, ge=1, description="query heads; d_model / n_heads is the head's width and must be even")
+    n_kv_heads: int = Field(2, ge=1, description="key and value heads, each shared by n_heads / n_kv_heads queries")
     ffn_dim: int | None = Field(
         None,
         ge=1,
@@ -32,18 +28,14 @@ class ModelConfig(Section):
     rope_base: float = Field(
         500_000.0, gt=0, description="base of the rotary angles; Llama 3: 500,000, Llama 2: 10,000"
     )
-    norm_eps: float = Field(
-        1e-5, gt=0, description="added to the mean square in RMSNorm; Llama 2 and 3: 1e-5"
-    )
+    norm_eps: float = Field(1e-5, gt=0, description="added to the mean square in RMSNorm; Llama 2 and 3: 1e-5")
     init_std: float | None = Field(
         None,
         gt=0,
         description="of the initial weights, of those that write to the residual stream / sqrt(2 n_layers); "
         "None: 1 / sqrt(d_model) (OLMo, Groeneveld et al. 2024): the usual 0.02 starts small models slowly",
     )
-    tied_embeddings: bool = Field(
-        False, description="output head shares the embedding's weights; Llama 2 and 3: no"
-    )
+    tied_embeddings: bool = Field(False, description="output head shares the embedding's weights; Llama 2 and 3: no")
 
     @model_validator(mode="after")
     def _heads_divide(self) -> ModelConfig:
@@ -69,13 +61,9 @@ class ModelConfig(Section):
 class TrainConfig(Section):
     """How a model is trained; nothing here says where or how fast."""
 
-    train_tokens: int = Field(
-        600_000, ge=1, description="tokens to see, repeats counted; rounded to whole steps"
-    )
+    train_tokens: int = Field(600_000, ge=1, description="tokens to see, repeats counted; rounded to whole steps")
     batch_tokens: int = Field(512, ge=1, description="tokens a step; at least one sequence")
-    learning_rate: float = Field(
-        3e-3, gt=0, description="peak; small models want more than Llama 3 8B's 3e-4"
-    )
+    learning_rate: float = Field(3e-3, gt=0, description="peak; small models want more than Llama 3 8B's 3e-4")
     warmup_frac: float = Field(0.05, ge=0, le=1, description="share of the steps with a linear warm-up")
     min_learning_rate_frac: float = Field(
         0.1, ge=0, le=1, description="the cosine's end, as a share of the peak (Hoffmann et al. 2022)"
@@ -141,9 +129,7 @@ class TokenSet(Section):
     sequence_length: int
     train: Split
     held_out: Split
-    left_out: Counts = Field(
-        description="repeats of held-out documents: neither trained on nor measured twice"
-    )
+    left_out: Counts = Field(description="repeats of held-out documents: neither trained on nor measured twice")
 
 
 class TrainingSpec(Section):

@@ -36,9 +36,7 @@ def open_tokens(directory: str) -> TokenSet:
         with files.open_read(path) as stream:
             tokens = TokenSet.model_validate_json(stream.read())
     except ValidationError as error:
-        raise UserError(
-            f"{path} was written by another version of Winnow.", "Run `winnow tokens` again."
-        ) from error
+        raise UserError(f"{path} was written by another version of Winnow.", "Run `winnow tokens` again.") from error
     with files.open_read(files.join(directory, "tokenizer.json")) as stream:
         found = hashlib.sha256(stream.read()).hexdigest()
     _check_tokenizer(found, tokens, "tokenizer.json")

@@ -44,9 +44,7 @@ def choose(logits_V: Tensor, spec: GenerationSpec, generator: torch.Generator) -
     """One token: the likeliest at temperature 0, else drawn from what top-k, then top-p, leave."""
     if spec.temperature == 0:
         return int(logits_V.argmax())
-    probabilities, ids = torch.softmax(logits_V.float() / spec.temperature, dim=-1).sort(
-        descending=True, stable=True
-    )
+    probabilities, ids = torch.softmax(logits_V.float() / spec.temperature, dim=-1).sort(descending=True, stable=True)
     if spec.top_k:
         probabilities = probabilities[: spec.top_k]
         probabilities = probabilities / probabilities.sum()

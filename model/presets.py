@@ -22,16 +22,12 @@ PRESETS: Final = MappingProxyType(
     {
         # Meta, 2024: "The Llama 3 Herd of Models", table 3
         "llama3-8b": _LLAMA3.model_copy(update={"n_layers": 32, "ffn_dim": 14_336}),
-        "llama3-70b": _LLAMA3.model_copy(
-            update={"d_model": 8192, "n_layers": 80, "n_heads": 64, "ffn_dim": 28_672}
-        ),
+        "llama3-70b": _LLAMA3.model_copy(update={"d_model": 8192, "n_layers": 80, "n_heads": 64, "ffn_dim": 28_672}),
         "llama3-405b": _LLAMA3.model_copy(
             update={"d_model": 16_384, "n_layers": 126, "n_heads": 128, "ffn_dim": 53_248}
         ),
         # Touvron et al. 2023: "Llama 2"
-        "llama2-7b": _LLAMA2.model_copy(
-            update={"d_model": 4096, "n_layers": 32, "n_heads": 32, "n_kv_heads": 32}
-        ),
+        "llama2-7b": _LLAMA2.model_copy(update={"d_model": 4096, "n_layers": 32, "n_heads": 32, "n_kv_heads": 32}),
         # ours: names give the parameters without embeddings, about
         "ladder-100k": _small(64, 2, 2),
         "ladder-300k": _small(96, 3, 4),

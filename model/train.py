@@ -73,9 +73,7 @@ class _Training:
         self.held_out = read_sequences(spec.tokens_dir, tokens, tokens.held_out.files)
         self.model = Transformer(spec.model, spec.train.seed).to(self.device)
         self.optimizer = make_optimizer(self.model, spec.train)
-        self.identity = (
-            f"{tokens.fingerprint} {spec.model.model_dump_json()} {self._what().model_dump_json()}"
-        )
+        self.identity = f"{tokens.fingerprint} {spec.model.model_dump_json()} {self._what().model_dump_json()}"
         found = load_checkpoint(spec.out_dir, self.model, self.optimizer, self.identity)
         self.progress = found or Progress(0, 0, 0.0, [])
 

@@ -59,9 +59,7 @@ class RMSNorm(nn.Module):
         self.eps = eps
 
     def forward(self, x_BTD: Tensor) -> Tensor:
-        return functional.rms_norm(x_BTD.float(), self.weight.shape, self.weight.float(), self.eps).type_as(
-            x_BTD
-        )
+        return functional.rms_norm(x_BTD.float(), self.weight.shape, self.weight.float(), self.eps).type_as(x_BTD)
 
 
 class Attention(nn.Module):

@@ -126,9 +126,7 @@ def _stage(config: DomainsConfig) -> Stage:
 
     adds = pa.schema(
         [
-            signal(
-                "domain", f"domain for mixing: {', '.join(DOMAINS)} or one the recipe adds", type=pa.string()
-            ),
+            signal("domain", f"domain for mixing: {', '.join(DOMAINS)} or one the recipe adds", type=pa.string()),
             signal("domain_evidence", "declared, host:<rule>, path:<rule> or default", type=pa.string()),
         ]
     )

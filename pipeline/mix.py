@@ -50,9 +50,7 @@ class MixConfig(Section):
     bytes_per_token: float = Field(
         4.2, gt=0, description="estimate for counting tokens: English web text under a 50,000-entry BPE"
     )
-    tokenizer: str | None = Field(
-        None, description="a tokenizer.json to count tokens with, instead of the estimate"
-    )
+    tokenizer: str | None = Field(None, description="a tokenizer.json to count tokens with, instead of the estimate")
     seed: int = Field(0, ge=0, description="of the choice and the order of documents")
     shard_bytes: int = Field(256_000_000, gt=0, description="size of a shard, compressed, about")
     memory_limit: str = Field(
@@ -181,9 +179,7 @@ def _pour(weights: Sequence[Fraction], caps: Sequence[int], budget: int) -> list
     """
     level = _level(weights, caps, budget)
     given = [min(cap, int(weight * level)) for weight, cap in zip(weights, caps, strict=True)]
-    for _ in range(
-        budget - sum(given)
-    ):  # fewer than there are domains: each was rounded down by less than one
+    for _ in range(budget - sum(given)):  # fewer than there are domains: each was rounded down by less than one
         open_domains = [i for i, cap in enumerate(caps) if given[i] < cap]
         given[min(open_domains, key=lambda i: ((given[i] + 1) / weights[i], i))] += 1
     return given

@@ -58,9 +58,7 @@ class Packer:
         missing = -len(waiting.tokens) % self.width
         padded = np.concatenate([waiting.tokens, np.full(missing, self.pad_id, np.uint16)])
         self._waiting = _Stream(np.zeros(0, np.uint16), np.zeros(0, np.int64), [])
-        return _cut(
-            _Stream(padded, waiting.starts, waiting.doc_ids), len(padded), self.width, end=len(waiting.tokens)
-        )
+        return _cut(_Stream(padded, waiting.starts, waiting.doc_ids), len(padded), self.width, end=len(waiting.tokens))
 
     def _join(self, doc_ids: Sequence[str], documents: Sequence[TokenIds]) -> _Stream:
         end = np.array([self.end_id], np.uint16)
@@ -85,15 +83,11 @@ def _after(stream: _Stream, whole: int) -> _Stream:
 def _cut(stream: _Stream, whole: int, width: int, end: int | None = None) -> pa.Table:
     """The first `whole` tokens as sequences, each with the documents in it; documents end at `end`."""
     rows = whole // width
-    document, row, position = _spans(
-        stream.starts, min(whole, len(stream.tokens) if end is None else end), width
-    )
+    document, row, position = _spans(stream.starts, min(whole, len(stream.tokens) if end is None else end), width)
     edges = pa.array(np.searchsorted(row, np.arange(rows + 1)), pa.int32())
     names = pa.array(stream.doc_ids, pa.string()).take(pa.array(document, pa.int64()))
     columns: list[pa.Array[Any]] = [
-        pa.ListArray.from_arrays(
-            pa.array(np.arange(rows + 1) * width, pa.int32()), pa.array(stream.tokens[:whole])
-        ),
+        pa.ListArray.from_arrays(pa.array(np.arange(rows + 1) * width, pa.int32()), pa.array(stream.tokens[:whole])),
         pa.ListArray.from_arrays(edges, pa.array(position, pa.int32())),
         pa.ListArray.from_arrays(edges, names),
     ]

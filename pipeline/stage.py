@@ -11,7 +11,8 @@ Adding a filter is one small file:
 
     def shouting(max_upper_frac: float = 0.3) -> Stage:
         adds = pa.schema([signal("upper_char_frac", "characters that are upper case", unit="fraction")])
-        return Stage("shouting", adds, compute, (Rule("shouting.upper_char_frac", "upper_char_frac", high=max_upper_frac),))
+        rule = Rule("shouting.upper_char_frac", "upper_char_frac", high=max_upper_frac)
+        return Stage("shouting", adds, compute, (rule,))
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -26,7 +28,7 @@ import pyarrow.compute as pc
 
 from pipeline.batch import DocumentBatch
 
-Columns = Mapping[str, pa.Array]
+Columns = Mapping[str, "pa.Array[Any]"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ class Rule:
     expected_drop: tuple[float, float] = (0.0, 0.999)
     gate: bool = False
 
-    def passes(self, values: pa.Array) -> np.ndarray:
+    def passes(self, values: pa.Array[Any]) -> np.ndarray:
         """Boolean per value; agrees with `sql()` on every value, the limits themselves included."""
         numbers = np.asarray(pc.cast(values, pa.float64()).to_numpy(zero_copy_only=False), dtype=np.float64)
         low = -np.inf if self.low is None else self.low
@@ -95,7 +97,9 @@ class Stage:
     survivors_only: bool = False
 
 
-def signal(name: str, doc: str, unit: str = "", type: pa.DataType | None = None, null: str = "not measured") -> pa.Field:
+def signal(
+    name: str, doc: str, unit: str = "", type: pa.DataType | None = None, null: str = "not measured"
+) -> pa.Field[Any]:
     """A column a stage adds: float64 unless told otherwise, so that Arrow and DuckDB agree on every limit."""
     return pa.field(name, type or pa.float64(), metadata={"doc": doc, "unit": unit, "null": null})
 
@@ -149,7 +153,7 @@ class _Run:
 
     def __init__(self, batch: DocumentBatch) -> None:
         self.rows = batch.num_rows
-        self.columns: dict[str, pa.Array] = {name: batch.column(name) for name in batch.names}
+        self.columns: dict[str, pa.Array[Any]] = {name: batch.column(name) for name in batch.names}
         self.current = batch  # the rows still measured, with their cached words and lines
         self.positions = np.arange(self.rows)  # where each row of `current` sits in the whole
         self.failed: list[list[str]] = [[] for _ in range(self.rows)]
@@ -173,14 +177,14 @@ class _Run:
         keep = np.array([not self.failed[i] for i in self.positions], dtype=bool)
         return self.current.filter(keep), self.positions[keep]
 
-    def _scatter(self, values: pa.Array, positions: np.ndarray, old: pa.Array | None) -> pa.Array:
+    def _scatter(self, values: pa.Array[Any], positions: np.ndarray, old: pa.Array[Any] | None) -> pa.Array[Any]:
         """Spread a subset's values over all rows; the others keep what they had, or null."""
         if len(positions) == self.rows:
             return values
         whole = old if old is not None else pa.nulls(self.rows, values.type)
         source = np.arange(self.rows)
         source[positions] = self.rows + np.arange(len(positions))
-        return pa.concat_arrays([whole.cast(values.type), values]).take(pa.array(source))
+        return pa.concat_arrays([whole.cast(values.type), values]).take(source)
 
     def _judge(self, stage: Stage, computed: Columns, positions: np.ndarray) -> np.ndarray:
         """Note what failed; true for the rows that failed at a gate."""
@@ -196,7 +200,7 @@ class _Run:
     def _advance(self, stage: Stage, computed: Columns, batch: DocumentBatch, gone: np.ndarray) -> None:
         """Make `current` what the next stage sees: columns added, and past a gate only what passed."""
         if stage.survivors_only:  # its columns cover fewer rows than `current`: take them from the scattered whole
-            rows = pa.array(self.positions)
+            rows = self.positions
             self.current = self.current.with_columns({name: self.columns[name].take(rows) for name in stage.adds.names})
             return
         self.current = batch.with_columns({name: computed[name] for name in stage.adds.names})

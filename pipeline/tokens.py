@@ -61,12 +61,8 @@ class TokensConfig(Section):
         description="share of documents, chosen by a hash of their id, that no training ever sees",
     )
     seed: int = Field(0, description="of the choice of held-out documents")
-    end_of_document: str = Field(
-        "<|end_of_text|>", min_length=1, description="special token after every document"
-    )
-    padding: str = Field(
-        "<|padding|>", min_length=1, description="special token that fills a shard's last sequence"
-    )
+    end_of_document: str = Field("<|end_of_text|>", min_length=1, description="special token after every document")
+    padding: str = Field("<|padding|>", min_length=1, description="special token that fills a shard's last sequence")
     special_tokens: tuple[str, ...] = Field((), description="further special tokens to reserve ids for")
 
 
@@ -181,13 +177,9 @@ def _read_spec(content: str) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError) as error:
         raise UserError("this is no tokenizer.json.", "Winnow reads what HF `tokenizers` saves.") from error
     if kind != "BPE" or decoder != "ByteLevel":
-        raise UserError(
-            f"this tokenizer is a {kind} with a {decoder} decoder.", "Winnow needs a byte-level BPE."
-        )
+        raise UserError(f"this tokenizer is a {kind} with a {decoder} decoder.", "Winnow needs a byte-level BPE.")
     if len(spec["model"]["vocab"]) > 2**16:
-        raise UserError(
-            f"this tokenizer has {len(spec['model']['vocab'])} tokens.", "Sequences hold at most 65,536."
-        )
+        raise UserError(f"this tokenizer has {len(spec['model']['vocab'])} tokens.", "Sequences hold at most 65,536.")
     return dict(spec)
 
 

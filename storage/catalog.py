@@ -60,9 +60,7 @@ class Scratch:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._connection.close()
-        del (
-            self._connection
-        )  # a traceback that outlives us must not keep DuckDB alive past the interpreter's end
+        del self._connection  # a traceback that outlives us must not keep DuckDB alive past the interpreter's end
         shutil.rmtree(self._spill, ignore_errors=True)
 
     def run(self, name: str, **params: Any) -> pa.RecordBatchReader:
@@ -196,9 +194,7 @@ class Catalog:
     def _state(self) -> str:
         """Changes with everything the views are made from, and with the place of the lake."""
         rows = {table: self.lake.files_of(table) for table in _LISTED}
-        runs = [
-            (uri, files.stamp(uri)) for uri in self.lake.files_of("runs")
-        ]  # these are written again at their end
+        runs = [(uri, files.stamp(uri)) for uri in self.lake.files_of("runs")]  # these are written again at their end
         return fingerprint(self.lake.root, rows, runs, [views.sql_text(name) for name in views.VIEWS])
 
     def _anything(self) -> bool:
@@ -225,9 +221,7 @@ class Catalog:
         return spill
 
 
-def _connect(
-    spill: Path | None, remote: str | None, settings: Mapping[str, Any]
-) -> duckdb.DuckDBPyConnection:
+def _connect(spill: Path | None, remote: str | None, settings: Mapping[str, Any]) -> duckdb.DuckDBPyConnection:
     place = {"temp_directory": str(spill)} if spill else {}
     connection = duckdb.connect(config={**_OFFLINE, **place, **settings})
     connection.execute("SET TimeZone = 'UTC'")
@@ -244,15 +238,11 @@ def _open_read_only(connection: duckdb.DuckDBPyConnection, path: str) -> None:
 def _check_reads_only(connection: duckdb.DuckDBPyConnection, statement: str) -> None:
     """Refuse what could write, before it runs: allowing DuckDB a directory allows it to write there too."""
     if not only_reads(_parsed(connection, statement)):
-        raise UserError(
-            "Only reading is allowed here.", "Open winnow.duckdb with DuckDB itself for anything else."
-        )
+        raise UserError("Only reading is allowed here.", "Open winnow.duckdb with DuckDB itself for anything else.")
 
 
 def _parsed(connection: duckdb.DuckDBPyConnection, statement: str) -> Any:
-    refused = UserError(
-        "One SELECT at a time, please.", "Other statements: open winnow.duckdb with DuckDB itself."
-    )
+    refused = UserError("One SELECT at a time, please.", "Other statements: open winnow.duckdb with DuckDB itself.")
     try:
         found = connection.extract_statements(statement)
     except duckdb.Error as error:

@@ -229,9 +229,7 @@ def remove_stale(directory: str) -> list[str]:
     """
     if not is_local(directory):
         return []  # object stores never show an unfinished upload
-    stale = [
-        path for path in sorted(local_path(directory).rglob(f"*{TEMPORARY}")) if _writer_is_dead(path.name)
-    ]
+    stale = [path for path in sorted(local_path(directory).rglob(f"*{TEMPORARY}")) if _writer_is_dead(path.name)]
     for path in stale:
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
@@ -269,17 +267,13 @@ def write_errors(path: str) -> Iterator[None]:
 def _write_failure(path: str, error: OSError) -> Fatal:
     reason = error.strerror or str(error) or type(error).__name__
     if error.errno in _FULL:
-        hint = (
-            "Free some space (or put the lake elsewhere with --lake), then give the same command: it resumes."
-        )
+        hint = "Free some space (or put the lake elsewhere with --lake), then give the same command: it resumes."
         return Fatal(f"No room left to write {path}: {reason}.", hint)
     if error.errno in _REFUSED or isinstance(error, PermissionError):
         return UserError(
             f"Cannot write {path}: {reason}.", "Choose another directory with --lake, or make it writable."
         )
-    return Fatal(
-        f"Writing {path} failed: {reason}.", "The same command resumes once the store is well again."
-    )
+    return Fatal(f"Writing {path} failed: {reason}.", "The same command resumes once the store is well again.")
 
 
 def _sync(path: Path) -> None:
@@ -299,9 +293,7 @@ def _writer_is_dead(name: str) -> bool:
     process, _, _ = rest.partition("-")
     if host != writer_tag().partition("-")[0] or not process.isdigit():
         return False
-    return (
-        not Path(f"/proc/{process}").exists() if Path("/proc/self").exists() else not _signals(int(process))
-    )
+    return not Path(f"/proc/{process}").exists() if Path("/proc/self").exists() else not _signals(int(process))
 
 
 def _signals(process: int) -> bool:

@@ -127,9 +127,7 @@ class Lake:
 def safe_name(name: str) -> str:
     """A file name for any string: `/` becomes `~`, odd characters `%XX`; two names never share one."""
     raw = name.encode("utf-8", "surrogateescape")
-    safe = "".join(
-        chr(byte) if chr(byte) in _PLAIN else "~" if byte == 0x2F else f"%{byte:02X}" for byte in raw
-    )
+    safe = "".join(chr(byte) if chr(byte) in _PLAIN else "~" if byte == 0x2F else f"%{byte:02X}" for byte in raw)
     safe = f"%2E{safe[1:]}" if safe.startswith(".") else safe or "%"
     if len(safe) <= _LONGEST_NAME:
         return safe

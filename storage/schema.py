@@ -18,21 +18,19 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-def field(name: str, type: pa.DataType, doc: str, unit: str = "", null: str = "") -> pa.Field:
+def field(name: str, type: pa.DataType, doc: str, unit: str = "", null: str = "") -> pa.Field[Any]:
     """A column with its meaning: `null` says what a null means; empty where there is never one."""
     return pa.field(name, type, nullable=bool(null), metadata={"doc": doc, "unit": unit, "null": null})
 
 
-def table(*fields: pa.Field) -> pa.Schema:
+def table(*fields: pa.Field[Any]) -> pa.Schema:
     """A table's schema."""
     return pa.schema(list(fields))
 
 
 STRING, INT, FLOAT, TIME = pa.string(), pa.int64(), pa.float64(), pa.timestamp("us", tz="UTC")
 
-OUTPUTS = pa.list_(
-    pa.struct([("table", STRING), ("path", STRING), ("rows", INT), ("bytes", INT), ("sha256", STRING)])
-)
+OUTPUTS = pa.list_(pa.struct([("table", STRING), ("path", STRING), ("rows", INT), ("bytes", INT), ("sha256", STRING)]))
 """Files a step wrote: table, path relative to the lake, rows, size and digest."""
 
 PAGE_KEY = (
@@ -53,8 +51,13 @@ PAGE_IDENTITY = (
     field("http_status", pa.int16(), "HTTP status", null="not an HTTP response"),
     field("mime", STRING, "media type: identified, declared, then sniffed", null="unknown"),
     field("charset", STRING, "character set the text was decoded with", null="not decoded"),
-    field("payload_bytes", INT, "size of the page's body, decoded from its transfer and content encodings", "bytes",
-          null="no body could be read"),
+    field(
+        "payload_bytes",
+        INT,
+        "size of the page's body, decoded from its transfer and content encodings",
+        "bytes",
+        null="no body could be read",
+    ),
     field("payload_digest", STRING, "sha256 of the decoded body, hexadecimal", null="no body could be read"),
 )
 
@@ -122,8 +125,11 @@ ARCHIVES = table(
     field("file_bytes", INT, "size of the file", "bytes"),
     field("stream_bytes", INT, "size of what offsets count in; the spans below add up to it", "bytes"),
     field("records", INT, "records and unreadable spans met"),
-    *(field(f"{kind}_{what}", INT, f"{kind} records: {what}") for kind in ("kept", "dropped", "skipped", "unreadable")
-      for what in ("records", "bytes")),
+    *(
+        field(f"{kind}_{what}", INT, f"{kind} records: {what}")
+        for kind in ("kept", "dropped", "skipped", "unreadable")
+        for what in ("records", "bytes")
+    ),
     field("skipped_by_kind", pa.map_(STRING, INT), "records that are no content, by kind (request, warcinfo...)"),
     field("stages", pa.list_(STRING), "stages its pages went through, in order"),
     field("outputs", OUTPUTS, "files written"),
@@ -197,8 +203,11 @@ RUNS = table(
     field("state", STRING, "running, finished"),
     field("started_at", TIME, "first start"),
     field("finished_at", TIME, "end", null="not finished"),
-    field("steps", pa.list_(pa.struct([("step", STRING), ("key", STRING), ("fingerprint", STRING)])),
-          "what the run consists of: (annotate, crawl/archive), (dedup, crawl), (mix, name), (tokens, name)..."),
+    field(
+        "steps",
+        pa.list_(pa.struct([("step", STRING), ("key", STRING), ("fingerprint", STRING)])),
+        "what the run consists of: (annotate, crawl/archive), (dedup, crawl), (mix, name), (tokens, name)...",
+    ),
     field("failed", pa.list_(pa.struct([("archive", STRING), ("cause", STRING)])), "archives that could not be read"),
 )
 
@@ -222,8 +231,11 @@ TRAININGS = table(
     field("tokens_per_second", FLOAT, "train_tokens over elapsed", "tokens a second"),
     field("device", STRING, "device name"),
     field("checkpoint", STRING, "where the weights are, relative to the lake"),
-    field("curve", pa.list_(pa.struct([("step", INT), ("tokens", INT), ("loss", FLOAT), ("learning_rate", FLOAT)])),
-          "training curve"),
+    field(
+        "curve",
+        pa.list_(pa.struct([("step", INT), ("tokens", INT), ("loss", FLOAT), ("learning_rate", FLOAT)])),
+        "training curve",
+    ),
     field("finished_at", TIME, "end"),
 )
 

@@ -63,9 +63,7 @@ def select(archives: Iterable[Row], steps: Iterable[Row], runs: Iterable[Row]) -
     by_age = sorted(runs, key=lambda run: (run["finished_at"] or run["started_at"], run["run_id"]))
     chosen_archives = _choose(((_archive_name(row), row) for row in archives), by_age)
     named_steps = [((row["step"], row["key"]), row) for row in steps]
-    chosen_steps = {
-        (name, item.row["fingerprint"]): item for name, item in _choose(named_steps, by_age).items()
-    }
+    chosen_steps = {(name, item.row["fingerprint"]): item for name, item in _choose(named_steps, by_age).items()}
     searches = {run["run_id"]: _searches(run) for run in by_age}
     committed = {(name, row["fingerprint"]): row for name, row in named_steps}
     dedup: dict[StepName, str] = {}

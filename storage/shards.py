@@ -137,9 +137,7 @@ def iter_batches(
     """A Parquet file in pieces of at most `rows` rows, in order; raises as `read_table`."""
     with open_read(uri) as stream:
         try:
-            yield from _open(stream).iter_batches(
-                rows, columns=list(columns) if columns is not None else None
-            )
+            yield from _open(stream).iter_batches(rows, columns=list(columns) if columns is not None else None)
         except (pa.ArrowInvalid, OSError) as error:
             raise ShardFailed(f"{uri} is not a readable Parquet file: {error}") from error
 
@@ -181,9 +179,7 @@ def _conform(table: pa.Table | pa.RecordBatch, schema: pa.Schema, path: str) -> 
             set(schema.names) - set(table.column_names),
             set(table.column_names) - set(schema.names),
         )
-        raise ValueError(
-            f"{path}: missing columns {sorted(missing)}, columns not in the schema {sorted(extra)}"
-        )
+        raise ValueError(f"{path}: missing columns {sorted(missing)}, columns not in the schema {sorted(extra)}")
     try:
         return table.select(schema.names).cast(schema)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:

@@ -59,9 +59,7 @@ class Source:
     etag: str | None = None
 
 
-def expand_inputs(
-    inputs: Sequence[str], crawl: str | None = None, base_url: str = COMMON_CRAWL
-) -> list[Source]:
+def expand_inputs(inputs: Sequence[str], crawl: str | None = None, base_url: str = COMMON_CRAWL) -> list[Source]:
     """Every archive behind the given inputs, each once, in the order of (crawl, archive).
 
     Args:
@@ -87,9 +85,7 @@ def name_apart(sources: Iterable[Source]) -> list[Source]:
         places.setdefault(_place(source), source)
     named = list(places.values())
     while colliding := _colliding(named):
-        named = [
-            _lengthened(source) if (source.crawl, source.archive) in colliding else source for source in named
-        ]
+        named = [_lengthened(source) if (source.crawl, source.archive) in colliding else source for source in named]
     return sorted(named, key=lambda source: (source.crawl, source.archive))
 
 
@@ -113,9 +109,7 @@ def _snapshot(name: str, number: str | None, crawl: str | None, domain: str, bas
     base = base_url if base_url.endswith("/") else f"{base_url}/"
     paths = patiently(lambda: _snapshot_paths(name, f"{base}crawl-data/{name}/warc.paths.gz"))
     if number is not None and int(number) >= len(paths):
-        raise UserError(
-            f"{name} has {len(paths):,} archives; there is no #{number}.", "They are counted from 0."
-        )
+        raise UserError(f"{name} has {len(paths):,} archives; there is no #{number}.", "They are counted from 0.")
     chosen = paths if number is None else [paths[int(number)]]
     start = f"crawl-data/{name}/"
     return [Source(base + path, path.removeprefix(start), crawl or name, domain, 0, None) for path in chosen]

@@ -140,22 +140,16 @@ def _current_tables(selection: Selection) -> list[str]:
         (a.row["crawl"], a.row["archive"], a.row["fingerprint"], a.run_id, selection.dedup.get(a.name))
         for a in selection.archives
     ]
-    steps = [
-        (*item.name, item.row["fingerprint"], item.run_id) for item in (*selection.archives, *selection.steps)
-    ]
+    steps = [(*item.name, item.row["fingerprint"], item.run_id) for item in (*selection.archives, *selection.steps)]
     return [
-        *_table(
-            "state.archives", ("crawl", "archive", "fingerprint", "run_id", "dedup_fingerprint"), archives
-        ),
+        *_table("state.archives", ("crawl", "archive", "fingerprint", "run_id", "dedup_fingerprint"), archives),
         *_table("state.steps", ("step", "key", "fingerprint", "run_id"), steps),
     ]
 
 
 def _table(name: str, columns: Sequence[str], rows: Sequence[Sequence[str | None]]) -> list[str]:
     made = [f"CREATE TABLE {name} ({', '.join(f'{column} VARCHAR' for column in columns)})"]
-    values = [
-        "(" + ", ".join("NULL" if value is None else quoted(value) for value in row) + ")" for row in rows
-    ]
+    values = ["(" + ", ".join("NULL" if value is None else quoted(value) for value in row) + ")" for row in rows]
     if values:
         made.append(f"INSERT INTO {name} VALUES {', '.join(values)}")
     return made

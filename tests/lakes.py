@@ -56,9 +56,7 @@ class PageSpec:
         return "unreadable" if self.unreadable else "dropped" if self.rules else "kept"
 
 
-def pages_of(
-    crawl: str, archive: str, specs: Sequence[PageSpec], signals: Sequence[pa.Field] = SIGNALS
-) -> pa.Table:
+def pages_of(crawl: str, archive: str, specs: Sequence[PageSpec], signals: Sequence[pa.Field] = SIGNALS) -> pa.Table:
     """The ledger rows of one archive; records lie one after another."""
     rows, offset = [], 0
     for spec in specs:
@@ -98,9 +96,7 @@ def add_archive(
         write_table(lake.root, lake.costs_path("annotate", f"{crawl}/{archive}", fingerprint), "costs",
                     pa.Table.from_pylist(costs, schema.COSTS)),
     ]  # fmt: skip
-    counted = {fate: [s.length for s in specs if s.fate == fate] for fate in schema.FATES} | {
-        "skipped": [10] * skipped
-    }
+    counted = {fate: [s.length for s in specs if s.fate == fate] for fate in schema.FATES} | {"skipped": [10] * skipped}
     row = {
         "crawl": crawl, "archive": archive, "fingerprint": fingerprint, "uri": archive, "sha256": None,
         "format": "warc", "offsets_in": "file", "file_bytes": 1,

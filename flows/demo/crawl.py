@@ -61,9 +61,7 @@ def crawl_documentation(
 
 def _identity(config: DemoConfig) -> str:
     """What the crawl's bytes depend on: its numbers, this folder's code and texts, what is installed."""
-    own = sorted(
-        hashlib.sha256(file.read_bytes()).hexdigest() for file in _files(resources.files("flows.demo"))
-    )
+    own = sorted(hashlib.sha256(file.read_bytes()).hexdigest() for file in _files(resources.files("flows.demo")))
     return hashlib.sha256("\n".join([config.model_dump_json(), *own, *inventory()]).encode()).hexdigest()
 
 

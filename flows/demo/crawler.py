@@ -53,9 +53,7 @@ def crawl_site(site: Site, config: DemoConfig, recorder: Recorder, progress: Pro
             progress(number, config.max_pages)
 
 
-def _visit(
-    hosts: dict[str, _Host], address: tuple[str, int], turn: _Turn, deepest: int, recorder: Recorder
-) -> None:
+def _visit(hosts: dict[str, _Host], address: tuple[str, int], turn: _Turn, deepest: int, recorder: Recorder) -> None:
     host, url, via, depth = turn
     exchange = fetch(address, url)
     recorder.write(exchange, via, depth)

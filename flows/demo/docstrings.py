@@ -57,17 +57,13 @@ def read_module(path: Path) -> ModuleDoc:
 
 
 def _entries(body: list[ast.stmt], lines: list[str]) -> tuple[Entry, ...]:
-    found = [
-        _entry(node, lines) for node in body if isinstance(node, Documented) and not node.name.startswith("_")
-    ]
+    found = [_entry(node, lines) for node in body if isinstance(node, Documented) and not node.name.startswith("_")]
     return tuple(entry for entry in found if entry.doc or entry.members)
 
 
 def _entry(node: Documented, lines: list[str]) -> Entry:
     members = _entries(node.body, lines) if isinstance(node, ast.ClassDef) else ()
-    source = "\n".join(
-        [" " * node.col_offset + lines[node.lineno - 1].lstrip(), *lines[node.lineno : node.end_lineno]]
-    )
+    source = "\n".join([" " * node.col_offset + lines[node.lineno - 1].lstrip(), *lines[node.lineno : node.end_lineno]])
     return Entry(node.name, _signature(node), _doc(node), inspect.cleandoc(source), members)
 
 

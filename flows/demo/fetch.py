@@ -69,9 +69,7 @@ def fetch(address: tuple[str, int], url: str) -> Exchange:
             connection.sendall(request)
             response = b"".join(iter(lambda: connection.recv(1 << 16), b""))
     except OSError as error:
-        raise Fatal(
-            f"The demo's own server did not answer for {url}: {error}.", "Run the command again."
-        ) from error
+        raise Fatal(f"The demo's own server did not answer for {url}: {error}.", "Run the command again.") from error
     return _read(url, request, response)
 
 

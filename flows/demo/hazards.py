@@ -89,9 +89,7 @@ def english(sentences: int, start: int = 0) -> str:
 
 def _sentence(number: int) -> str:
     pieces = (OPENINGS, MIDDLES, ENDINGS)
-    return " ".join(
-        choices[number * stride % len(choices)] for choices, stride in zip(pieces, (1, 2, 3), strict=True)
-    )
+    return " ".join(choices[number * stride % len(choices)] for choices, stride in zip(pieces, (1, 2, 3), strict=True))
 
 
 def gibberish(seed: str, words: int) -> str:
@@ -122,33 +120,22 @@ def _page(path: str, text: str) -> Page:
 RULE_BREAKERS = {
     "few-words": "There is nothing here yet, but we will have it with you soon.",
     "many-words": _lines(english(9, 9 * n) for n in range(860)),
-    "long-words": " ".join(
-        f"{gibberish(str(n), 1)}internationalization of the telecommunication." for n in range(60)
-    ),
-    "short-words": " ".join(
-        f"{a} {b} {c}." for a in TINY for b in reversed(TINY) for c in TINY[::5] if a != b
-    ),
+    "long-words": " ".join(f"{gibberish(str(n), 1)}internationalization of the telecommunication." for n in range(60)),
+    "short-words": " ".join(f"{a} {b} {c}." for a in TINY for b in reversed(TINY) for c in TINY[::5] if a != b),
     "hashes": _lines(f"{_sentence(n)} #deal #now{n}." for n in range(14)),
     "ellipses": " ... ".join(english(14).split()[n] + " to be" for n in range(90)) + ".",
     "bullets": _lines(f"\u2022 {_sentence(n)}." for n in range(24)),
     "read-more": _lines(f"{_sentence(n)}..." for n in range(14)) + "\n" + english(6, 14),
-    "numbers": _lines(
-        f"{_sentence(n)}: {' '.join(str(n * k + k) for k in range(7, 23))}." for n in range(12)
-    ),
-    "no-stop-words": "Cats purr loudly. Dogs bark. Birds sing sweetly. Fish swim. Horses gallop swiftly. "
-    * 4,
+    "numbers": _lines(f"{_sentence(n)}: {' '.join(str(n * k + k) for k in range(7, 23))}." for n in range(12)),
+    "no-stop-words": "Cats purr loudly. Dogs bark. Birds sing sweetly. Fish swim. Horses gallop swiftly. " * 4,
     "repeated-lines": _lines([f"{_sentence(0)}."] * 8 + [english(9, 1)]),
     "repeated-paragraphs": "\n\n".join([english(2)] * 6 + [english(8, 2)]),
-    "repeated-phrase": "The offer is here and "
-    + "you can have the offer of the day today, " * 30
-    + "so be quick.",
+    "repeated-phrase": "The offer is here and " + "you can have the offer of the day today, " * 30 + "so be quick.",
     "curly-brackets": _lines(f"{_sentence(n)} {{footnote {n}}}." for n in range(12)),
     "no-sentences": english(9).replace(".", ";"),
     "no-punctuation": _lines(_sentence(n) for n in range(14)),
     "short-lines": _lines(" ".join(_sentence(n).split()[:5]) + "." for n in range(30)),
-    "menu": _lines(
-        ["Home", "Products", "About us", "Contact", "Sign in", "Read more", "0 items in cart"] * 4
-    ),
+    "menu": _lines(["Home", "Products", "About us", "Contact", "Sign in", "Read more", "0 items in cart"] * 4),
     "one-line-a-word": _lines(english(12).split()),
     "long-token": _lines([english(9), "x" * 1200, english(4, 9)]),
     "cookies": _lines([english(7), "This site uses cookies and needs javascript.", english(7, 7)]),
@@ -208,9 +195,7 @@ TRAFFIC: dict[str, Callable[[], Reply]] = {
     "/blank.html": lambda: Reply(_html("")),
     "/photo.png": lambda: Reply(LOGO, "image/png"),
     "/picture.html": lambda: Reply(LOGO, HTML),
-    "/paper.pdf": lambda: Reply(
-        b"%PDF-1.4\n1 0 obj\n<< /Type /Catalog >>\nendobj\n%%EOF\n", "application/pdf"
-    ),
+    "/paper.pdf": lambda: Reply(b"%PDF-1.4\n1 0 obj\n<< /Type /Catalog >>\nendobj\n%%EOF\n", "application/pdf"),
     "/program.bin": lambda: Reply(hashlib.shake_256(b"program").digest(20_000), "application/octet-stream"),
     "/data.json": lambda: Reply(b'{"pages": [1, 2, 3], "next": null}', "application/json"),
     "/notes.txt": lambda: Reply(english(9).encode(), "text/plain; charset=utf-8"),
@@ -218,9 +203,7 @@ TRAFFIC: dict[str, Callable[[], Reply]] = {
     "/no-charset.html": lambda: Reply(
         _html(f"<p>caf\u00e9 {english(6, 2)}</p>").replace(b"\xc3\xa9", b"\xe9"), "text/html"
     ),
-    "/wrong-charset.html": lambda: Reply(
-        _html(f"<p>caf\u00e9 {english(6, 3)}</p>"), "text/html; charset=utf-16"
-    ),
+    "/wrong-charset.html": lambda: Reply(_html(f"<p>caf\u00e9 {english(6, 3)}</p>"), "text/html; charset=utf-16"),
     "/compressed.html": lambda: Reply(ARTICLE, coding="gzip"),
     "/chunked.html": lambda: Reply(ARTICLE, chunked=True),
     "/both.html": lambda: Reply(ARTICLE, coding="gzip", chunked=True),
@@ -228,8 +211,6 @@ TRAFFIC: dict[str, Callable[[], Reply]] = {
     "/interrupted.html": lambda: Reply(ARTICLE, withheld=len(ARTICLE) // 3),
     "/interrupted-compressed.html": lambda: Reply(ARTICLE, coding="gzip", withheld=200),
     "/deep.html": lambda: Reply(_html("<div>" * 5000 + english(6) + "</div>" * 5000)),
-    "/unclosed.html": lambda: Reply(
-        f"<html><body><p>{english(6, 1)}<p>{english(6, 2)}<table><tr><td>".encode()
-    ),
+    "/unclosed.html": lambda: Reply(f"<html><body><p>{english(6, 1)}<p>{english(6, 2)}<table><tr><td>".encode()),
 }
 """Path to what is answered there."""

@@ -117,9 +117,7 @@ def _package(name: str, distribution: metadata.Distribution) -> Package:
 
 
 def _sources(package: str, root: Path, files: Iterable[Path]) -> list[Source]:
-    wanted = sorted(
-        file for file in files if file.suffix == ".py" and not NOT_DOCUMENTATION.search(file.as_posix())
-    )
+    wanted = sorted(file for file in files if file.suffix == ".py" and not NOT_DOCUMENTATION.search(file.as_posix()))
     return [Source(package, _module_name(file), root / file) for file in wanted if ".." not in file.parts]
 
 

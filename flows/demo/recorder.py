@@ -133,11 +133,7 @@ def identify(exchange: Exchange) -> str:
 
 def _metadata(exchange: Exchange, via: str, depth: int) -> bytes:
     lines = [f"via: {via}", f"hopsFromSeed: {'L' * depth}"] if via else ["seed: "]
-    lines += [
-        f"outlink: {link}"
-        for link in exchange.links
-        if urlsplit(link).netloc != urlsplit(exchange.url).netloc
-    ]
+    lines += [f"outlink: {link}" for link in exchange.links if urlsplit(link).netloc != urlsplit(exchange.url).netloc]
     return "".join(f"{line}\r\n" for line in lines).encode()
 
 

@@ -21,16 +21,19 @@ from storage.lake import Lake
 
 RECIPE = "demo"
 
-QUESTIONS = (
-    ("which rules drop most, and what only they drop",
-     "SELECT * FROM removed_alone_by ORDER BY failed_pages DESC LIMIT 10"),
-    ("pages that are copies, and of what",
-     "SELECT d.kind, round(d.jaccard, 3) AS jaccard, a.url, b.url AS kept FROM duplicates d "
-     "JOIN pages a USING (crawl, archive, \"offset\") JOIN pages b ON b.doc_id = d.survivor_id ORDER BY d.jaccard LIMIT 10"),
-    ("languages of the pages that were read",
-     "SELECT language, count(*) AS pages, round(avg(language_prob), 2) AS mean_prob FROM pages "
-     "WHERE language IS NOT NULL GROUP BY ALL ORDER BY pages DESC LIMIT 10"),
-)  # fmt: skip
+QUESTIONS = {
+    "which rules drop most, and what only they drop": """
+        SELECT rule, failed_pages, alone_pages FROM removed_alone_by ORDER BY failed_pages DESC LIMIT 10""",
+    "pages that are copies, and of what": """
+        SELECT kind, round(jaccard, 3) AS jaccard, page.url, kept.url AS copy_of FROM duplicates
+        JOIN pages AS page USING (crawl, archive, "offset")
+        JOIN pages AS kept ON kept.archive = survivor_archive AND kept."offset" = survivor_offset
+        ORDER BY jaccard LIMIT 10""",
+    "languages of the pages that were read": """
+        SELECT language, count(*) AS pages, round(avg(language_prob), 2) AS mean_prob FROM pages
+        WHERE language IS NOT NULL GROUP BY language ORDER BY pages DESC LIMIT 10""",
+}
+"""What the demo proposes to ask of its lake."""
 
 
 def run_demo(root: str, workers: int) -> None:
@@ -50,15 +53,13 @@ def run_demo(root: str, workers: int) -> None:
         f"{len(archives)} WARC files, {sum(path.stat().st_size for path in archives):,} bytes, in {archives[0].parent}"
     )
     corpus_flow(
-        CorpusRequest(
-            recipe=RECIPE, inputs=(str(archives[0].parent),), crawl="demo", lake=root, workers=workers
-        )
+        CorpusRequest(recipe=RECIPE, inputs=(str(archives[0].parent),), crawl="demo", lake=root, workers=workers)
     )
     tokens = tokens_flow(TokensRequest(name=None, config=recipe.tokens, lake=root, workers=workers))
     pretrain_flow(PretrainRequest(name=tokens.key, model=recipe.model, train=recipe.training, lake=root))
     scaling_flow(ScalingRequest(name=tokens.key, config=recipe.scaling, lake=root, workers=workers))
     report = write_report(lake)
-    tell_result(lake, report, time.monotonic() - started)
+    tell_result(lake, tokens.key, report, time.monotonic() - started)
 
 
 def crawl(folder: Path) -> list[Path]:
@@ -73,20 +74,20 @@ def crawl(folder: Path) -> list[Path]:
         return crawl_documentation(folder, config, advance)
 
 
-def tell_result(lake: Lake, report: Path, seconds: float) -> None:
+def tell_result(lake: Lake, training: str, report: Path, seconds: float) -> None:
     """The funnel, a sample of what the model learnt, where everything lies, and three questions to ask."""
     query.print_view(lake, "funnel", as_json=False)
     query.print_view(lake, "mixture", as_json=False)
     print("The model, continuing 'The function returns':")
     print(
         "  The function returns"
-        + "".join(generate(lake, "The function returns", max_tokens=60)).replace("\n", "\n  ")
+        + "".join(generate(lake, "The function returns", training, max_tokens=60)).replace("\n", "\n  ")
     )
     print(f"\nDone in {seconds:.0f} s. Everything lies in {Path(lake.root).resolve()}:")
     for folder, what in PLACES:
         print(f"  {folder:12} {what}")
     print("\nThree questions to ask it:")
-    for question, statement in QUESTIONS:
+    for question, statement in QUESTIONS.items():
         print(f"  # {question}\n  winnow sql --lake {lake.root} {_quoted(statement)}")
     print(f"\nReport: {report.resolve()}")
 
@@ -104,4 +105,5 @@ PLACES = (
 
 
 def _quoted(statement: str) -> str:
-    return "'" + statement.replace("'", "'\\''") + "'"
+    """On one line, in single quotes for a shell."""
+    return "'" + " ".join(statement.split()) + "'"

@@ -50,9 +50,7 @@ class Shelf:
 
     def reply(self, path: str) -> Page | None:
         """A module's page, an entry's page, or a copy of one."""
-        edition, _, rest = (
-            path.strip("/").rpartition("/") if path.count("/") == 3 else ("", "", path.strip("/"))
-        )
+        edition, _, rest = path.strip("/").rpartition("/") if path.count("/") == 3 else ("", "", path.strip("/"))
         if edition:
             edition, _, module = edition.partition("/")
             return self._entry_page(path, module, rest.removesuffix(".html"), edition)
@@ -104,10 +102,7 @@ class Handbook:
 
     def entrances(self) -> Sequence[Link]:
         """The chapters."""
-        return [
-            Link(f"/{module}.html", f"Chapter {n}: {module}")
-            for n, module in enumerate(self._sources.sources, 1)
-        ]
+        return [Link(f"/{module}.html", f"Chapter {n}: {module}") for n, module in enumerate(self._sources.sources, 1)]
 
     def reply(self, path: str) -> Page | None:
         """A chapter, with links to the one before and the one after."""
@@ -126,11 +121,7 @@ class Handbook:
 
 def older(entry: Entry) -> Entry:
     """An earlier edition of an entry: a few words differ and what was added since is missing."""
-    kept = [
-        block
-        for block in entry.doc.split("\n\n")
-        if "versionadded" not in block and "versionchanged" not in block
-    ]
+    kept = [block for block in entry.doc.split("\n\n") if "versionadded" not in block and "versionchanged" not in block]
     first, *rest = kept or [""]
     return replace(entry, doc="\n\n".join([first.rstrip(".") + " (see also the notes).", *rest]))
 

@@ -108,9 +108,7 @@ class VirtualHost:
         if path == "/robots.txt":
             return Reply(b"User-agent: *\nDisallow: /private/\n", "text/plain")
         if path == "/style.css":
-            return Reply(
-                b"body { font: 16px/1.5 sans-serif; margin: 0 auto; max-width: 60rem }\n", "text/css"
-            )
+            return Reply(b"body { font: 16px/1.5 sans-serif; margin: 0 auto; max-width: 60rem }\n", "text/css")
         if path == "/logo.png":
             return Reply(LOGO, "image/png")
         return self._index(path)
@@ -129,9 +127,7 @@ class VirtualHost:
         text = _template().render(page=_Shown(page), site=self)
         body = text.encode(page.charset, "xmlcharrefreplace")
         coding = "gzip" if self.compressed else ""
-        return Reply(
-            body, f"text/html; charset={page.charset}", status, coding=coding, chunked=self.compressed
-        )
+        return Reply(body, f"text/html; charset={page.charset}", status, coding=coding, chunked=self.compressed)
 
 
 class _Shown:
@@ -172,6 +168,6 @@ def _number(path: str, before: str, after: str) -> int:
 
 @cache
 def _template():  # type: ignore[no-untyped-def]
-    return Environment(
-        loader=PackageLoader("flows.demo", ""), autoescape=True, trim_blocks=False
-    ).get_template("layout.html")
+    return Environment(loader=PackageLoader("flows.demo", ""), autoescape=True, trim_blocks=False).get_template(
+        "layout.html"
+    )

@@ -56,9 +56,7 @@ def reference(module: str, entry: Entry) -> str:
         docstring_html(entry.doc),
     ]
     for member in entry.members:
-        parts.append(
-            f"<h3 id='{member.name}'><code>{escape(member.signature)}</code></h3>{docstring_html(member.doc)}"
-        )
+        parts.append(f"<h3 id='{member.name}'><code>{escape(member.signature)}</code></h3>{docstring_html(member.doc)}")
     return "\n".join(parts)
 
 
@@ -101,9 +99,7 @@ def annotated_source(module: str, doc: ModuleDoc) -> str:
     """A module's documented code, each piece introduced by what its author says of it."""
     parts = [docstring_html(doc.doc)]
     for entry in doc.entries[:12]:
-        parts.append(
-            f"{docstring_html(entry.doc)}<pre><code class='python'>{escape(entry.source[:6000])}</code></pre>"
-        )
+        parts.append(f"{docstring_html(entry.doc)}<pre><code class='python'>{escape(entry.source[:6000])}</code></pre>")
     return "\n".join(parts)
 
 

@@ -54,8 +54,7 @@ def _read_written(name: str) -> dict[str, Any]:
 def language_reference() -> Pages:
     """Python's language reference as encyclopaedia articles: `pydoc`'s topics, which every Python carries."""
     pages = [
-        Page(f"/wiki/Python_{name}.html", _topic_title(text), docstring_html(text))
-        for name, text in topics.items()
+        Page(f"/wiki/Python_{name}.html", _topic_title(text), docstring_html(text)) for name, text in topics.items()
     ]
     return Pages({page.path: page for page in pages})
 

@@ -17,6 +17,4 @@ class ArchiveConfig(Section):
         default=("text/html", "application/xhtml+xml", "text/plain"), description="media types that are pages"
     )
     verify_digests: bool = Field(default=True, description="refuse records whose WARC digests do not hold")
-    text_field: str = Field(
-        default="text", min_length=1, description="key or column of the text in JSONL and Parquet"
-    )
+    text_field: str = Field(default="text", min_length=1, description="key or column of the text in JSONL and Parquet")

@@ -106,9 +106,7 @@ class DecodedSource:
         self._window, self._window_start = b"".join(pieces), offset
 
 
-def scan_segments(
-    file: Source, codec: Codec, start: int, end: int, begins: re.Pattern[bytes]
-) -> list[Segment]:
+def scan_segments(file: Source, codec: Codec, start: int, end: int, begins: re.Pattern[bytes]) -> list[Segment]:
     """Decompress the file from start to end, keeping only where its members lie and whether they are sound.
 
     Args:
@@ -124,9 +122,7 @@ def scan_segments(
     return [segment for segment in segments if segment.length or segment.doubt]
 
 
-def _scan_member(
-    file: Source, codec: Codec, start: int, begins: re.Pattern[bytes]
-) -> tuple[list[Segment], int]:
+def _scan_member(file: Source, codec: Codec, start: int, begins: re.Pattern[bytes]) -> tuple[list[Segment], int]:
     """The segments of one member, their starts not yet set, and where the next one begins."""
     if not codec.starts_at(file, start):
         cause, good, length = f"no {codec.name} starts here", start, 0

@@ -32,11 +32,7 @@ def undo_encodings(body: bytes, names: list[str], max_bytes: int) -> bytes | Pro
         if name in _IDENTITY or not body:
             continue
         decoder = _DECODERS.get(name)
-        decoded = (
-            decoder(body, max_bytes)
-            if decoder
-            else Problem("content_encoding", f"unknown coding {name[:40]!r}")
-        )
+        decoded = decoder(body, max_bytes) if decoder else Problem("content_encoding", f"unknown coding {name[:40]!r}")
         if isinstance(decoded, Problem) and decoded.reason != "too_large" and looks_like_text(body):
             decoded = body
         if isinstance(decoded, Problem):
@@ -66,9 +62,7 @@ def _members(codec: Codec, name: str, body: bytes, max_bytes: int) -> bytes | Pr
             if room > max_bytes:
                 return _too_large(max_bytes)
         if member.fault:
-            return (
-                _truncated(name) if member.fault == CUT_SHORT else Problem("content_encoding", member.fault)
-            )
+            return _truncated(name) if member.fault == CUT_SHORT else Problem("content_encoding", member.fault)
         position = member.end
     return b"".join(pieces) if position else Problem("content_encoding", f"the body is not {name}")
 

@@ -21,9 +21,7 @@ def _lower(name: str) -> str:
 
 def find_head_end(data: bytes, start: int = 0) -> tuple[int, int]:
     """Where the lines before a blank line end, and where the bytes after it begin; (-1, -1) without one."""
-    if (
-        data.find(b"\n", start) == data.find(b"\r", start) + 1
-    ):  # by its first line it ends lines the usual way
+    if data.find(b"\n", start) == data.find(b"\r", start) + 1:  # by its first line it ends lines the usual way
         end = data.find(b"\r\n\r\n", start)
         if end >= 0:
             return end, end + 4

@@ -34,9 +34,7 @@ def parse_message(block: bytes) -> Message | None:
     end, body_start = find_head_end(block, status.end())
     if end < 0:
         end = body_start = len(block)
-    return Message(
-        int(status[1]), parse_fields(str(block[status.end() : end], "latin-1")), block[body_start:]
-    )
+    return Message(int(status[1]), parse_fields(str(block[status.end() : end], "latin-1")), block[body_start:])
 
 
 def join_chunks(message: Message) -> bytes | Problem:
@@ -77,11 +75,7 @@ def decode_body(message: Message, max_bytes: int) -> bytes | Problem:
 def _missing_bytes(message: Message) -> Problem | None:
     """A plain body shorter than its Content-Length: the connection broke. (A longer one was decoded.)"""
     stated = message.fields.get("content-length", "")
-    if (
-        "transfer-encoding" in message.fields
-        or not _LENGTH.fullmatch(stated)
-        or len(message.body) >= int(stated)
-    ):
+    if "transfer-encoding" in message.fields or not _LENGTH.fullmatch(stated) or len(message.body) >= int(stated):
         return None
     return Problem("truncated", f"the body has {len(message.body)} of {stated} bytes")
 

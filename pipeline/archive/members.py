@@ -40,9 +40,7 @@ class MemberWalk:
         """What starts there: at least one item, the last one ending where the next thing starts."""
         if not self._codec.starts_at(self._file, start):
             blank = blank_bytes(self._file, start)
-            return (
-                Padding(start, blank) if blank else self._lost(start, f"no {self._codec.name} starts here"),
-            )
+            return (Padding(start, blank) if blank else self._lost(start, f"no {self._codec.name} starts here"),)
         member = self._codec.open(self._file, start)
         data = member.read(self._max_block + _HEAD_ROOM)
         whole = member.done

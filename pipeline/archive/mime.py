@@ -8,9 +8,7 @@ from __future__ import annotations
 import re
 
 _TYPE = re.compile(r"[a-z0-9!#$&^_.+-]+/[a-z0-9!#$&^_.+-]+")
-_UNSAID = frozenset(
-    ("application/octet-stream", "binary/octet-stream", "unknown/unknown", "application/unknown")
-)
+_UNSAID = frozenset(("application/octet-stream", "binary/octet-stream", "unknown/unknown", "application/unknown"))
 _MAGIC = {
     b"%PDF-": "application/pdf",
     b"\x89PNG": "image/png",

@@ -65,10 +65,8 @@ class ArchiveReader:
         if grammar and codec and is_record_a_member(self._file, codec, grammar):
             return iter(MemberWalk(self._file, codec, grammar, limit))
         source = self._decompressed(layout)
-        if grammar:
-            items = walk_records(source, grammar, limit)
-        else:
-            items = walk_lines(source, self._config.text_field, limit)
+        text_field = self._config.text_field
+        items = walk_records(source, grammar, limit) if grammar else walk_lines(source, text_field, limit)
         return chain(items, _loss_at_end(source))
 
     def _decompressed(self, layout: Layout) -> Source:
@@ -80,9 +78,7 @@ class ArchiveReader:
         return source
 
 
-def read_archive(
-    stream: BinaryIO, name: str, size: int, config: ArchiveConfig | None = None
-) -> ArchiveReader:
+def read_archive(stream: BinaryIO, name: str, size: int, config: ArchiveConfig | None = None) -> ArchiveReader:
     """A reader over WARC, ARC, WET, WAT, JSON lines or Parquet, compressed or not, told apart by its bytes.
 
     Damage costs the record it hit: the span is yielded as `Unreadable` with its cause and reading goes on at

@@ -35,6 +35,4 @@ def expect(bands: int, rows: int, threshold: float, steps: int = 10_000) -> Expe
     """How many pairs banding alone gets wrong at a threshold, as shares of the pairs on each side of it."""
     below = (np.arange(steps) + 0.5) / steps * threshold
     above = threshold + (np.arange(steps) + 0.5) / steps * (1.0 - threshold)
-    return Expectation(
-        float(s_curve(bands, rows, below).mean()), float(1.0 - s_curve(bands, rows, above).mean())
-    )
+    return Expectation(float(s_curve(bands, rows, below).mean()), float(1.0 - s_curve(bands, rows, above).mean()))

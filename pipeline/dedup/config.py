@@ -30,21 +30,13 @@ class DedupConfig(Section):
 
     enabled: bool = Field(True, description="remove duplicates")
     exact: bool = Field(True, description="remove pages whose text differs at most in white space")
-    near: bool = Field(
-        True, description="remove pages whose shingles are nearly those of a page that is kept"
-    )
-    min_jaccard: float = Field(
-        0.8, gt=0, le=1, description="measured similarity that makes a duplicate (Dolma 3)"
-    )
+    near: bool = Field(True, description="remove pages whose shingles are nearly those of a page that is kept")
+    min_jaccard: float = Field(0.8, gt=0, le=1, description="measured similarity that makes a duplicate (Dolma 3)")
     bands: int = Field(14, ge=1, le=1000, description="MinHash bands (FineWeb): more find more and cost more")
-    rows: int = Field(
-        8, ge=1, le=1000, description="MinHash values a band (FineWeb): more make a band stricter"
-    )
+    rows: int = Field(8, ge=1, le=1000, description="MinHash values a band (FineWeb): more make a band stricter")
     ngram: int = Field(5, ge=1, description="words (FineWeb) or characters a shingle")
     unit: Literal["word", "char"] = Field("word", description="what shingles are made of")
-    fold_numbers: bool = Field(
-        True, description="read every number as 0 when comparing (datatrove's default)"
-    )
+    fold_numbers: bool = Field(True, description="read every number as 0 when comparing (datatrove's default)")
     seed: int = Field(1, ge=0, lt=2**32, description="of the permutations (datatrove and datasketch: 1)")
     max_bucket: int = Field(
         64,

@@ -21,9 +21,7 @@ def measure_jaccard(sets: ShingleSets, left: np.ndarray, right: np.ndarray) -> n
 def join_sets(pieces: Sequence[ShingleSets]) -> ShingleSets:
     """The documents of all pieces, in order."""
     sizes = np.concatenate([np.zeros(1, np.int64), *(piece.sizes for piece in pieces)])
-    return ShingleSets(
-        np.concatenate([np.zeros(0, np.uint64), *(p.hashes for p in pieces)]), np.cumsum(sizes)
-    )
+    return ShingleSets(np.concatenate([np.zeros(0, np.uint64), *(p.hashes for p in pieces)]), np.cumsum(sizes))
 
 
 def find_positions(ranks: np.ndarray, wanted: np.ndarray) -> np.ndarray:

@@ -21,9 +21,7 @@ class ExtractConfig(Section):
         default="resiliparse",
         description="resiliparse (about 1 ms a page) or trafilatura favouring precision (about 20 ms)",
     )
-    max_html_bytes: int = Field(
-        default=8 << 20, gt=0, description="largest page given to the engine, in bytes"
-    )
+    max_html_bytes: int = Field(default=8 << 20, gt=0, description="largest page given to the engine, in bytes")
     max_html_steps: int = Field(
         default=4_000_000,
         gt=0,

@@ -17,9 +17,7 @@ _ADDS = pa.schema(
         signal("text", "text of the page", type=pa.string(), null="nothing found, or not extracted"),
         signal("charset", "character set the page was decoded with", type=pa.string(), null="text was given"),
         signal("html_bytes", "size of the page; 0 where the source gave text", "bytes", null="never"),
-        signal(
-            "html_steps", "work in its markup that grows with its square: nesting, attributes", null="never"
-        ),
+        signal("html_steps", "work in its markup that grows with its square: nesting, attributes", null="never"),
         signal("text_chars", "length of the text", "characters", null="not extracted, or nothing found"),
     ]
 )

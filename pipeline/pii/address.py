@@ -82,9 +82,7 @@ ANCHOR = (
 REACH = 160
 
 CUE_PREFIX = re.compile(CUE + r"(?:the corner of )?")
-COMPLETE = re.compile(
-    r"\d{5}(?:-\d{4})?$|\d[A-Z]{2}$|\b(?:apt|apartment|suite|ste|unit|flat|box|[afd]po)\b", re.I
-)
+COMPLETE = re.compile(r"\d{5}(?:-\d{4})?$|\d[A-Z]{2}$|\b(?:apt|apartment|suite|ste|unit|flat|box|[afd]po)\b", re.I)
 YEAR_FIRST = re.compile(r"(?:1[89]\d\d|20[0-3]\d)(?:[\-/]\d+)?,? ")
 PLACE_BEFORE = re.compile(r"(?:\b(?:at|to|is|are|address)|[:\n])[ \t]*$", re.I)
 YEAR_LAST = re.compile(r"[ ](?:1[5-9]|20)\d\d\.?$")

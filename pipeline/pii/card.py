@@ -77,9 +77,7 @@ def validate(candidate: Candidate) -> Hit | None:
     last_group = re.search(r"[ \-]\d+$", candidate.value)
     if hit or not last_group:
         return hit
-    return _judge(
-        candidate._replace(end=candidate.start + last_group.start())
-    )  # a date or security code follows
+    return _judge(candidate._replace(end=candidate.start + last_group.start()))  # a date or security code follows
 
 
 def _judge(candidate: Candidate) -> Hit | None:

@@ -29,9 +29,7 @@ class PiiConfig(Section):
     """Personal data: what is looked for, and how sure we must be."""
 
     enabled: bool = True
-    kinds: tuple[str, ...] = Field(
-        KIND_NAMES, description="Kinds replaced: email, card, ip, ssn, phone, address."
-    )
+    kinds: tuple[str, ...] = Field(KIND_NAMES, description="Kinds replaced: email, card, ip, ssn, phone, address.")
     min_confidence: float = Field(0.7, ge=0, le=1, description="Hits less sure than this stay in the text.")
 
     @field_validator("kinds")
@@ -39,9 +37,7 @@ class PiiConfig(Section):
     def _known(cls, kinds: tuple[str, ...]) -> tuple[str, ...]:
         unknown = sorted(set(kinds) - set(KIND_NAMES))
         if unknown:
-            raise ValueError(
-                f"unknown kinds of personal data: {', '.join(unknown)}; known: {', '.join(KIND_NAMES)}"
-            )
+            raise ValueError(f"unknown kinds of personal data: {', '.join(unknown)}; known: {', '.join(KIND_NAMES)}")
         return kinds
 
     def stages(self) -> tuple[Stage, ...]:
@@ -67,9 +63,7 @@ def _stage(config: PiiConfig) -> Stage:
 
     adds = pa.schema(
         [
-            signal(
-                "text", "text with personal data replaced by placeholders", type=pa.string(), null="no text"
-            ),
+            signal("text", "text with personal data replaced by placeholders", type=pa.string(), null="no text"),
             signal("pii_spans", "what was replaced, without the values", type=pa.list_(SPAN)),
             *(
                 signal(f"pii_{name}_count", f"stretches replaced by {PLACEHOLDERS[name]}", "count")
@@ -90,10 +84,7 @@ def _columns(texts: list[str], found: list[list[PiiSpan]]) -> Columns:
     return {
         "text": pa.array(scrubbed, pa.string()),
         "pii_spans": pa.array([_placed(spans) for spans in found], pa.list_(SPAN)),
-        **{
-            f"pii_{name}_count": pa.array([count[name] for count in counts], pa.float64())
-            for name in KIND_NAMES
-        },
+        **{f"pii_{name}_count": pa.array([count[name] for count in counts], pa.float64()) for name in KIND_NAMES},
     }
 
 

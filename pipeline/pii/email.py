@@ -38,9 +38,7 @@ NOT_A_NAME = frozenset((
 ))  # fmt: skip
 """Words that stand before `at example dot com` in a sentence about a site, not an address."""
 
-TOKENS = re.compile(
-    r"^(?P<local>\S+?)(?P<at>\s?[\[({<]\s?(?:at|@)\s?[\])}>]\s?|@|\sat\s)(?P<domain>.+)$", re.I | re.S
-)
+TOKENS = re.compile(r"^(?P<local>\S+?)(?P<at>\s?[\[({<]\s?(?:at|@)\s?[\])}>]\s?|@|\sat\s)(?P<domain>.+)$", re.I | re.S)
 DOTS = re.compile(r"\s?[\[({<]\s?(?:dot|\.)\s?[\])}>]\s?|\sdot\s|\.", re.I)
 
 
@@ -56,11 +54,7 @@ def validate(candidate: Candidate) -> Hit | None:
     stripped = local.lstrip(".-%+")
     labels = DOTS.split(parts["domain"])
     plain = "@" in parts["at"] and not re.search(r"\s", candidate.value)
-    if not (
-        _legal_local(stripped)
-        and _legal_domain(labels)
-        and (plain or _spoken(stripped, parts["at"], labels[-1]))
-    ):
+    if not (_legal_local(stripped) and _legal_domain(labels) and (plain or _spoken(stripped, parts["at"], labels[-1]))):
         return None
     return Hit(start + len(local) - len(stripped), candidate.end, 0.99 if plain else 0.9)
 
@@ -75,12 +69,7 @@ def _name_start(candidate: Candidate) -> int:
 
 
 def _legal_local(local: str) -> bool:
-    return (
-        0 < len(local) <= MAX_LOCAL
-        and ".." not in local
-        and not local.endswith(".")
-        and local.lower() != "git"
-    )
+    return 0 < len(local) <= MAX_LOCAL and ".." not in local and not local.endswith(".") and local.lower() != "git"
 
 
 def _legal_domain(labels: list[str]) -> bool:

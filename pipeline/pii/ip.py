@@ -63,12 +63,8 @@ def _validate_v6(candidate: Candidate) -> Hit | None:
     if address is None or not address.is_global or address.is_multicast:
         return None
     if len(groups) == 8:
-        return (
-            Hit(candidate.start, end, 0.95) if sum(map(len, groups)) > 16 else None
-        )  # 1:2:3:4:5:6:7:8 is an example
-    allocated = (
-        len(groups[0]) == 4 and groups[0][0] in "23"
-    )  # 2000::/3, all that is given out; `add::fee` is code
+        return Hit(candidate.start, end, 0.95) if sum(map(len, groups)) > 16 else None  # 1:2:3:4:5:6:7:8 is an example
+    allocated = len(groups[0]) == 4 and groups[0][0] in "23"  # 2000::/3, all that is given out; `add::fee` is code
     told = len(groups) > 2 or ABOUT_NETWORKS.search(candidate.before(WINDOW))
     return Hit(candidate.start, end, 0.9) if allocated and told else None
 

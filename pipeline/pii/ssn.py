@@ -6,9 +6,7 @@ import re
 
 from pipeline.pii.kind import Candidate, Hit, Kind
 
-CONTEXT = re.compile(
-    r"\bssn\b|\bsocial[\s\-]*(?:security|sec\b)|\bss\s?(?:#|no\b|number)|\btax(?:payer)?\s+id", re.I
-)
+CONTEXT = re.compile(r"\bssn\b|\bsocial[\s\-]*(?:security|sec\b)|\bss\s?(?:#|no\b|number)|\btax(?:payer)?\s+id", re.I)
 WINDOW = 60
 PATTERN = r"\b\d{3}-\d{2}-\d{4}\b|\b\d{3} \d{2} \d{4}\b|(?i:ssn|social security)[^\d\n<>]{0,30}\d{9}\b"
 

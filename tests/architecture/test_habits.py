@@ -6,6 +6,8 @@ import ast
 import re
 from pathlib import Path
 
+from typer import Typer
+
 from flows.cli import app
 from flows.recipe import load_recipe, shipped_recipes
 
@@ -31,10 +33,16 @@ def test_every_file_has_its_caption_in_the_readme(project_root: Path) -> None:
     assert not missing, f"not in the README's map: {missing}"
 
 
+def command_names(typer_app: Typer, prefix: str = "") -> list[str]:
+    commands = [c for c in typer_app.registered_commands if c.callback]
+    names = [prefix + (c.name or c.callback.__name__.replace("_", "-")) for c in commands if c.callback]
+    groups = [group for group in typer_app.registered_groups if group.typer_instance]
+    return names + [name for g in groups if g.typer_instance for name in command_names(g.typer_instance, f"{g.name} ")]
+
+
 def test_every_command_is_documented(project_root: Path) -> None:
     text = documents(project_root)
-    names = [c.name or c.callback.__name__.replace("_", "-") for c in app.registered_commands if c.callback]
-    names += [f"{g.name} {c.name}" for g in app.registered_groups if g.typer_instance for c in g.typer_instance.registered_commands]
+    names = command_names(app)
     missing = [name for name in names if f"winnow {name}" not in text]
     assert names and not missing, f"commands nobody documented: {missing}"
 

@@ -28,10 +28,7 @@ def make_texts(seed: int = 1) -> list[str]:
     rng = random.Random(seed)
     letters = "abcdefghijklmnopqrstuvwxyz"
     words = ["".join(rng.choices(letters, k=rng.randint(2, 9))) for _ in range(5000)]
-    return [
-        " ".join(rng.choice(words) + rng.choice(["", ".", ","]) for _ in range(WORDS))
-        for _ in range(DOCUMENTS)
-    ]
+    return [" ".join(rng.choice(words) + rng.choice(["", ".", ","]) for _ in range(WORDS)) for _ in range(DOCUMENTS)]
 
 
 def microseconds(work: Callable[[], object], documents: int, runs: int = RUNS) -> float:
@@ -54,9 +51,7 @@ def measure() -> dict[str, float]:
     signatures = sign(shingles, permutations, config.seed)
     sets = shingle_sets(utf8, config.shingling)
     few = [[part.encode() for part in plain.shingles(text)] for text in texts[:20]]
-    sketch = MinHash(
-        permutations, config.seed, hashfunc=lambda data: xxhash.xxh64_intdigest(data) & 0xFFFFFFFF
-    )
+    sketch = MinHash(permutations, config.seed, hashfunc=lambda data: xxhash.xxh64_intdigest(data) & 0xFFFFFFFF)
 
     def from_text() -> None:
         found = shingle(utf8, config.shingling)
@@ -72,16 +67,10 @@ def measure() -> dict[str, float]:
     return {
         "fold and shingle": microseconds(lambda: shingle(utf8, config.shingling), DOCUMENTS),
         "signature of shingles": microseconds(lambda: sign(shingles, permutations, config.seed), DOCUMENTS),
-        "band keys": microseconds(
-            lambda: band_keys(signatures, config.bands, config.rows, shingles.sizes), DOCUMENTS
-        ),
+        "band keys": microseconds(lambda: band_keys(signatures, config.bands, config.rows, shingles.sizes), DOCUMENTS),
         "text to band keys": microseconds(from_text, DOCUMENTS),
-        "datasketch, hashing and signature of shingles given as bytes": microseconds(
-            by_datasketch, len(few), 5
-        ),
-        "Jaccard of a pair of shingle sets": microseconds(
-            lambda: measure_jaccard(sets, left, left + 1), DOCUMENTS - 1
-        ),
+        "datasketch, hashing and signature of shingles given as bytes": microseconds(by_datasketch, len(few), 5),
+        "Jaccard of a pair of shingle sets": microseconds(lambda: measure_jaccard(sets, left, left + 1), DOCUMENTS - 1),
     }
 
 

@@ -12,11 +12,58 @@ from pathlib import Path
 from warcio.statusandheaders import StatusAndHeaders
 from warcio.warcwriter import WARCWriter
 
-WORDS = (
-    "lantern harbour orchard chimney ladder kettle window garden market stable cellar meadow forest valley mountain island "
-    "castle village bridge tower clock painter sailor teacher doctor hunter weaver baker miller smith shepherd farmer river "
-    "water stone winter summer letter basket candle carpet curtain drawer engine feather ferry hammer jacket kitchen mirror"
-).split()
+WORDS = [
+    "lantern",
+    "harbour",
+    "orchard",
+    "chimney",
+    "ladder",
+    "kettle",
+    "window",
+    "garden",
+    "market",
+    "stable",
+    "cellar",
+    "meadow",
+    "forest",
+    "valley",
+    "mountain",
+    "island",
+    "castle",
+    "village",
+    "bridge",
+    "tower",
+    "clock",
+    "painter",
+    "sailor",
+    "teacher",
+    "doctor",
+    "hunter",
+    "weaver",
+    "baker",
+    "miller",
+    "smith",
+    "shepherd",
+    "farmer",
+    "river",
+    "water",
+    "stone",
+    "winter",
+    "summer",
+    "letter",
+    "basket",
+    "candle",
+    "carpet",
+    "curtain",
+    "drawer",
+    "engine",
+    "feather",
+    "ferry",
+    "hammer",
+    "jacket",
+    "kitchen",
+    "mirror",
+]
 
 
 FRAMES = (
@@ -85,7 +132,5 @@ def _exchange(
 
 def write_jsonl(path: Path, texts: list[str]) -> Path:
     """Texts as gzipped JSON lines."""
-    path.write_bytes(
-        gzip.compress("".join(json.dumps({"text": text}) + "\n" for text in texts).encode(), mtime=0)
-    )
+    path.write_bytes(gzip.compress("".join(json.dumps({"text": text}) + "\n" for text in texts).encode(), mtime=0))
     return path

@@ -42,9 +42,7 @@ def inbox(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for number in range(3):
         pages = {f"http://h{number}.test/{n}": page(article(10 * number + n)) for n in range(8)}
         pages["http://copy.test/exact"] = page(article(3))
-        pages[f"http://copy{number}.test/near"] = page(
-            article(4) + f"\nPrinted on day {number} of the month."
-        )
+        pages[f"http://copy{number}.test/near"] = page(article(4) + f"\nPrinted on day {number} of the month.")
         pages[f"http://intl{number}.test/"] = page("Das Amt ist am Montag und am Dienstag geöffnet. " * 12)
         write_warc(folder / f"crawl-{number}.warc.gz", pages)
     write_jsonl(folder / "verse.jsonl.gz", ["Roses are red", "Violets are blue", "Roses are red"])
@@ -83,9 +81,7 @@ def test_nothing_is_lost_and_everything_is_explained(finished: tuple[Path, Corpu
 
 
 def test_a_duplicate_names_a_page_that_is_kept(finished: tuple[Path, CorpusResult]) -> None:
-    sql = (
-        "SELECT d.kind, d.jaccard, l.fate FROM duplicates d JOIN ledger l ON l.archive = d.survivor_archive "
-    )
+    sql = "SELECT d.kind, d.jaccard, l.fate FROM duplicates d JOIN ledger l ON l.archive = d.survivor_archive "
     rows = query.sql(Lake(str(finished[0])), sql + 'AND l."offset" = d.survivor_offset').to_pylist()
     assert {row["fate"] for row in rows} == {"kept"}
     assert all(row["jaccard"] >= 0.8 for row in rows)
@@ -100,17 +96,9 @@ def test_two_workers_and_another_order_give_the_same_bytes(
 
 def test_again_does_nothing(finished: tuple[Path, CorpusResult], inbox: Path) -> None:
     lake, first = finished
-    before = {
-        path: Path(path).stat().st_mtime_ns
-        for path in list_files(str(lake), ".parquet")
-        if "/runs/" not in path
-    }
+    before = {path: Path(path).stat().st_mtime_ns for path in list_files(str(lake), ".parquet") if "/runs/" not in path}
     assert corpus_flow(request(inbox, lake)).run_id == first.run_id
-    after = {
-        path: Path(path).stat().st_mtime_ns
-        for path in list_files(str(lake), ".parquet")
-        if "/runs/" not in path
-    }
+    after = {path: Path(path).stat().st_mtime_ns for path in list_files(str(lake), ".parquet") if "/runs/" not in path}
     assert after == before
 
 
@@ -151,9 +139,7 @@ def test_killed_and_run_again_gives_the_same_bytes(
 def test_watch_takes_what_is_new_and_no_more(api: str, inbox: Path, tmp_path: Path) -> None:
     watched = tmp_path / "inbox"
     watched.mkdir()
-    ask = CorpusRequest(
-        recipe="raw", inputs=(str(watched),), lake=str(tmp_path / "lake"), workers=1, max_new=1
-    )
+    ask = CorpusRequest(recipe="raw", inputs=(str(watched),), lake=str(tmp_path / "lake"), workers=1, max_new=1)
     assert watch_flow(ask) is None
     for path in sorted(inbox.glob("*.warc.gz"))[:2]:
         (watched / path.name).write_bytes(path.read_bytes())

@@ -42,9 +42,7 @@ def pages_of(texts: Sequence[str]) -> list[Page]:
     return [Page(text, f"doc{i:05}", offset=i) for i, text in enumerate(texts)]
 
 
-def write_documents(
-    lake: Lake, pages: Sequence[Page], config: DedupConfig, name: str
-) -> tuple[Output, Output]:
+def write_documents(lake: Lake, pages: Sequence[Page], config: DedupConfig, name: str) -> tuple[Output, Output]:
     columns: dict[str, Any] = {field.name: [None] * len(pages) for field in DOCUMENTS}
     columns |= {name: [getattr(page, name) for page in pages] for name in Page.__dataclass_fields__}
     columns |= {"crawl": ["c"] * len(pages), "domain": ["web"] * len(pages), "length": [1] * len(pages)}
@@ -60,14 +58,10 @@ def write_documents(
 def make_job(root: Path, files: Sequence[Sequence[Page]], config: DedupConfig) -> DedupJob:
     lake = Lake(str(root))
     written = [write_documents(lake, pages, config, f"f{i:03}") for i, pages in enumerate(files)]
-    return DedupJob(
-        lake.root, "c", "0" * 16, tuple(d for d, _ in written), tuple(b for _, b in written), config
-    )
+    return DedupJob(lake.root, "c", "0" * 16, tuple(d for d, _ in written), tuple(b for _, b in written), config)
 
 
-def removed(
-    root: Path, pages: Sequence[Page], config: DedupConfig = LAX
-) -> dict[str, tuple[str, str, float]]:
+def removed(root: Path, pages: Sequence[Page], config: DedupConfig = LAX) -> dict[str, tuple[str, str, float]]:
     """Removed doc_id to (survivor, kind, similarity to three digits)."""
     outputs, _ = dedup_task.find_duplicates(make_job(root, [pages], config))
     rows = read_table(str(root / outputs[0].path)).to_pylist()
@@ -88,9 +82,7 @@ def test_copies_are_exact_but_for_white_space(tmp_path: Path) -> None:
 
 
 def test_case_and_punctuation_make_a_near_duplicate(tmp_path: Path) -> None:
-    assert removed(tmp_path, pages_of(["One, two; three.", "one two three"])) == {
-        "doc00001": ("doc00000", "near", 1.0)
-    }
+    assert removed(tmp_path, pages_of(["One, two; three.", "one two three"])) == {"doc00001": ("doc00000", "near", 1.0)}
 
 
 def test_near_duplicates_carry_their_measured_similarity(tmp_path: Path) -> None:
@@ -167,9 +159,7 @@ def test_giant_buckets_are_cut_and_counted(tmp_path: Path) -> None:
     ],
 )
 def test_each_kind_can_be_switched_off(tmp_path: Path, config: DedupConfig, kinds: set[str]) -> None:
-    found = removed(
-        tmp_path, pages_of([words(0, 101), words(0, 100), words(200, 260), words(200, 260)]), config
-    )
+    found = removed(tmp_path, pages_of([words(0, 101), words(0, 100), words(200, 260), words(200, 260)]), config)
     assert {kind for _, kind, _ in found.values()} == kinds
 
 
@@ -185,9 +175,7 @@ def near_copies(count: int, seed: int = 0) -> list[Page]:
     rng, pages = random.Random(seed), list[Page]()
     for i in range(count):
         source = rng.choice(pages).text.split() if pages and rng.random() < 0.6 else None
-        text = source or [
-            f"{rng.choice('bcdfg')}{rng.choice('aeiou')}{rng.choice('klmnp')}" for _ in range(60)
-        ]
+        text = source or [f"{rng.choice('bcdfg')}{rng.choice('aeiou')}{rng.choice('klmnp')}" for _ in range(60)]
         text = [word if rng.random() > 0.02 else "new" for word in text]
         quality = rng.choice([None, 0.5, round(rng.random(), 2)])
         pages.append(Page(" ".join(text), f"doc{i % 20:03}", f"a{i % 3}", i, quality))
@@ -316,9 +304,7 @@ def documentation_texts(folder: Path, count: int) -> list[str]:
             is_page = record.rec_type == "response" and b"200" in record.http_headers.statusline.encode()
             if is_page and "html" in (record.http_headers.get_header("Content-Type") or ""):
                 texts.append(
-                    extract_plain_text(
-                        record.content_stream().read().decode("utf-8", "replace"), main_content=True
-                    )
+                    extract_plain_text(record.content_stream().read().decode("utf-8", "replace"), main_content=True)
                 )
             if len(texts) == count:
                 break

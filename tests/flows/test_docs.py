@@ -27,9 +27,7 @@ def test_the_page_of_tables_is_of_these_tables(project_root: Path) -> None:
 
 def test_links_lead_somewhere(project_root: Path) -> None:
     pages = [project_root / "README.md", *sorted((project_root / "docs").glob("*.md"))]
-    links = [
-        (page, link) for page in pages for link in re.findall(r"\]\(([^)#:]+)\)", page.read_text("utf-8"))
-    ]
+    links = [(page, link) for page in pages for link in re.findall(r"\]\(([^)#:]+)\)", page.read_text("utf-8"))]
     broken = [f"{page.name}: {link}" for page, link in links if not (page.parent / link).exists()]
     assert links and not broken, broken
 

@@ -48,9 +48,7 @@ def stored(lake: Lake, rows: list[dict[str, Any]], archive: str = "a.warc.gz") -
     return write_table(lake.root, lake.documents_path("test", archive, "f00d"), "documents", table)
 
 
-def mix(
-    tmp_path: Path, counts: dict[str, int], **settings: Any
-) -> tuple[pa.Table, dict[str, dict[str, Any]]]:
+def mix(tmp_path: Path, counts: dict[str, int], **settings: Any) -> tuple[pa.Table, dict[str, dict[str, Any]]]:
     lake = Lake(str(tmp_path))
     fingerprint = f"f{len(list(tmp_path.rglob('*')))}"
     documents = [stored(lake, documents_of(counts))]
@@ -94,9 +92,7 @@ def test_repeats_never_stand_together_and_come_late(tmp_path) -> None:
 def test_a_larger_budget_only_adds_documents(tmp_path) -> None:
     chosen = []
     for budget in (400, 900, 2500):
-        corpus, _ = mix(
-            tmp_path, {"web": 60, "books": 60}, weights={"web": 2, "books": 1}, budget_tokens=budget
-        )
+        corpus, _ = mix(tmp_path, {"web": 60, "books": 60}, weights={"web": 2, "books": 1}, budget_tokens=budget)
         chosen.append(Counter(zip(corpus["id"].to_pylist(), corpus["epoch"].to_pylist(), strict=True)))
     assert chosen[0] < chosen[1] < chosen[2]
 
@@ -129,9 +125,7 @@ def test_duplicates_are_left_out_by_their_place_not_their_id(tmp_path) -> None:
 
 
 def test_switched_off_everything_stands_in_archive_order(tmp_path) -> None:
-    corpus, mixture = mix(
-        tmp_path, {"web": 5, "books": 3}, enabled=False, budget_tokens=1, weights={"web": 1}
-    )
+    corpus, mixture = mix(tmp_path, {"web": 5, "books": 3}, enabled=False, budget_tokens=1, weights={"web": 1})
     assert corpus["id"].to_pylist() == [row["doc_id"] for row in documents_of({"web": 5, "books": 3})]
     assert all(row["reason"] is None and row["epochs"] == 1 for row in mixture.values())
 
@@ -199,8 +193,5 @@ def test_the_card_tells_the_mixture(tmp_path) -> None:
         MixConfig(weights={"web": 1, "books": 1}),
     )
     (card,) = [Path(lake.absolute(output.path)).read_text() for output in outputs if output.table == "card"]
-    assert (
-        "| books | 50.0% | 0.0% | 0 | 0 | 0 | 0.00 | books has no documents: 0.0 % instead of 50.0 % |"
-        in card
-    )
+    assert "| books | 50.0% | 0.0% | 0 | 0 | 0 | 0.00 | books has no documents: 0.0 % instead of 50.0 % |" in card
     assert card.startswith("---\nconfigs:")

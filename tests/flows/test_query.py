@@ -150,9 +150,7 @@ def test_a_truncated_file_is_found_without_digests(lake: Lake, capsys: Capture) 
     assert "1 problems" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(
-    "change", [{"records": 9}, {"stream_bytes": 1}, {"kept_records": 0, "dropped_records": 1}]
-)
+@pytest.mark.parametrize("change", [{"records": 9}, {"stream_bytes": 1}, {"kept_records": 0, "dropped_records": 1}])
 def test_books_that_do_not_balance_are_found(lake: Lake, change: dict[str, int]) -> None:
     add_archive(lake, "c", [PageSpec("nine")], **change)
     assert set(kinds(lake)) & {"books", "books_balance", "books_differ"}
@@ -180,9 +178,7 @@ def test_a_survivor_that_is_not_kept_is_found(lake: Lake, survivor: int, wrong: 
 
 
 def test_a_chain_of_duplicates_is_found(lake: Lake) -> None:
-    add_duplicates(
-        lake, [("deep/b.warc.gz", 0, "a.warc.gz", 0), ("deep/b.warc.gz", 100, "deep/b.warc.gz", 0)]
-    )
+    add_duplicates(lake, [("deep/b.warc.gz", 0, "a.warc.gz", 0), ("deep/b.warc.gz", 100, "deep/b.warc.gz", 0)])
     assert kinds(lake) == ["survivor_not_kept"]
 
 
@@ -222,7 +218,5 @@ def test_values_read_well(name: str, value: object, shown: str) -> None:
 
 
 def test_what_json_has_no_number_for_stays_readable() -> None:
-    assert json.loads(to_json([{"a": float("inf"), "b": b"\x01", "c": None}])) == [
-        {"a": "inf", "b": "01", "c": None}
-    ]
+    assert json.loads(to_json([{"a": float("inf"), "b": b"\x01", "c": None}])) == [{"a": "inf", "b": "01", "c": None}]
     assert to_csv(pa.table({"a": [None, 1], "b": [[1], []]})) == "a,b\n,[1]\n1,[]\n"

@@ -46,9 +46,7 @@ def tokens_dir(tmp_path: Path) -> Path:
     for name, rows in (("train", 40), ("held_out", 10)):
         write_sequences(folder / f"{name}-0.parquet", rows, len(name), digest)
         counts = Counts(documents=rows, tokens=rows * WIDTH, bytes=rows * WIDTH * 3)
-        splits[name] = Split(
-            files=(f"{name}-0.parquet",), sequences=rows, total=counts, unique=counts, domains={}
-        )
+        splits[name] = Split(files=(f"{name}-0.parquet",), sequences=rows, total=counts, unique=counts, domains={})
     meta = TokenSet(
         name="toy", fingerprint="f", corpus_fingerprint="c", tokenizer_sha256=digest, vocab_size=64, end_id=0,
         pad_id=1, end_of_document="<|end_of_text|>", padding="<|padding|>", sequence_length=WIDTH - 1,

@@ -27,9 +27,7 @@ class Killed(BaseException):
 
 
 def spec_of(tokens_dir: Path, out: Path, **changes: object) -> TrainingSpec:
-    spec = TrainingSpec(
-        tokens_dir=str(tokens_dir), out_dir=str(out), model=TINY, train=SHORT, threads=1, device="cpu"
-    )
+    spec = TrainingSpec(tokens_dir=str(tokens_dir), out_dir=str(out), model=TINY, train=SHORT, threads=1, device="cpu")
     return spec.model_copy(update=changes)
 
 
@@ -98,15 +96,11 @@ def test_tokens_of_another_tokenizer_are_refused(tokens_dir: Path, tmp_path: Pat
         open_tokens(str(tokens_dir))
 
 
-def test_no_tokens_no_held_out_and_a_wrong_vocabulary_are_said_in_words(
-    tokens_dir: Path, tmp_path: Path
-) -> None:
+def test_no_tokens_no_held_out_and_a_wrong_vocabulary_are_said_in_words(tokens_dir: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no finished tokens"):
         open_tokens(str(tmp_path))
     with pytest.raises(UserError, match="99"):
-        training.train(
-            spec_of(tokens_dir, tmp_path / "out", model=TINY.model_copy(update={"vocab_size": 99}))
-        )
+        training.train(spec_of(tokens_dir, tmp_path / "out", model=TINY.model_copy(update={"vocab_size": 99})))
     tokens = open_tokens(str(tokens_dir))
     with pytest.raises(UserError, match="no sequences"):
         read_sequences(str(tokens_dir), tokens, ())
@@ -154,9 +148,7 @@ def test_only_matrices_decay() -> None:
     assert plain["weight_decay"] == 0 and all(weight.ndim == 1 for weight in plain["params"])
 
 
-@pytest.mark.parametrize(
-    ("wanted", "batch", "steps"), [(1, 1, 1), (1000, 100, 16), (16, 10_000, 1), (1000, 64, 16)]
-)
+@pytest.mark.parametrize(("wanted", "batch", "steps"), [(1, 1, 1), (1000, 100, 16), (16, 10_000, 1), (1000, 64, 16)])
 def test_budgets_become_whole_steps(wanted: int, batch: int, steps: int) -> None:
     config = TrainConfig(train_tokens=wanted, batch_tokens=batch)
     assert step_tokens(config, 16) % 16 == 0

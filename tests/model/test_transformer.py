@@ -23,9 +23,7 @@ def their_names(layers: int) -> dict[str, str]:
     for i in range(layers):
         ours, theirs = f"blocks.{i}", f"model.layers.{i}"
         names |= {f"{ours}.attention.{part}": f"{theirs}.self_attn.{part}_proj" for part in "qkvo"}
-        names |= {
-            f"{ours}.feed_forward.{part}": f"{theirs}.mlp.{part}_proj" for part in ("gate", "up", "down")
-        }
+        names |= {f"{ours}.feed_forward.{part}": f"{theirs}.mlp.{part}_proj" for part in ("gate", "up", "down")}
         names[f"{ours}.attention_norm"] = f"{theirs}.input_layernorm"
         names[f"{ours}.feed_forward_norm"] = f"{theirs}.post_attention_layernorm"
     return names
@@ -101,14 +99,10 @@ def test_a_cache_changes_no_logit(config: ModelConfig, pieces: list[int]) -> Non
         torch.testing.assert_close(logits, model(tokens), rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize(
-    "sampling", [{"temperature": 0.0}, {"temperature": 1.0}, {"temperature": 0.7, "top_k": 5}]
-)
+@pytest.mark.parametrize("sampling", [{"temperature": 0.0}, {"temperature": 1.0}, {"temperature": 0.7, "top_k": 5}])
 def test_cached_generation_equals_uncached_token_by_token(sampling: dict[str, float]) -> None:
     model, _ = make_pair(CONFIGS[0])
-    spec = GenerationSpec.model_validate(
-        {"weights": "", "prompt_ids": (3, 4, 5), "max_tokens": 30, **sampling}
-    )
+    spec = GenerationSpec.model_validate({"weights": "", "prompt_ids": (3, 4, 5), "max_tokens": 30, **sampling})
     first = list(generate(model, spec))
     assert first == list(generate(model, spec, cached=False)) == list(generate(model, spec))
     assert len(first) == 30
@@ -126,9 +120,7 @@ def test_sampling_keeps_to_top_k_and_top_p() -> None:
     logits = torch.log(torch.tensor([0.5, 0.3, 0.15, 0.05]))
 
     def drawn(**sampling: float) -> set[int]:
-        spec = GenerationSpec.model_validate(
-            {"weights": "", "prompt_ids": (0,), "temperature": 1.0, **sampling}
-        )
+        spec = GenerationSpec.model_validate({"weights": "", "prompt_ids": (0,), "temperature": 1.0, **sampling})
         generator = torch.Generator().manual_seed(0)
         return {choose(logits, spec, generator) for _ in range(400)}
 
@@ -141,6 +133,4 @@ def test_sampling_keeps_to_top_k_and_top_p() -> None:
 
 def test_initial_weights_are_a_matter_of_the_seed() -> None:
     one, same, other = (Transformer(CONFIGS[0], seed) for seed in (1, 1, 2))
-    assert torch.equal(one.head.weight, same.head.weight) and not torch.equal(
-        one.head.weight, other.head.weight
-    )
+    assert torch.equal(one.head.weight, same.head.weight) and not torch.equal(one.head.weight, other.head.weight)

@@ -23,9 +23,7 @@ def problems(draw: st.DrawFn) -> tuple[dict[str, float], dict[str, int], dict[st
     return weights, available, epochs, draw(st.integers(0, 6000))
 
 
-def capacity(
-    weights: dict[str, float], available: dict[str, int], epochs: dict[str, float]
-) -> dict[str, int]:
+def capacity(weights: dict[str, float], available: dict[str, int], epochs: dict[str, float]) -> dict[str, int]:
     return {name: int(available[name] * epochs[name]) if weights[name] else 0 for name in weights}
 
 
@@ -71,9 +69,7 @@ def fairest(weights: dict[str, float], caps: dict[str, int], budget: int) -> dic
         best = linprog([0.0] * len(free) + [-1.0], rows, [0.0] * len(free), total, [rest], bounds)
         level = best.x[-1]
         capped = [name for name in free if weights[name] * level >= caps[name] - 1e-6]
-        fixed |= {name: float(caps[name]) for name in capped} or {
-            name: weights[name] * level for name in free
-        }
+        fixed |= {name: float(caps[name]) for name in capped} or {name: weights[name] * level for name in free}
     return fixed
 
 
@@ -90,18 +86,14 @@ def test_agrees_with_linear_programming(problem) -> None:
 
 def test_equal_weights_are_unimax() -> None:
     """The paper's example in small: the poor domain is capped, its rest is shared out evenly."""
-    result = allocate(
-        {"rich": 1, "middle": 1, "poor": 1}, {"rich": 1000, "middle": 300, "poor": 10}, {"poor": 4}, 600
-    )
+    result = allocate({"rich": 1, "middle": 1, "poor": 1}, {"rich": 1000, "middle": 300, "poor": 10}, {"poor": 4}, 600)
     assert tokens(result) == {"poor": 40, "middle": 280, "rich": 280}
 
 
 def test_a_capped_domain_says_so_and_who_takes_its_share_too() -> None:
     quotas = {
         q.domain: q
-        for q in allocate(
-            {"web": 95, "wikipedia": 5}, {"web": 10_000, "wikipedia": 10}, {"wikipedia": 4}, 1000
-        )
+        for q in allocate({"web": 95, "wikipedia": 5}, {"web": 10_000, "wikipedia": 10}, {"wikipedia": 4}, 1000)
     }
     assert quotas["wikipedia"].reason == "wikipedia capped at 4 epochs: 4.0 % instead of 5.0 %"
     assert quotas["web"].reason == "web takes what others left: 96.0 % instead of 95.0 %"

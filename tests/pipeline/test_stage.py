@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import duckdb
 import numpy as np
@@ -13,7 +14,6 @@ from hypothesis import strategies as st
 
 from pipeline.batch import DocumentBatch
 from pipeline.stage import Columns, Rule, Stage, run_stages, signal
-
 
 
 def measured(name: str, values: dict[str, float | None], *rules: Rule, **options: bool) -> Stage:
@@ -103,4 +103,4 @@ def test_utf8_view_is_the_text(texts: list[str], data: st.DataObject) -> None:
     batch = DocumentBatch.of_texts(texts).filter(keep)
     kept = [text for text, wanted in zip(texts, keep, strict=True) if wanted]
     buffer, offsets = batch.utf8
-    assert [bytes(buffer[a:b]).decode() for a, b in zip(offsets, offsets[1:], strict=False)] == kept
+    assert [bytes(buffer[a:b]).decode() for a, b in pairwise(offsets)] == kept

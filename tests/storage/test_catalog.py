@@ -44,9 +44,7 @@ def fates(lake: Lake) -> dict[str, str]:
     return {row["doc_id"]: row["fate"] for row in rows(lake, "SELECT doc_id, fate FROM ledger")}
 
 
-def test_every_view_answers_on_a_lake_and_on_an_empty_directory_in_plain_types(
-    still: Lake, tmp_path: Path
-) -> None:
+def test_every_view_answers_on_a_lake_and_on_an_empty_directory_in_plain_types(still: Lake, tmp_path: Path) -> None:
     empty = Lake(str(tmp_path / "empty"))
     (tmp_path / "empty").mkdir()
     for view in VIEWS:
@@ -125,9 +123,7 @@ def test_the_newest_run_that_lists_an_archive_decides_what_is_shown(lake: Lake) 
     add_archive(lake, "a.warc.gz", [PageSpec("other")], fingerprint="b" * 16)
     add_run(lake, "r2", [("annotate", "c1/a.warc.gz", "b" * 16)], age_hours=-1)
     assert set(fates(lake)) == {"other", "six", "seven", "eight"}
-    add_run(
-        lake, "r3", [("annotate", "c1/a.warc.gz", "e" * 16)], age_hours=-2
-    )  # it never got to that archive
+    add_run(lake, "r3", [("annotate", "c1/a.warc.gz", "e" * 16)], age_hours=-2)  # it never got to that archive
     assert set(fates(lake)) == {"other", "six", "seven", "eight"}
     assert fates(lake)["six"] == "duplicate"  # b's archive is still in force as the first run searched it
 
@@ -137,9 +133,7 @@ def test_without_any_run_the_last_finished_row_is_shown(tmp_path: Path) -> None:
     add_archive(lake, "a", [PageSpec("old")], fingerprint="b" * 16)
     later = lake.archive_row("c1", "a", "b" * 16)
     assert later is not None
-    add_archive(
-        lake, "a", [PageSpec("new")], fingerprint="a" * 16, finished_at=later["finished_at"].replace(hour=20)
-    )
+    add_archive(lake, "a", [PageSpec("new")], fingerprint="a" * 16, finished_at=later["finished_at"].replace(hour=20))
     assert fates(lake) == {"new": "kept"}
 
 
@@ -182,9 +176,7 @@ def test_hostile_names_of_archives_survive_into_the_views(tmp_path: Path) -> Non
     for name in names:
         add_archive(lake, name, [PageSpec("one")], crawl=name)
     assert sorted(row["archive"] for row in rows(lake, "FROM archives")) == sorted(names)
-    assert {(row["crawl"], row["archive"]) for row in rows(lake, "FROM pages")} == {
-        (name, name) for name in names
-    }
+    assert {(row["crawl"], row["archive"]) for row in rows(lake, "FROM pages")} == {(name, name) for name in names}
 
 
 def test_a_moved_lake_still_answers(lake: Lake, tmp_path: Path) -> None:
@@ -214,9 +206,7 @@ def test_a_reader_keeps_its_snapshot_while_the_catalog_is_swapped(lake: Lake) ->
         catalog.rebuild()
         assert reader.sql("SELECT count(*) FROM archives").fetchall() == [(2,)]
         assert len(fates(lake)) == 9
-    leftovers = [
-        name for name in files.list_files(lake.root) if not name.endswith((".parquet", "winnow.duckdb"))
-    ]
+    leftovers = [name for name in files.list_files(lake.root) if not name.endswith((".parquet", "winnow.duckdb"))]
     assert leftovers == []
 
 
@@ -279,9 +269,7 @@ def test_no_lake_is_a_users_mistake(tmp_path: Path) -> None:
         "",
     ],
 )
-def test_hostile_statements_are_refused_in_one_sentence_and_write_nothing(
-    still: Lake, statement: str
-) -> None:
+def test_hostile_statements_are_refused_in_one_sentence_and_write_nothing(still: Lake, statement: str) -> None:
     Path(still.root + "-secret").mkdir(exist_ok=True)
     Path(still.root + "-secret", "file").write_text("secret")
     catalog = Catalog(still)
@@ -316,9 +304,7 @@ def test_parameters_are_values_never_sql(still: Lake) -> None:
 
 def test_times_are_told_in_utc(still: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", "Asia/Kathmandu")
-    assert rows(still, "SELECT fetched_at::VARCHAR AS at FROM pages LIMIT 1") == [
-        {"at": "2026-05-01 12:00:00+00"}
-    ]
+    assert rows(still, "SELECT fetched_at::VARCHAR AS at FROM pages LIMIT 1") == [{"at": "2026-05-01 12:00:00+00"}]
 
 
 def test_a_lake_in_a_store_answers_too() -> None:
@@ -359,7 +345,5 @@ def test_many_archives_are_no_burden(tmp_path: Path) -> None:
     table = Catalog(lake).query("FROM archives")
     for number in range(1, 40):
         changed = table.set_column(table.column_names.index("archive"), "archive", pa.array([str(number)]))
-        write_table(
-            lake.root, lake.archive_row_path("c1", str(number), row["fingerprint"]), "archives", changed
-        )
+        write_table(lake.root, lake.archive_row_path("c1", str(number), row["fingerprint"]), "archives", changed)
     assert rows(lake, "SELECT count(*) AS n FROM archives") == [{"n": 40}]

@@ -94,9 +94,7 @@ def test_every_name_is_safe_and_no_two_share_one(one: str, other: str) -> None:
     assert (safe == safe_name(other)) == (one == other)
 
 
-@pytest.mark.parametrize(
-    "hostile", ["../../etc/passwd", "/etc/passwd", "..", "", "a\0b", "x" * 5000, "ü/日本.warc.gz"]
-)
+@pytest.mark.parametrize("hostile", ["../../etc/passwd", "/etc/passwd", "..", "", "a\0b", "x" * 5000, "ü/日本.warc.gz"])
 def test_hostile_archive_names_stay_in_their_directory(tmp_path: Path, hostile: str) -> None:
     lake = Lake(str(tmp_path))
     paths = [lake.pages_path(hostile, hostile, "f" * 16), lake.costs_path("annotate", hostile, "f" * 16)]

@@ -12,9 +12,7 @@ from storage.errors import ShardFailed, UserError
 from storage.schema import field
 from storage.shards import Output, ShardWriter, count_rows, iter_batches, read_table, write_table
 
-SCHEMA = pa.schema(
-    [field("name", pa.string(), "a name", null="none"), field("size", pa.int64(), "a size", "bytes")]
-)
+SCHEMA = pa.schema([field("name", pa.string(), "a name", null="none"), field("size", pa.int64(), "a size", "bytes")])
 ROWS = pa.table({"name": ["a", None, "c"] * 100, "size": list(range(300))}, schema=SCHEMA)
 
 
@@ -85,9 +83,7 @@ def test_a_block_left_without_finish_leaves_nothing(tmp_path: Path) -> None:
 def test_columns_may_come_in_any_order_but_must_be_those_promised(tmp_path: Path) -> None:
     with ShardWriter(str(tmp_path), "x.parquet", "pages", SCHEMA) as writer:
         writer.write(ROWS.select(["size", "name"]))
-        with pytest.raises(
-            ValueError, match=r"missing columns \['name'\], columns not in the schema \['nom'\]"
-        ):
+        with pytest.raises(ValueError, match=r"missing columns \['name'\], columns not in the schema \['nom'\]"):
             writer.write(ROWS.rename_columns(["nom", "size"]))
         with pytest.raises(ValueError, match="size"):
             writer.write(pa.table({"name": ["a"], "size": pa.array([None], pa.int64())}))

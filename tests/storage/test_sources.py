@@ -89,9 +89,7 @@ def test_the_same_name_in_two_crawls_is_no_collision(folder: Path) -> None:
     assert [source.archive for source in name_apart([one, two])] == ["b.warc.gz", "b.warc.gz"]
 
 
-@pytest.mark.parametrize(
-    "given", ["nowhere.warc", "nowhere/*.warc", "books=nowhere", "empty", "/proc/self/nowhere"]
-)
+@pytest.mark.parametrize("given", ["nowhere.warc", "nowhere/*.warc", "books=nowhere", "empty", "/proc/self/nowhere"])
 def test_what_is_not_there_is_a_users_mistake_that_names_it(
     given: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -47,9 +47,7 @@ def records(path: Path) -> list[tuple[str, dict[str, str]]]:
     with path.open("rb") as file:
         for record in ArchiveIterator(file, check_digests="raise"):
             record.raw_stream.read()
-            found.append(
-                (record.rec_type, {name.lower(): value for name, value in record.rec_headers.headers})
-            )
+            found.append((record.rec_type, {name.lower(): value for name, value in record.rec_headers.headers}))
     return found
 
 
@@ -61,13 +59,8 @@ def test_archives_are_valid_and_shaped_like_a_crawlers(archives: list[Path]) -> 
         assert kind == "warcinfo" and head["warc-filename"] == path.name
         assert [kind for kind, _ in rest] == ["request", "response", "metadata"] * (len(rest) // 3)
         for request, response, metadata in zip(*[iter(headers for _, headers in rest)] * 3, strict=True):
-            assert (
-                request["warc-concurrent-to"] == metadata["warc-concurrent-to"] == response["warc-record-id"]
-            )
-            assert (
-                response["warc-payload-digest"].startswith("sha1:")
-                and response["warc-ip-address"] == "127.0.0.1"
-            )
+            assert request["warc-concurrent-to"] == metadata["warc-concurrent-to"] == response["warc-record-id"]
+            assert response["warc-payload-digest"].startswith("sha1:") and response["warc-ip-address"] == "127.0.0.1"
 
 
 def test_record_ids_are_unique(archives: list[Path]) -> None:
@@ -135,9 +128,7 @@ def test_codings_are_on_the_wire_as_declared(responses: dict[str, tuple[str, byt
         ("http://spam.test/lorem.html", "utf-8", "Lorem ipsum"),
     ],
 )
-def test_planted_pages(
-    responses: dict[str, tuple[str, bytes, bytes]], url: str, charset: str, words: str
-) -> None:
+def test_planted_pages(responses: dict[str, tuple[str, bytes, bytes]], url: str, charset: str, words: str) -> None:
     status, head, body = responses[url]
     assert status == "200" and f"charset={charset}".encode() in head
     assert words in body.decode(charset)

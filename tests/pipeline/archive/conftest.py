@@ -82,13 +82,9 @@ def make_warc(compressed: bool) -> list[bytes]:
     write(writer.create_warcinfo_record("test.warc", {"software": "test"}))
     for number in range(PAGES):
         url = f"http://site{number}.example/page"
-        status = StatusAndHeaders(
-            "200 OK", [("Content-Type", "text/html; charset=utf-8")], protocol="HTTP/1.1"
-        )
+        status = StatusAndHeaders("200 OK", [("Content-Type", "text/html; charset=utf-8")], protocol="HTTP/1.1")
         body = io.BytesIO(page_body(number))
-        request = StatusAndHeaders(
-            "GET /page HTTP/1.1", [("Host", f"site{number}.example")], is_http_request=True
-        )
+        request = StatusAndHeaders("GET /page HTTP/1.1", [("Host", f"site{number}.example")], is_http_request=True)
         write(writer.create_warc_record(url, "response", payload=body, http_headers=status))
         write(writer.create_warc_record(url, "request", http_headers=request))
     data = stream.getvalue()

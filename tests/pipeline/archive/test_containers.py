@@ -74,9 +74,7 @@ def test_padding_belongs_to_the_record_before(padding, archives, read):
     parts = archives["gzip"]
     reading = read(padding + padding.join(parts) + padding)
     assert not reading.lost
-    assert [record.length for record in reading.records[1:]] == [
-        len(part) + len(padding) for part in parts[1:]
-    ]
+    assert [record.length for record in reading.records[1:]] == [len(part) + len(padding) for part in parts[1:]]
 
 
 @pytest.mark.parametrize("data", [b"", gzip.compress(b""), zstandard.compress(b"")])
@@ -87,9 +85,7 @@ def test_an_empty_archive_has_nothing_in_it(data, read):
     assert reading.reader.stream_bytes == len(data)
 
 
-@pytest.mark.parametrize(
-    "data", [b"hello\n" * 99, b"\x89PNG\r\n" + bytes(99), gzip.compress(b"text"), b"PK\x03\x04"]
-)
+@pytest.mark.parametrize("data", [b"hello\n" * 99, b"\x89PNG\r\n" + bytes(99), gzip.compress(b"text"), b"PK\x03\x04"])
 def test_what_is_no_archive_is_one_unreadable_span(data, read):
     reading = read(data)
     assert [(span.offset, span.length) for span in reading.lost] == [(0, len(data))]
@@ -99,19 +95,14 @@ def test_what_is_no_archive_is_one_unreadable_span(data, read):
 
 def bomb(megabytes: int) -> bytes:
     size = megabytes << 20
-    head = (
-        b"WARC/1.0\r\nWARC-Type: response\r\nWARC-Target-URI: http://a.b/\r\nContent-Length: %d\r\n\r\n"
-        % size
-    )
+    head = b"WARC/1.0\r\nWARC-Type: response\r\nWARC-Target-URI: http://a.b/\r\nContent-Length: %d\r\n\r\n" % size
     return head + bytes(size) + b"\r\n\r\n"
 
 
 @pytest.mark.parametrize("compress", [bytes, gzip.compress, zstandard.compress])
 def test_a_giant_record_is_refused_in_bounded_memory(compress, archives, bodies, read):
     giant = compress(bomb(48))
-    parts = (
-        archives["plain"] if compress is bytes else archives["gzip" if compress is gzip.compress else "zstd"]
-    )
+    parts = archives["plain"] if compress is bytes else archives["gzip" if compress is gzip.compress else "zstd"]
     data = b"".join(parts[:3]) + giant + b"".join(parts[3:])
     tracemalloc.start()
     reading = read(data, max_record_bytes=1 << 20)

@@ -87,12 +87,8 @@ def arc(url: str, block: bytes, extra: str = "") -> bytes:
 
 def test_arc_with_spaces_in_a_url_dns_and_five_or_ten_fields(read):
     head = ARC_HEAD.replace(b" 75\n", b" %d\n" % (len(ARC_HEAD.split(b"\n", 1)[1]) - 1))
-    data = (
-        head + arc("http://a.example/x y", HTTP) + arc("http://a.example/z", HTTP, "200 ABCDEF - 123 x.arc ")
-    )
-    dns = (
-        arc("dns:a.example", b"20080430204825\na.example. A 10.0.0.1\n") + b"garbage\n"
-    )  # no end mark: cannot be told
+    data = head + arc("http://a.example/x y", HTTP) + arc("http://a.example/z", HTTP, "200 ABCDEF - 123 x.arc ")
+    dns = arc("dns:a.example", b"20080430204825\na.example. A 10.0.0.1\n") + b"garbage\n"  # no end mark: cannot be told
     data += dns + arc("http://b.example/", HTTP)
     reading = read(data)
     assert reading.reader.format == "arc"
@@ -116,18 +112,13 @@ LINES = [
 
 @pytest.mark.parametrize("compress", [bytes, gzip.compress, zstandard.compress])
 def test_json_lines(compress, read):
-    data = (
-        b"\n".join(json.dumps(line).encode() for line in LINES)
-        + b'\n\n{"text": broken}\n[1]\n"x"\n{"text": "last"}'
-    )
+    data = b"\n".join(json.dumps(line).encode() for line in LINES) + b'\n\n{"text": broken}\n[1]\n"x"\n{"text": "last"}'
     reading = read(compress(data))
     assert reading.reader.format == "jsonl"
     assert reading.reader.stream_bytes == len(data)
     assert [page.text for page in reading.pages] == ["first", "second", "lone \ufffd and  nul", "last"]
     assert [refusal.reason for refusal in reading.refusals] == ["no_text", "no_text"]
-    assert [data[span.offset : span.offset + span.length] for span in reading.lost] == [
-        b'{"text": broken}\n[1]\n"x"\n'
-    ]
+    assert [data[span.offset : span.offset + span.length] for span in reading.lost] == [b'{"text": broken}\n[1]\n"x"\n']
     assert reading.records[0].record_id == str(uuid.uuid5(uuid.NAMESPACE_URL, "a"))
     assert reading.pages[1].host == "b.example"
     assert reading.records[1].date == datetime(2024, 1, 2, tzinfo=UTC)
@@ -175,9 +166,7 @@ def test_a_damaged_row_group_costs_its_rows(read):
     data[data.index(b"row 150")] ^= 1
     reading = read(bytes(data))
     assert [(span.offset, span.length) for span in reading.lost] == [(100, 100)]
-    assert [page.text for page in reading.pages] == table["text"].to_pylist()[:100] + table[
-        "text"
-    ].to_pylist()[200:]
+    assert [page.text for page in reading.pages] == table["text"].to_pylist()[:100] + table["text"].to_pylist()[200:]
 
 
 def test_a_parquet_file_cut_short_is_unreadable_as_a_whole(read):

@@ -21,9 +21,7 @@ LARGE = 3_000_000
 
 
 def files(folder: Path) -> list[Path]:
-    found = [
-        path for path in sorted((folder / "warc").rglob("*")) if path.is_file() and path.suffix != ".wacz"
-    ]
+    found = [path for path in sorted((folder / "warc").rglob("*")) if path.is_file() and path.suffix != ".wacz"]
     return [path for path in found if path.stat().st_size < LARGE and path.name not in BROKEN]
 
 
@@ -39,9 +37,7 @@ def read_with_warcio(path: Path) -> list[bytes]:
 
 
 def read_with_fastwarc(path: Path) -> list[bytes]:
-    fastwarc = pytest.importorskip(
-        "fastwarc.warc", reason="FastWARC, an independent reader, is not installed"
-    )
+    fastwarc = pytest.importorskip("fastwarc.warc", reason="FastWARC, an independent reader, is not installed")
     blocks = []
     with path.open("rb") as stream:
         try:

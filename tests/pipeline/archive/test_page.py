@@ -227,9 +227,7 @@ def test_kinds():
     log = page._replace(kind="resource", url="metadata://gnu.org/software/wget/warc/wget.log", block=b"log")
     assert judge(log) == Skip("metadata")
     text = judge(
-        page._replace(
-            kind="conversion", headers={"content-type": "text/plain"}, block=b"W\xc3\xb6rter\0 \xff"
-        )
+        page._replace(kind="conversion", headers={"content-type": "text/plain"}, block=b"W\xc3\xb6rter\0 \xff")
     )
     assert isinstance(text, Page)
     assert text.text == "Wörter \ufffd"

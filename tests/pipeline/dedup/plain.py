@@ -58,9 +58,7 @@ def signature(texts: list[str], permutations: int, seed: int = 1) -> np.ndarray:
 
 def band_keys(signature: np.ndarray, bands: int, rows: int) -> list[int]:
     limits = range(0, bands * rows + 1, rows)
-    return [
-        xxhash.xxh64_intdigest(signature[low:high].astype("<u4").tobytes()) for low, high in pairwise(limits)
-    ]
+    return [xxhash.xxh64_intdigest(signature[low:high].astype("<u4").tobytes()) for low, high in pairwise(limits)]
 
 
 def jaccard(left: str, right: str, **shingling: object) -> float:

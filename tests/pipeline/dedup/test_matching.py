@@ -22,9 +22,7 @@ def test_jaccard_equals_its_twin(texts: list[str]) -> None:
     sets = shingle_sets(DocumentBatch.of_texts(texts).utf8, Shingling(2))
     left, right = np.array(list(combinations(range(len(texts)), 2))).T
     measured = measure_jaccard(sets, left, right)
-    assert measured.tolist() == [
-        plain.jaccard(texts[a], texts[b], ngram=2) for a, b in zip(left, right, strict=True)
-    ]
+    assert measured.tolist() == [plain.jaccard(texts[a], texts[b], ngram=2) for a, b in zip(left, right, strict=True)]
 
 
 def test_texts_without_words_are_not_alike() -> None:
@@ -46,9 +44,7 @@ def test_positions_of_ranks() -> None:
     assert find_positions(np.array([7, 2, 9]), np.array([9, 7, 2, 9])).tolist() == [2, 0, 1, 2]
 
 
-PAIRS = st.lists(
-    st.tuples(st.integers(0, 9), st.integers(0, 9)).filter(lambda pair: pair[0] < pair[1]), max_size=40
-)
+PAIRS = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)).filter(lambda pair: pair[0] < pair[1]), max_size=40)
 
 
 @settings(deadline=None)
@@ -59,9 +55,7 @@ def test_parts_fit_the_budget_however_pairs_arrive(
     planner = PartPlanner(np.array(sizes), budget)
     left, right = np.array([a for a, _ in pairs], np.int64), np.array([b for _, b in pairs], np.int64)
     cuts = range(0, len(pairs), piece)
-    parts = [
-        part for i in cuts for part in planner.assign(left[i : i + piece], right[i : i + piece]).tolist()
-    ]
+    parts = [part for i in cuts for part in planner.assign(left[i : i + piece], right[i : i + piece]).tolist()]
     assert parts == PartPlanner(np.array(sizes), budget).assign(left, right).tolist()
     assert sorted(set(parts)) == list(range(len(set(parts)))) and parts == sorted(parts)
     for part in set(parts):
@@ -85,15 +79,12 @@ SIMILAR = st.dictionaries(
 
 @settings(deadline=None)
 @given(SIMILAR, st.integers(1, 7))
-def test_survivors_equal_their_twin_and_never_chain(
-    similar: dict[tuple[int, int], float], piece: int
-) -> None:
+def test_survivors_equal_their_twin_and_never_chain(similar: dict[tuple[int, int], float], piece: int) -> None:
     edges = edges_of(similar)
     pieces = [Edges(*(column[i : i + piece] for column in edges)) for i in range(0, len(edges.worse), piece)]
     removed = choose_survivors(12, pieces)
     found = {
-        page: (survivor, value)
-        for page, survivor, value in zip(*(column.tolist() for column in removed), strict=True)
+        page: (survivor, value) for page, survivor, value in zip(*(column.tolist() for column in removed), strict=True)
     }
     assert found == plain.keep_greedily(12, similar)
     kept = set(range(12)) - set(found)

@@ -55,9 +55,7 @@ def test_sets_are_sorted_and_unique(texts: list[str]) -> None:
 
 
 @settings(deadline=None, max_examples=50)
-@given(
-    st.lists(st.text(max_size=200), min_size=1, max_size=4), st.integers(1, 130), st.integers(0, 2**32 - 1)
-)
+@given(st.lists(st.text(max_size=200), min_size=1, max_size=4), st.integers(1, 130), st.integers(0, 2**32 - 1))
 def test_signatures_are_datasketch_s_bit_for_bit(texts: list[str], count: int, seed: int) -> None:
     signatures = sign(shingle(DocumentBatch.of_texts(texts).utf8, Shingling()), count, seed)
     for found, text in zip(signatures, texts, strict=True):
@@ -106,9 +104,7 @@ def test_batching_changes_nothing(texts: list[str], data: st.DataObject) -> None
     cut = data.draw(st.integers(1, len(texts) - 1))
     config = DedupConfig(ngram=2)
     whole = stage_columns(texts, config).select(["bands", "text_digest"])
-    parts = [
-        stage_columns(part, config).select(["bands", "text_digest"]) for part in (texts[:cut], texts[cut:])
-    ]
+    parts = [stage_columns(part, config).select(["bands", "text_digest"]) for part in (texts[:cut], texts[cut:])]
     assert whole.to_pydict() == pa.concat_tables(parts).to_pydict()
 
 

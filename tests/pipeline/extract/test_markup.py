@@ -16,9 +16,7 @@ ATTRIBUTES = st.lists(st.sampled_from(["a='>'", 'b="<div>"', "c", "d=/e/", "f = 
 def elements(draw, depth=0):
     """Markup whose tags all close."""
     name = draw(st.sampled_from(["div", "DIV", "span", "b", "section"]))
-    inside = st.sampled_from(
-        ["", "words", "<!-- <div> -->", "<script>if (a <b c d) '<div>'</script>", "<br>"]
-    )
+    inside = st.sampled_from(["", "words", "<!-- <div> -->", "<script>if (a <b c d) '<div>'</script>", "<br>"])
     if depth < 4:
         inside |= elements(depth + 1)
     attributes = "".join(" " + attribute for attribute in draw(ATTRIBUTES))

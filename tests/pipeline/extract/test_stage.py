@@ -44,9 +44,7 @@ def test_the_main_content_is_found_and_boilerplate_left(engine):
 @pytest.mark.parametrize("engine", ["resiliparse", "trafilatura"])
 def test_a_page_gives_the_same_text_whatever_came_before(engine):
     alone = run(html(PAGE), engine=engine).table["text"].to_pylist()
-    among = (
-        run(html(PAGE), html(PAGE), html("<p>other</p>"), html(PAGE), engine=engine).table["text"].to_pylist()
-    )
+    among = run(html(PAGE), html(PAGE), html("<p>other</p>"), html(PAGE), engine=engine).table["text"].to_pylist()
     assert among[0] == among[1] == among[3] == alone[0]
 
 

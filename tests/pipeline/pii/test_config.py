@@ -50,9 +50,7 @@ def test_a_page_that_failed_before_is_not_searched() -> None:
 
 def test_the_pages_language_and_host_tell_its_telephone_numbers() -> None:
     texts = ["Rufen wir an: 030 23125 000."] * 2
-    table = run(
-        ["030 23125 000", "01 42 68 53 00"], PiiConfig(), language=["de", None], host=[None, "example.fr"]
-    )
+    table = run(["030 23125 000", "01 42 68 53 00"], PiiConfig(), language=["de", None], host=[None, "example.fr"])
     assert table["text"].to_pylist() == ["<PHONE>", "<PHONE>"]
     assert len(texts) == 2
 

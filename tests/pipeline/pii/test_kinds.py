@@ -12,10 +12,7 @@ ALL = tuple(kind.name for kind in KINDS)
 
 
 def found(text: str, language: str | None = None, host: str | None = None) -> list[tuple[str, str]]:
-    return [
-        (span.kind, text[span.start : span.end])
-        for span in find_spans(text, ALL, likely_regions(language, host))
-    ]
+    return [(span.kind, text[span.start : span.end]) for span in find_spans(text, ALL, likely_regions(language, host))]
 
 
 @pytest.mark.parametrize(
