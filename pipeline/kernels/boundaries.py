@@ -26,7 +26,7 @@ from pipeline.kernels.classes import (
     UNSPACED,
     UPPER,
 )
-from pipeline.kernels.compiled import compiled, inlined
+from pipeline.kernels.compiled import called, inlined
 from pipeline.kernels.weblike import is_weblike
 
 ABBREVIATIONS = """
@@ -93,7 +93,7 @@ def mark_simple(points, classes, start, end, seen, breaks):
     return False
 
 
-@compiled
+@called
 def mark_chunk(points, classes, start, end, breaks):
     """Mark every word's first character in the chunk `start..end`, which holds no white space."""
     breaks[start] = 1
@@ -113,7 +113,7 @@ def _classes_of(classes, start, end):
     return seen
 
 
-@compiled
+@called
 def _peel(points, classes, low, high, breaks):
     """Cut prefixes and suffixes off, marking each; what remains between them."""
     while low < high:
@@ -186,7 +186,7 @@ def _unit_length(points, classes, low, high):
     return found
 
 
-@compiled
+@called
 def _mark_core(points, classes, low, high, breaks):
     """Clitics and compounds of what is left when the edges are peeled."""
     if _is_abbreviation(points, low, high) or is_weblike(points, classes, low, high):
@@ -254,7 +254,7 @@ def _clitic_length(points, classes, low, high):
     return 0
 
 
-@compiled
+@called
 def _mark_unspaced(classes, start, end, breaks):
     """Every letter of an unspaced script with the marks on it is a word (UAX #29 without a dictionary)."""
     for i in range(start, end):

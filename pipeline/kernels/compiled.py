@@ -1,5 +1,4 @@
-"""How kernels become machine code: `compiled` (kept on disk, never stale) and, for their small parts,
-`inlined`."""
+"""How kernels become machine code: `compiled` (kept on disk, never stale) and, for their parts, `inlined`, `called`."""
 
 from __future__ import annotations
 
@@ -21,17 +20,23 @@ def compiled(kernel: Callable[..., Any]) -> Callable[..., Any]:
     """
     dispatcher = njit(cache=True, nogil=True)(kernel)
     kept = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
-    if kept is not None and hasattr(
-        kept, "_source_stamp"
-    ):  # private to numba: without it we are where numba alone would leave us
+    if kept is not None and hasattr(kept, "_source_stamp"):  # private to numba; without it numba's own rule stays
         kept._source_stamp = (kept._source_stamp, _kernel_sources())
     return dispatcher
 
 
 def inlined(part: Callable[..., Any]) -> Callable[..., Any]:
-    """Part of a compiled kernel, always inlined: a call would count references to every array that it
-    passes."""
-    return njit(nogil=True, forceinline=True)(part)
+    """A small part of a kernel, always inlined. It must allocate nothing.
+
+    Neither this nor `called` counts references to its arrays, which would cost more than most of them do: the kernel
+    that calls holds them.
+    """
+    return njit(nogil=True, forceinline=True, _nrt=False)(part)
+
+
+def called(part: Callable[..., Any]) -> Callable[..., Any]:
+    """A large or rare part of a kernel, called and not inlined. It must allocate nothing."""
+    return njit(nogil=True, _nrt=False)(part)
 
 
 @cache

@@ -11,7 +11,7 @@ import numpy as np
 
 from pipeline.kernels.characters import Characters
 from pipeline.kernels.classes import LINE_END, SPACE
-from pipeline.kernels.compiled import compiled, inlined
+from pipeline.kernels.compiled import called, compiled, inlined
 
 LONG_WORD, NO_TERMINAL, FEW_WORDS, LOREM_IPSUM, JAVASCRIPT, CURLY_BRACKET, POLICY, LINES = range(8)
 """Columns of `FilteredLines.counts`."""
@@ -184,7 +184,7 @@ def _copy(data, byte_starts, low, high, kept, size):
     return size
 
 
-@compiled
+@called
 def _copy_uncited(data, points, classes, byte_starts, low, high, kept, size, leads):
     """Copy without citations (and, where the line leads its document, without white space before the first
     character); where the copy ends, and where its last character that is not white space does."""

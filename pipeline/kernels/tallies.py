@@ -8,7 +8,7 @@ import numpy as np
 from pipeline.kernels.boundaries import mark_chunk, mark_simple
 from pipeline.kernels.characters import Characters
 from pipeline.kernels.classes import COUNTED, LINE_END, PUNCTUATION, SPACE, TERMINAL
-from pipeline.kernels.compiled import compiled, inlined
+from pipeline.kernels.compiled import called, compiled, inlined
 from pipeline.kernels.lines import Lines
 from pipeline.kernels.words import ALL_SYMBOLS, HAS_ALPHA, Words
 
@@ -106,7 +106,7 @@ def _count_sentences(points, classes, doc_offsets):
     return found
 
 
-@compiled
+@called
 def _end_sentences(points, classes, first, end, seen, breaks, ended):
     """Sentences that begin within a chunk that has terminal marks, and whether one has ended with it."""
     if not mark_simple(points, classes, first, end, seen, breaks):

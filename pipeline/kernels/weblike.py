@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 from pipeline.kernels.classes import DIGIT, LOWER
-from pipeline.kernels.compiled import inlined
+from pipeline.kernels.compiled import called, inlined
 
 _DOT, _COLON, _SLASH, _AT, _MINUS, _UNDERSCORE, _QUERY, _HASH = 0x2E, 0x3A, 0x2F, 0x40, 0x2D, 0x5F, 0x3F, 0x23
 
 
-@inlined
+@called
 def is_weblike(points, classes, low, high):
     """[scheme://] [user@] labels and a lower-case last label of two letters or more [:port] [path, query,
     fragment].
@@ -41,7 +41,7 @@ def _after_scheme(points, low, high):
     return low
 
 
-@inlined
+@called
 def _is_host_to_end(points, classes, start, high):
     """Labels from `start`, then a port or a path, or the end."""
     i = label = start

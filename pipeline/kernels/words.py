@@ -53,6 +53,11 @@ def find_words(characters: Characters) -> Words:
     return Words(*_find_words(*characters))
 
 
+def count_words(characters: Characters) -> np.ndarray:
+    """int64[documents]: how many words `find_words` would find, in half its time."""
+    return _count_words(characters.points, characters.classes, characters.doc_offsets)
+
+
 @compiled
 def _find_words(points, classes, byte_starts, doc_offsets):
     most = len(points)  # only the pages of memory that are written to are ever taken
@@ -67,13 +72,8 @@ def _find_words(points, classes, byte_starts, doc_offsets):
             if classes[i] & SPACE:
                 i += 1
                 continue
-            first, seen, last = i, np.uint32(0), np.uint32(0)
-            while i < end and not classes[i] & SPACE:
-                seen |= last
-                last = classes[i]
-                i += 1
-            if not mark_simple(points, classes, first, i, seen, breaks):
-                mark_chunk(points, classes, first, i, breaks)
+            first = i
+            i = _mark_next(points, classes, i, end, breaks)
             while first < i:
                 after, state, some, every = _read_word(points, classes, first, i, breaks)
                 starts[n], ends[n] = byte_starts[first], byte_starts[after]
@@ -83,6 +83,31 @@ def _find_words(points, classes, byte_starts, doc_offsets):
                 first = after
         word_offsets[d + 1] = n
     return starts[:n], ends[:n], hashes[:n], word_offsets, chars[:n], kinds[:n]
+
+
+@compiled
+def _count_words(points, classes, doc_offsets):
+    found = np.zeros(len(doc_offsets) - 1, np.int64)
+    breaks = np.zeros(len(points) + 1, np.uint8)
+    for d in range(len(doc_offsets) - 1):
+        i, end = doc_offsets[d], doc_offsets[d + 1]
+        while i < end:
+            i = i + 1 if classes[i] & SPACE else _mark_next(points, classes, i, end, breaks)
+        found[d] = breaks[doc_offsets[d] : end].sum()
+    return found
+
+
+@inlined
+def _mark_next(points, classes, start, end, breaks):
+    """Mark the words of the chunk that begins at `start`; where it ends."""
+    i, seen, last = start, np.uint32(0), np.uint32(0)
+    while i < end and not classes[i] & SPACE:
+        seen |= last
+        last = classes[i]
+        i += 1
+    if not mark_simple(points, classes, start, i, seen, breaks):
+        mark_chunk(points, classes, start, i, breaks)
+    return i
 
 
 @inlined

@@ -15,6 +15,7 @@ from pydantic import Field
 from pipeline.batch import DocumentBatch
 from pipeline.kernels.repeats import count_repeated_filled_lines
 from pipeline.kernels.tallies import count_line_shapes
+from pipeline.kernels.words import count_words
 from pipeline.quality.limits import limit
 from pipeline.quality.ratios import ratio
 from pipeline.stage import Columns, Rule, Stage, signal
@@ -66,5 +67,5 @@ def measure(batch: DocumentBatch, short_line_chars: int) -> Columns:
         "punctuated_line_frac": ratio(punctuated, lines),
         "short_line_frac": ratio(short, lines),
         "dup_filled_line_chars_frac": ratio(repeated, np.where(lines, chars, 0)),
-        "newline_word_frac": ratio(newlines, np.diff(batch.words.doc_offsets)),
+        "newline_word_frac": ratio(newlines, count_words(batch.characters)),
     }
