@@ -1,0 +1,42 @@
+"""`python -m flows.warm`: compile every kernel once, so that the first run does not wait for it.
+
+numba keeps what it compiled beside the source (or in the user's cache where that cannot be written). `make setup` calls
+this; without it the first run of each process compiles what it needs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pyarrow as pa
+
+from flows.recipe import load_recipe
+from pipeline.batch import DocumentBatch
+from pipeline.dedup.signatures import shingle_sets
+from pipeline.dedup.verification import measure_jaccard
+from pipeline.stage import run_stages
+from storage import schema
+
+TEXT = "The miller looked at the river and said that it would rain before the evening came. " * 8
+
+
+def warm_kernels() -> None:
+    """Run one small page through every stage there is, and compare it with itself."""
+    fixed = {column.name: pa.array([None], column.type) for column in schema.PAGE_IDENTITY}
+    body = f"<html><body><p>{TEXT}</p><p>{TEXT}</p></body></html>".encode()
+    given = {
+        "mime": pa.array(["text/html"]),
+        "body": pa.array([body], pa.binary()),
+        "charset_hint": pa.array([None], pa.string()),
+        "text": pa.array([None], pa.string()),
+    }
+    recipe = load_recipe("fineweb")
+    stages = [replace(stage, rules=()) for stage in recipe.stages()]  # only survivors are signed: let it survive
+    run_stages(DocumentBatch(fixed | given), stages)
+    sets = shingle_sets(DocumentBatch.of_texts([TEXT, TEXT + " It did."]).utf8, recipe.dedup.shingling)
+    zero, one = pa.array([0]).to_numpy(), pa.array([1]).to_numpy()
+    measure_jaccard(sets, zero, one)
+
+
+if __name__ == "__main__":
+    warm_kernels()
