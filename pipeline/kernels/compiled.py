@@ -10,6 +10,8 @@ from typing import Any
 
 from numba import njit
 
+_UNCOUNTED: dict[str, Any] = {"nogil": True, "_nrt": False}  # numba's run-time counts references to arrays
+
 
 def compiled(kernel: Callable[..., Any]) -> Callable[..., Any]:
     """Compile at the first call (not at import), without the GIL, and keep the code beside the source.
@@ -31,12 +33,14 @@ def inlined(part: Callable[..., Any]) -> Callable[..., Any]:
     Neither this nor `called` counts references to its arrays, which would cost more than most of them do: the kernel
     that calls holds them.
     """
-    return njit(nogil=True, forceinline=True, _nrt=False)(part)
+    machine_code: Callable[..., Any] = njit(forceinline=True, **_UNCOUNTED)(part)
+    return machine_code
 
 
 def called(part: Callable[..., Any]) -> Callable[..., Any]:
     """A large or rare part of a kernel, called and not inlined. It must allocate nothing."""
-    return njit(nogil=True, _nrt=False)(part)
+    machine_code: Callable[..., Any] = njit(**_UNCOUNTED)(part)
+    return machine_code
 
 
 @cache
