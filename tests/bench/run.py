@@ -1,0 +1,38 @@
+"""`make bench`: every benchmark, one after another, each beside its peers in the same run.
+
+    python -m tests.bench.run [--quick]
+
+`--quick` leaves out what installs a peer's environment (datatrove). Figures are ratios: these are the lines that
+docs/benchmarks.md quotes, with their date.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+WARC = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "warc"
+PEERS = (
+    ("reading archives, beside warcio and FastWARC", ["tests.bench.bench_reading"]),
+    ("signatures, beside datasketch", ["tests.bench.bench_minhash"]),
+)
+PIPELINE = (
+    "the FineWeb filters, beside datatrove",
+    ["tests.bench.vs_datatrove", str(WARC / "docs-crawl" / "wget-06-small-mixed.warc.gz"), "--rounds", "3"],
+)
+
+
+def main() -> None:
+    """Run them; the exit code is that of the first to fail."""
+    if not WARC.is_dir():
+        sys.exit("the benchmarks read the shared third-party data, which is not beside this checkout (../shared/data)")
+    chosen = PEERS if "--quick" in sys.argv else (*PEERS, PIPELINE)
+    for title, module in chosen:
+        print(f"\n{title}: python -m {' '.join(module)}", flush=True)
+        if code := subprocess.run([sys.executable, "-m", *module]).returncode:
+            sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()
