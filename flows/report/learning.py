@@ -16,7 +16,7 @@ SELECT key AS name, summary FROM steps WHERE step = 'tokens' ORDER BY finished_a
 TRAININGS = """\
 SELECT name, params_total, train_tokens, flops, learning_rate, batch_tokens, train_loss, eval_loss,
     eval_bits_per_byte, wall_seconds, tokens_per_second, device, finished_at
-FROM trainings ORDER BY finished_at DESC, training_id LIMIT 40"""
+FROM trainings ORDER BY finished_at DESC, training_id LIMIT 20"""
 CURVE = """\
 SELECT name, params_total, train_tokens, flops, train_loss, eval_loss, eval_bits_per_byte, wall_seconds,
     tokens_per_second, device, curve
@@ -155,8 +155,8 @@ def _trainings(rows: Sequence[Row]) -> Figure:
         Column("wall_seconds", "Elapsed", "seconds"),
         Column("tokens_per_second", "Tokens a second", "count"),
     )
-    caption = "Newest first. Losses in nats depend on the tokenizer; bits a byte can be compared across tokenizers."
-    return Figure("training-all", "All trainings", caption, Table(columns, rows), sql=TRAININGS)
+    caption = "The newest twenty. Losses in nats depend on the tokenizer; bits a byte compare across tokenizers."
+    return Figure("training-all", "Trainings", caption, Table(columns, rows), sql=TRAININGS)
 
 
 def _smoothed(curve: Sequence[Row]) -> list[tuple[float, float]]:

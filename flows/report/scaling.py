@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -21,7 +21,7 @@ from model.scaling.record import fit_from_record
 from model.scaling.surface import CONSTANTS, Surface
 
 POINTS = """\
-SELECT name, params_total, params_non_embedding, train_tokens, flops, learning_rate, seed,
+SELECT training_id, name, params_total, params_non_embedding, train_tokens, flops, learning_rate, seed,
     eval_loss, eval_bits_per_byte
 FROM scaling_points WHERE name LIKE '%/ladder/%' ORDER BY flops, name"""
 
@@ -36,7 +36,7 @@ def scaling_section(source: Source) -> Section:
     runs = source.rows(POINTS)
     if not records:
         lead = "No ladder has been fitted yet: `winnow scaling run` trains and fits one."
-        return Section("scaling", "Scaling", lead, (_runs(runs),) if runs else ())
+        return Section("scaling", "Scaling", lead, (_runs(runs, set()),) if runs else ())
     fits = {name: fit_from_record(record) for name, record in records.items()}
     fit, unit = fits["total"], str(records["total"]["unit"])
     lead = (
@@ -50,7 +50,7 @@ def scaling_section(source: Source) -> Section:
         allocation(fit),
         published(),
         _constants(fits, records, unit),
-        *((_runs(runs),) if runs else ()),
+        *((_runs(runs, set(fit.points.run)),) if runs else ()),
     )
     return Section("scaling", "Scaling", lead, figures)
 
@@ -187,7 +187,8 @@ CONSTANT_LABELS = {
 LAW_LABELS = {"params": "alpha_N alone", "tokens": "alpha_D alone", "flops": "alpha_C alone"}
 
 
-def _runs(rows: Sequence[Mapping[str, Any]]) -> Figure:
+def _runs(rows: Sequence[Mapping[str, Any]], fitted: Container[str]) -> Figure:
+    marked = [{**row, "fitted": "yes" if row["training_id"] in fitted else ""} for row in rows]
     columns = (
         Column("name", "Run"),
         Column("params_total", "N", "count"),
@@ -197,9 +198,10 @@ def _runs(rows: Sequence[Mapping[str, Any]]) -> Figure:
         Column("learning_rate", "Peak rate", "number"),
         Column("eval_loss", "Nats a token", "loss"),
         Column("eval_bits_per_byte", "Bits a byte", "loss"),
+        Column("fitted", "In the fit"),
     )
     caption = f"Every run of the ladders in the lake, cheapest first: {count(len(rows))} of them."
-    return Figure("scaling-runs", "The runs", caption, Table(columns, rows), sql=POINTS)
+    return Figure("scaling-runs", "The runs", caption, Table(columns, marked), sql=POINTS)
 
 
 def _point_table(fit: Fit) -> Table:

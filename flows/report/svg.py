@@ -110,8 +110,8 @@ class Plot:
             self.drawn.append(element("path", _tip(tip), cls=f"line {cls}", d=" ".join(path)))
 
     def band(self, low: Sequence[Point], high: Sequence[Point], cls: str) -> None:
-        """The area between two lines over the same x."""
-        corners = [*low, *reversed(high)]
+        """The area between two lines over the same x, cut off at the ends of y."""
+        corners = [(x, min(max(y, self.y.low), self.y.high)) for x, y in (*low, *reversed(high))]
         points = " ".join(f"{self._x(x):.1f},{self._y(y):.1f}" for x, y in corners if self._holds(x, y))
         self.drawn.append(element("polygon", cls=f"band {cls}", points=points))
 

@@ -57,6 +57,8 @@ def power(value: float) -> str:
         return "0"
     exponent = math.floor(math.log10(abs(value)) + 1e-9)
     mantissa = f"{value / 10**exponent:.2g}"
+    if mantissa in ("10", "-10"):  # 9.96 rounds up into the next power
+        exponent, mantissa = exponent + 1, mantissa[:-1]
     tens = "10" + str(exponent).translate(_SUPERSCRIPTS)
     return tens if mantissa == "1" else f"{mantissa} × {tens}"
 
@@ -78,7 +80,9 @@ def seconds(value: float) -> str:
 
 
 def number(value: float) -> str:
-    """Four digits, grouped where there are more before the point."""
+    """Four digits; more before the point are grouped, and from ten million on it is a power of ten."""
+    if abs(value) >= 1e7:
+        return power(value)
     return f"{value:,.0f}" if abs(value) >= 1e4 else f"{value:.4g}"
 
 

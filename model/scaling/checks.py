@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -19,6 +19,9 @@ NARROW_RANGE = 10.0
 COLLINEAR = 0.97
 """Correlation of log N and log D above which the two terms cannot be told apart."""
 
+MOST_AT_END = 0.02
+"""Share of bootstrap samples whose exponent may lie at the end of its range without a warning."""
+
 MAX_EXTRAPOLATION = 10.0
 """Compute beyond the largest run, as a factor, up to which predictions are given without a warning."""
 
@@ -26,6 +29,16 @@ MAX_EXTRAPOLATION = 10.0
 def find_warnings(points: Points, surface: Surface) -> tuple[str, ...]:
     """Reasons to doubt a fit: the runs' number and spread, then the constants found."""
     return (*_about_runs(points), *_about_constants(surface), *_about_valleys(points, surface))
+
+
+def draw_warnings(draws: Sequence[Surface]) -> tuple[str, ...]:
+    """Exponents that run to the end of their range in many of the bootstrap's samples."""
+    found = []
+    for name in ("alpha", "beta"):
+        share = sum(_is_end(getattr(draw, name)) for draw in draws) / max(len(draws), 1)
+        if share > MOST_AT_END:
+            found.append(f"In {share:.0%} of the samples {name} runs to the end of its range: few runs hold it.")
+    return tuple(found)
 
 
 def extrapolation_warning(factor: float) -> str:
@@ -58,7 +71,7 @@ def _about_constants(surface: Surface) -> Iterator[str]:
     if surface.E == 0:
         yield "The irreducible loss E came out as 0: the runs do not show where the curve flattens."
     for name, value in (("alpha", surface.alpha), ("beta", surface.beta)):
-        if value <= EXPONENTS[0] or value >= EXPONENTS[1]:
+        if _is_end(value):
             yield f"{name} lies at the end of its range ({value:g}): these runs do not determine its term."
 
 
@@ -71,3 +84,7 @@ def _about_valleys(points: Points, surface: Surface) -> Iterator[str]:
             f"The best size for the largest budget ({best:.3g} parameters) lies {side} size run: "
             "the valley is not bracketed."
         )
+
+
+def _is_end(exponent: float) -> bool:
+    return exponent <= EXPONENTS[0] or exponent >= EXPONENTS[1]

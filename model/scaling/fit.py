@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from model.scaling.checks import find_warnings
+from model.scaling.checks import draw_warnings, find_warnings
 from model.scaling.points import Floats, Points
 from model.scaling.solver import LOW, Problem, solve
 from model.scaling.surface import Surface
@@ -103,7 +103,7 @@ def fit_scaling(points: Points, draws: int = 1000, seed: int = 0) -> Fit:
         points=points,
         objective=whole.objective(theta),
         log_rms=float(np.sqrt(np.mean(residual**2))),
-        warnings=find_warnings(points, surface),
+        warnings=(*find_warnings(points, surface), *draw_warnings(fitted)),
     )
 
 

@@ -143,6 +143,13 @@ def test_what_the_runs_cannot_tell_is_said() -> None:
     assert "lies above the largest size run" in said
 
 
+def test_an_exponent_that_few_runs_hold_is_noticed() -> None:
+    params, tokens = np.meshgrid([1e6, 3e6, 1e7, 3e7], [1e8, 4e8, 2e9])
+    loss = CHINCHILLA_REFIT.predict(1e12, tokens.ravel()) + np.where(params.ravel() == 1e6, 0.3, 0.0)
+    fit = fit_scaling(make_points(params.ravel(), tokens.ravel(), loss), draws=20)
+    assert any("alpha" in warning and "end of its range" in warning for warning in fit.warnings)
+
+
 def test_sizes_and_tokens_in_lockstep_are_noticed() -> None:
     params = np.geomspace(1e6, 1e9, 12)
     points = make_points(params, 20 * params, CHINCHILLA_REFIT.predict(params, 20 * params))
