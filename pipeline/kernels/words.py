@@ -48,7 +48,9 @@ def find_words(characters: Characters) -> Words:
     a segmenter would find 60, and not the single one that white space would give. Katakana, Hangul and
     right-to-left scripts are cut as Latin is.
 
-    Source: spaCy 3.8 `spacy.blank("en")`, which FineWeb's filters count with; unspaced scripts are ours.
+    Source: spaCy 3.8 `spacy.blank("en")`, which FineWeb's filters count with. Ours are the unspaced scripts, and what
+    its list of exceptions does that no rule does: here emoticons are marks, "and/or" is three words, and "cannot",
+    "dont" and "id" are one word each.
     """
     return Words(*_find_words(*characters))
 

@@ -1,6 +1,6 @@
 """Winnow beside datatrove: the FineWeb filters on the same WARC files in the same run, taking turns.
 
-    python -m tests.bench.vs_datatrove [FILE...] [--rounds 3] [--venv DIR] [--json FILE]
+    python -m tests.bench.vs_datatrove [FILE...] [--records N] [--rounds 3] [--venv DIR] [--json FILE]
 
 Each side runs in a process of its own on one core, file by file: read, extract, language, Gopher, C4,
 FineWeb. Winnow runs its `fineweb` recipe with personal data and signatures off, as datatrove's filters have
@@ -17,6 +17,7 @@ under the user's cache directory). After that nothing needs a network.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import resource
@@ -34,6 +35,7 @@ from rich.table import Table
 
 from flows.annotate_task import AnnotateJob, annotate
 from flows.recipe import load_recipe
+from pipeline.archive.reader import read_archive
 from pipeline.language import shipped_model
 from storage.lake import Lake
 from storage.sources import expand_inputs
@@ -55,7 +57,9 @@ def main() -> None:
         print(json.dumps(run_winnow(options.files[0], options.extract)))
         return
     python = prepare_environment(options.venv)
-    results = [compare(path, options, python) for path in options.files]
+    with tempfile.TemporaryDirectory() as folder:
+        files = [cut(path, options.records, Path(folder)) if options.records else path for path in options.files]
+        results = [compare(path, options, python) for path in files]
     for result in results:
         Console().print(as_table(result))
     if options.json:
@@ -65,6 +69,7 @@ def main() -> None:
 def read_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("files", nargs="*", type=Path, default=list(DEFAULT_FILES))
+    parser.add_argument("--records", type=int, help="only the first so many records of each file")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--venv", type=Path, default=default_environment(), help="datatrove's virtual environment")
     parser.add_argument("--extract", default="resiliparse", choices=("resiliparse", "trafilatura"))
@@ -88,6 +93,16 @@ def prepare_environment(folder: Path) -> Path:
         subprocess.run([python, "-m", "pip", "install", "-q", *REQUIREMENTS], check=True)
         finished.write_text(wanted)
     return python
+
+
+def cut(path: Path, records: int, folder: Path) -> Path:
+    """A file of the first so many records, under the same name."""
+    with path.open("rb") as stream:
+        items = itertools.islice(read_archive(stream, path.name, path.stat().st_size), records)
+        end = max(item.offset + item.length for item in items)
+        stream.seek(0)
+        (folder / path.name).write_bytes(stream.read(end))
+    return folder / path.name
 
 
 def compare(path: Path, options: argparse.Namespace, python: Path) -> Result:

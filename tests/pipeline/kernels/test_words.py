@@ -76,6 +76,7 @@ def test_words_do_not_depend_on_their_neighbours_in_the_batch(first: str, second
         ("カタカナ 한국어 русский", "カタカナ 한국어 русский"),
         ("שלום, עולם! مرحبا بالعالم؟", "שלום , עולם ! مرحبا بالعالم ؟"),
         ("ไทย กำ", "ไ ท ย ก ำ"),
+        ("cannot dont id and/or :)", "cannot dont id and / or : )"),  # spaCy: can not, do nt, i d, and/or, :)
         (" \n\t ", ""),
     ],
 )
