@@ -43,8 +43,8 @@ from storage.sources import expand_inputs
 ROOT = Path(__file__).resolve().parents[2]
 WARCS = ROOT.parent / "shared" / "data" / "warc"
 DEFAULT_FILES = (WARCS / "docs-crawl" / "wget-06-small-mixed.warc.gz",)
-REQUIREMENTS = ("datatrove[io,processing]==0.10.1", "spacy>=3.8,<4", "lxml_html_clean", "tldextract")
-STAGES = ("read", "url", "extract", "language", "gopher_repetition", "gopher_quality", "c4", "fineweb", "all")
+REQUIREMENTS = ("datatrove[io,processing]==0.10.1", "spacy>=3.8,<4", "lxml_html_clean")
+STAGES = ("read", "extract", "language", "gopher_repetition", "gopher_quality", "c4", "fineweb", "all")
 OFF = ("pii.enabled=false", "dedup.enabled=false")
 
 Result = dict[str, Any]
@@ -61,7 +61,7 @@ def main() -> None:
         files = [cut(path, options.records, Path(folder)) if options.records else path for path in options.files]
         results = [compare(path, options, python) for path in files]
     for result in results:
-        Console().print(as_table(result))
+        Console(width=110).print(as_table(result))
     if options.json:
         options.json.write_text(json.dumps(results, indent=1) + "\n")
 
@@ -184,6 +184,7 @@ def as_table(result: Result) -> Table:
     kept = [str(result[side]["kept"]) for side in sides]
     peaks = [f"{result[side]['peak_bytes'] / 2**20:,.0f} MB" for side in sides]
     table.add_row("kept", kept[0], "", "", kept[1])
+    table.add_row("given up after 1 s", "", "", "", str(result["datatrove"]["timeouts"]))
     table.add_row("peak memory", peaks[0], "", "", peaks[1])
     return table
 
