@@ -165,6 +165,8 @@ def outputs_of(rows: Sequence[Mapping[str, Any]], table: str) -> list[Output]:
 
 def dedup_all(plan: CorpusPlan, rows: Sequence[dict[str, Any]]) -> dict[str, Step]:
     """Duplicates of every crawl, each crawl on its own: FineWeb found that to give better models than across."""
+    if not plan.recipe.dedup.enabled:
+        return {}
     crawls: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
         crawls[row["crawl"]].append(row)

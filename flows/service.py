@@ -9,13 +9,11 @@ import time
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from urllib.error import URLError
-from urllib.request import urlopen
 
 from flows.progress import tell
+from flows.server import STARTUP_SECONDS, stop, wait_until_healthy
 from storage.errors import Fatal, UserError
 
-STARTUP_SECONDS = 90
 POOL = "winnow"
 
 
@@ -31,7 +29,7 @@ def serve(port: int, lake: str) -> None:
     environment = service_environment(api, home, lake)
     with ExitStack() as stack:
         server = _start(stack, ["server", "start", "--host", "127.0.0.1", "--port", str(port)], environment, home)
-        wait_until_healthy(api, server)
+        wait_until_healthy(api, server, STARTUP_SECONDS)
         _run(["work-pool", "create", POOL, "--type", "process", "--overwrite"], environment, home)
         _run(["--no-prompt", "deploy", "--all", "--prefect-file", str(home / "prefect.yaml")], environment, home)
         worker = _start(stack, ["worker", "start", "--pool", POOL, "--type", "process"], environment, home)
@@ -67,21 +65,6 @@ def service_environment(api: str, home: Path, lake: str) -> Mapping[str, str]:
     }
 
 
-def wait_until_healthy(api: str, server: subprocess.Popen[bytes]) -> None:
-    """Return when the server answers; Fatal when it ends or does not in time."""
-    deadline = time.monotonic() + STARTUP_SECONDS
-    while time.monotonic() < deadline:
-        if server.poll() is not None:
-            raise Fatal("the Prefect server did not start.", "Is its port taken? Choose another with --port.")
-        try:
-            with urlopen(f"{api}/health", timeout=2) as answer:
-                if answer.status == 200:
-                    return
-        except (URLError, OSError):
-            time.sleep(0.3)
-    raise Fatal(f"the Prefect server did not answer within {STARTUP_SECONDS} s.")
-
-
 def _command(arguments: list[str]) -> list[str]:
     return [sys.executable, "-m", "prefect", *arguments]
 
@@ -90,17 +73,8 @@ def _start(
     stack: ExitStack, arguments: list[str], environment: Mapping[str, str], home: Path
 ) -> subprocess.Popen[bytes]:
     process = subprocess.Popen(_command(arguments), env=dict(environment), cwd=home)
-    stack.callback(_stop, process)
+    stack.callback(stop, process)
     return process
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        process.wait(timeout=10)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
 
 
 def _run(arguments: list[str], environment: Mapping[str, str], home: Path) -> None:

@@ -18,15 +18,15 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.context import FlowRunContext
 from prefect.futures import PrefectFuture, as_completed
-from prefect.server.api.server import SubprocessASGIServer
+from prefect.logging.handlers import APILogHandler
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTaskRunner
 
 from flows.progress import Progress
+from flows.server import temporary_server
 from storage.errors import ShardFailed, Transient
 
 RETRIES = 3
-SERVER_SECONDS = 120  # a busy machine takes longer to start a server than Prefect's own 20 s
 
 
 @contextmanager
@@ -39,13 +39,11 @@ def prefect_api() -> Iterator[str]:
     if url := PREFECT_API_URL.value():
         yield url
         return
-    server = SubprocessASGIServer()
-    try:
-        server.start(timeout=SERVER_SECONDS)
-        with temporary_settings({PREFECT_API_URL: server.api_url}):
-            yield server.api_url
-    finally:
-        server.stop()
+    with temporary_server() as api, temporary_settings({PREFECT_API_URL: api}):
+        try:
+            yield api
+        finally:
+            APILogHandler().flush()  # what is sent later finds no server, and says so in a traceback
 
 
 def processes(workers: int) -> ProcessPoolTaskRunner:
