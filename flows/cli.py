@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from flows import scaling_commands
+from flows.interrupts import stop_on_interrupt
 from flows.learning_commands import generate, params, pretrain, tokens
 from flows.options import (
     DEFAULT_LAKE,
@@ -211,6 +212,7 @@ def _print_view(name: str, lake: str, as_json: bool) -> None:
 def main() -> None:
     """Entry point: a user's mistake is one sentence and exit code 2, never a traceback."""
     quiet_prefect()
+    stop_on_interrupt()
     try:
         app()
     except UserError as error:

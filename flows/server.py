@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -16,12 +14,11 @@ from urllib.request import urlopen
 
 from prefect.settings import get_current_settings
 
+from flows.interrupts import end_with_parent
 from storage.errors import Fatal
 
 STARTUP_SECONDS = 120
 """A busy machine takes long to import a server."""
-
-_PR_SET_PDEATHSIG = 1
 
 
 @contextmanager
@@ -82,13 +79,8 @@ def _start(port: int) -> subprocess.Popen[bytes]:
         [sys.executable, "-m", *app, *address],
         env=os.environ | settings | told | quiet,
         start_new_session=True,
-        preexec_fn=_end_with_parent,
+        preexec_fn=end_with_parent,
     )
-
-
-def _end_with_parent() -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _free_port() -> int:

@@ -22,6 +22,7 @@ from prefect.logging.handlers import APILogHandler
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTaskRunner
 
+from flows.interrupts import start_worker
 from flows.progress import Progress
 from flows.server import temporary_server
 from storage.errors import ShardFailed, Transient
@@ -48,7 +49,7 @@ def prefect_api() -> Iterator[str]:
 
 def processes(workers: int) -> ProcessPoolTaskRunner:
     """A pool of processes, for work that holds the GIL: extraction, fastText and friends."""
-    return ProcessPoolTaskRunner(max_workers=workers)
+    return ProcessPoolTaskRunner(max_workers=workers, initializer=start_worker)
 
 
 def threads(workers: int) -> ThreadPoolTaskRunner[Any]:

@@ -1,0 +1,53 @@
+"""Ctrl-C and dying parents: a run that is told to stop does so within seconds, and leaves no process behind.
+
+Stopping at once is safe, because nothing half-written is ever seen: what was not finished is done again.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from types import FrameType
+
+GRACE_SECONDS = 4.0
+"""For telling the Prefect server that the run was stopped."""
+
+_PR_SET_PDEATHSIG = 1
+
+
+def stop_on_interrupt() -> None:
+    """Make Ctrl-C end this process within `GRACE_SECONDS`, whatever its libraries still wait for."""
+    signal.signal(signal.SIGINT, _interrupted)
+
+
+def end_with_parent(number: int = signal.SIGTERM) -> None:
+    """Have the kernel send this process a signal when the one that started it dies (Linux; elsewhere nothing)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, number)
+
+
+def start_worker() -> None:
+    """In a worker process: leave Ctrl-C to the parent, and die with it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    end_with_parent(signal.SIGKILL)
+
+
+def _interrupted(number: int, frame: FrameType | None) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    logging.getLogger("prefect").setLevel(logging.CRITICAL + 1)  # its tracebacks would bury our sentence
+    watchdog = threading.Timer(GRACE_SECONDS, _leave)
+    watchdog.daemon = True
+    watchdog.start()
+    raise KeyboardInterrupt
+
+
+def _leave() -> None:
+    print("winnow: interrupted; nothing is lost, the same command goes on from here.", file=sys.stderr, flush=True)
+    for child in multiprocessing.active_children():
+        child.kill()
+    os._exit(128 + signal.SIGINT)
