@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from urllib.error import URLError
 from urllib.request import urlopen
 
@@ -79,7 +81,7 @@ def _start(port: int) -> subprocess.Popen[bytes]:
         [sys.executable, "-m", *app, *address],
         env=os.environ | settings | told | quiet,
         start_new_session=True,
-        preexec_fn=end_with_parent,
+        preexec_fn=partial(end_with_parent, signal.SIGKILL),  # asked politely it waits for clients that are gone
     )
 
 

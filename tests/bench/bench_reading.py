@@ -1,6 +1,6 @@
 """How fast archives are read: winnow, FastWARC and warcio on the same file in the same run, taking turns.
 
-    python tests/bench/bench_reading.py [FILE]
+    python -m tests.bench.bench_reading [FILE]
 
 Every reader yields every record with its whole block in memory. CPU time, median of the rounds.
 Without FILE it reads ../shared/data/warc/docs-crawl/wget-00-debian-multi.warc.gz. A reader that is not
@@ -17,13 +17,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from pipeline.archive.digests import block_digest_holds
+from pipeline.archive.reader import read_archive
+from pipeline.archive.records import Record
+
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
-
-from pipeline.archive.digests import block_digest_holds  # noqa: E402
-from pipeline.archive.reader import read_archive  # noqa: E402
-from pipeline.archive.records import Record  # noqa: E402
-
 DEFAULT = ROOT.parent / "shared/data/warc/docs-crawl/wget-00-debian-multi.warc.gz"
 Reader = Callable[[Path], tuple[int, int]]
 
