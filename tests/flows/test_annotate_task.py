@@ -8,7 +8,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from flows.annotate_task import AnnotateJob, annotate, document_id
+from flows.annotate_rows import document_id
+from flows.annotate_task import AnnotateJob, annotate
 from flows.recipe import load_recipe
 from pipeline.stage import Stage, signal
 from storage.files import list_files
