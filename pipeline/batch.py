@@ -91,11 +91,7 @@ class DocumentBatch:
             if offsets is not None and len(text)
             else np.zeros(1, width)
         )
-        payload = (
-            np.frombuffer(memoryview(data), np.uint8)
-            if data is not None and data.size
-            else np.zeros(0, np.uint8)
-        )
+        payload = np.frombuffer(memoryview(data), np.uint8) if data is not None and data.size else np.zeros(0, np.uint8)
         return Utf8(payload, starts.astype(np.int64))
 
     @cached_property

@@ -80,9 +80,7 @@ def _mix(value: np.uint32) -> np.uint32:
 
 
 @compiled
-def minhash(
-    hashes: np.ndarray, bounds: np.ndarray, multipliers: np.ndarray, increments: np.ndarray
-) -> np.ndarray:
+def minhash(hashes: np.ndarray, bounds: np.ndarray, multipliers: np.ndarray, increments: np.ndarray) -> np.ndarray:
     """MinHash signatures of sets of shingles.
 
     Args:
