@@ -293,7 +293,16 @@ def _writer_is_dead(name: str) -> bool:
     process, _, _ = rest.partition("-")
     if host != writer_tag().partition("-")[0] or not process.isdigit():
         return False
-    return not Path(f"/proc/{process}").exists() if Path("/proc/self").exists() else not _signals(int(process))
+    return not _runs(int(process)) if Path("/proc/self").exists() else not _signals(int(process))
+
+
+def _runs(process: int) -> bool:
+    """Whether Linux still runs the process; one that was killed stays listed, as a zombie, until it is reaped."""
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except (OSError, IndexError):
+        return False
+    return state not in "ZX"
 
 
 def _signals(process: int) -> bool:

@@ -155,7 +155,7 @@ def add_run(lake: Lake, run_id: str, steps: Sequence[tuple[str, str, str]], age_
     row = {
         "run_id": run_id, "flow": "corpus", "name": "test",
         "recipe": json.dumps({"name": "test", "stages": STAGES, "rules": RULES}), "state": "finished",
-        "started_at": started, "finished_at": started + timedelta(minutes=1),
+        "started_at": started, "finished_at": started + timedelta(minutes=1), "failed": [],
         "steps": [{"step": step, "key": key, "fingerprint": fingerprint} for step, key, fingerprint in steps],
     }  # fmt: skip
     write_table(lake.root, lake.run_path(run_id), "runs", pa.Table.from_pylist([row], schema.RUNS))

@@ -160,3 +160,17 @@ def test_a_store_behaves_as_a_directory_does() -> None:
     files.remove(f"{root}/a")
     assert files.list_files(root) == []
     fsspec.filesystem("memory").store.clear()
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="zombies are told from /proc")
+def test_what_a_killed_process_left_is_stale_before_it_is_reaped(tmp_path: Path) -> None:
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    tag = files.writer_tag().replace(f"-{os.getpid()}-", f"-{child.pid}-")
+    left = tmp_path / f".{tag}{files.TEMPORARY}"
+    left.write_bytes(b"half")
+    assert files.remove_stale(str(tmp_path)) == []
+    child.kill()
+    while Path(f"/proc/{child.pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z":
+        time.sleep(0.01)
+    assert files.remove_stale(str(tmp_path)) == [str(left)]
+    child.wait()
