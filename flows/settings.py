@@ -34,7 +34,7 @@ def settings() -> Settings:
 
 
 def quiet_prefect() -> None:
-    """Keep Prefect's log lines for its server: on the command line Winnow tells its own progress. To be called before
-    Prefect is imported; what the user has set stays."""
-    os.environ.setdefault("PREFECT_LOGGING_LEVEL", "WARNING")
+    """Keep Prefect's log lines and tracebacks for its server: on the command line Winnow tells its own progress and
+    failures. To be called before Prefect is imported; what the user has set stays."""
+    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
     os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
