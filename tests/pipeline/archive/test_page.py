@@ -42,13 +42,13 @@ def judge(record: Record, **settings: object) -> Page | Refusal | Skip:
 
 
 CODED = {
-    "gzip": gzip.compress(HTML),
-    "x-gzip": gzip.compress(HTML[:99]) + gzip.compress(HTML[99:]) + b"trailing rubbish",
+    "gzip": gzip.compress(HTML, mtime=0),
+    "x-gzip": gzip.compress(HTML[:99], mtime=0) + gzip.compress(HTML[99:], mtime=0) + b"trailing rubbish",
     "deflate": zlib.compress(HTML),
     "Deflate": raw_deflate(HTML),
     "br": brotli.compress(HTML),
     "zstd": zstandard.compress(HTML),
-    "gzip, br": brotli.compress(gzip.compress(HTML)),
+    "gzip, br": brotli.compress(gzip.compress(HTML, mtime=0)),
     "identity": HTML,
     "utf-8": HTML,
     "compress": HTML,
