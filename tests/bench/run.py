@@ -17,9 +17,13 @@ PEERS = (
     ("reading archives, beside warcio and FastWARC", ["tests.bench.bench_reading"]),
     ("signatures, beside datasketch", ["tests.bench.bench_minhash"]),
 )
+DATATROVE = "the FineWeb filters, beside datatrove"
 PIPELINE = (
-    "the FineWeb filters, beside datatrove",
-    ["tests.bench.vs_datatrove", str(WARC / "docs-crawl" / "wget-06-small-mixed.warc.gz"), "--rounds", "3"],
+    (
+        DATATROVE,
+        ["tests.bench.vs_datatrove", str(WARC / "docs-crawl" / "wget-06-small-mixed.warc.gz"), "--rounds", "2"],
+    ),
+    (DATATROVE, ["tests.bench.vs_datatrove", str(WARC / "wcxb-dev.warc.gz"), "--records", "500", "--rounds", "2"]),
 )
 
 
@@ -27,7 +31,7 @@ def main() -> None:
     """Run them; the exit code is that of the first to fail."""
     if not WARC.is_dir():
         sys.exit("the benchmarks read the shared third-party data, which is not beside this checkout (../shared/data)")
-    chosen = PEERS if "--quick" in sys.argv else (*PEERS, PIPELINE)
+    chosen = PEERS if "--quick" in sys.argv else (*PEERS, *PIPELINE)
     for title, module in chosen:
         print(f"\n{title}: python -m {' '.join(module)}", flush=True)
         if code := subprocess.run([sys.executable, "-m", *module]).returncode:
