@@ -24,14 +24,14 @@ from flows.tokens_task import (
     make_tokenizer,
 )
 from flows.work import gather, phase, publish_table, threads, unit_of_work
-from model.config import Counts, Split, TokenSet
+from model.config import Counts, Packing, Split, TokenSet
 from pipeline.tokens import TokensConfig
 from storage.errors import ShardFailed
 from storage.files import write_bytes
 from storage.lake import Lake, fingerprint
 from storage.schema import Section
 
-VERSION = 1
+VERSION = 2
 """Raised when this step changes what it writes; part of its fingerprint."""
 
 
@@ -62,7 +62,9 @@ def tokens_flow(request: TokensRequest) -> Step:
     step = run_step(lake, "tokens", corpus.key, key, work)
     tokens = TokenSet.model_validate(step.summary)
     publish_table("tokens", domain_rows(tokens), "Documents, tokens and bytes a token, by split and domain")
-    tell(f"{tokens.train.total.tokens:,} tokens to train on, {tokens.held_out.total.tokens:,} held out")
+    tell(
+        f"{tokens.train.total.tokens:,} tokens to train on, {tokens.held_out.total.tokens:,} held out; {packed(tokens)}"
+    )
     return step
 
 
@@ -133,12 +135,24 @@ def domain_rows(tokens: TokenSet) -> list[dict[str, Any]]:
     ]
 
 
+def packed(tokens: TokenSet) -> str:
+    """How the training sequences came out, in words."""
+    train = tokens.train
+    room = max(train.sequences * (tokens.sequence_length + 1), 1)
+    cut, padding = train.packing.cut_documents / max(train.total.documents, 1), train.packing.padding_tokens / room
+    return f"{train.sequences:,} sequences, {cut:.1%} of documents cut, {padding:.2%} padding"
+
+
 def _split(name: str, shards: Sequence[ShardTokens]) -> Split:
     outputs = [shard.output(name) for shard in shards]
     domains = sorted({domain for shard in shards for domain in shard.domains[name]})
     return Split(
         files=tuple(output.path.rsplit("/", 1)[-1] for output in outputs),
         sequences=sum(output.rows for output in outputs),
+        packing=Packing(
+            cut_documents=sum(shard.packing[name].cut_documents for shard in shards),
+            padding_tokens=sum(shard.packing[name].padding_tokens for shard in shards),
+        ),
         total=_add(shard.totals[name] for shard in shards),
         unique=_add(shard.unique[name] for shard in shards),
         domains={d: _add(shard.domains[name].get(d, Counts()) for shard in shards) for d in domains},

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from model.config import Counts
+from model.config import Counts, Packing
+from pipeline.best_fit import BestFitPacker
 from pipeline.packing import Packer
 from pipeline.tokens import Tokenizer, TokensConfig, is_held_out, train_tokenizer
 from storage import files
@@ -53,6 +54,7 @@ class ShardTokens(Section):
     unique: dict[str, Counts]
     domains: dict[str, dict[str, Counts]]
     left_out: Counts
+    packing: dict[str, Packing]
 
     def output(self, split: str) -> Output:
         """The file of a split."""
@@ -112,10 +114,11 @@ def _sample(lake: Lake, shards: Sequence[str], config: TokensConfig) -> Iterator
 
 def _encode(lake: Lake, job: TokensJob) -> ShardTokens:
     tokenizer = load_tokenizer(lake, job.directory, job.config)
-    schema = sequences_schema(tokenizer.digest)
+    schema = sequences_schema(tokenizer)
     width = job.config.sequence_length + 1
     tally = _Tally()
-    packers = {split: Packer(width, tokenizer.end_id, tokenizer.pad_id) for split in SPLITS}
+    pack = {"concatenate": Packer, "best_fit": BestFitPacker}[job.config.packing]
+    packers = {split: pack(width, tokenizer.end_id, tokenizer.pad_id) for split in SPLITS}
     with (
         ShardWriter(lake.root, job.path("train"), "sequences", schema) as train,
         ShardWriter(lake.root, job.path("held_out"), "sequences", schema) as held_out,
@@ -125,21 +128,29 @@ def _encode(lake: Lake, job: TokensJob) -> ShardTokens:
             for split, rows in _by_split(batch, job.config, tally).items():
                 ids = [tokenizer.encode(text) for text in _strings(rows, "text")]
                 tally.add(split, rows, [len(tokens) + 1 for tokens in ids])
-                writers[split].write(packers[split].add(_strings(rows, "id"), ids))
+                writers[split].write(_typed(packers[split].add(_strings(rows, "id"), ids), schema))
         for split in SPLITS:
-            writers[split].write(packers[split].finish())
+            writers[split].write(_typed(packers[split].finish(), schema))
         outputs = {split: writers[split].finish().to_dict() for split in SPLITS}
-    return tally.result(outputs)
+    packing = {
+        split: Packing(cut_documents=p.cut_documents, padding_tokens=p.padding_tokens) for split, p in packers.items()
+    }
+    return tally.result(outputs, packing)
 
 
-def sequences_schema(tokenizer_sha256: str) -> pa.Schema:
-    """`SEQUENCES`, with the digest of the tokenizer that made them in the metadata of the token column."""
+def sequences_schema(tokenizer: Tokenizer) -> pa.Schema:
+    """`SEQUENCES` in the tokenizer's type of ids, with its digest in the metadata of the token column."""
     column = SEQUENCES.field("tokens")
-    notes: dict[bytes | str, bytes | str] = {"tokenizer_sha256": tokenizer_sha256}
+    notes: dict[bytes | str, bytes | str] = {"tokenizer_sha256": tokenizer.digest}
     for key, note in (column.metadata or {}).items():
         notes[key] = note
-    marked = column.with_metadata(notes)
+    marked = column.with_type(pa.list_(pa.from_numpy_dtype(tokenizer.dtype))).with_metadata(notes)
     return SEQUENCES.set(SEQUENCES.get_field_index("tokens"), marked)
+
+
+def _typed(sequences: pa.Table, schema: pa.Schema) -> pa.Table:
+    """An empty table's ids have no type of their own."""
+    return sequences if sequences.num_rows else schema.empty_table()
 
 
 def _by_split(batch: pa.RecordBatch, config: TokensConfig, tally: _Tally) -> Mapping[str, pa.RecordBatch]:
@@ -169,13 +180,14 @@ class _Tally:
         for size in _text_bytes(rows):
             _increase(self._left_out, 0, size)
 
-    def result(self, outputs: dict[str, dict[str, str | int]]) -> ShardTokens:
+    def result(self, outputs: dict[str, dict[str, str | int]], packing: dict[str, Packing]) -> ShardTokens:
         return ShardTokens(
             outputs=outputs,
             totals={split: self._sum(split) for split in SPLITS},
             unique={split: self._sum(split, first_only=True) for split in SPLITS},
             domains={split: self._domains(split) for split in SPLITS},
             left_out=_as_counts(self._left_out),
+            packing=packing,
         )
 
     def _sum(self, split: str, first_only: bool = False, domain: str | None = None) -> Counts:

@@ -100,11 +100,19 @@ class Counts(Section):
     bytes: int = 0
 
 
+class Packing(Section):
+    """How well documents went into sequences: those in more than one, and room that only padding fills."""
+
+    cut_documents: int = 0
+    padding_tokens: int = 0
+
+
 class Split(Section):
     """One side of a token set: its files, relative to the set's directory, and what is in them."""
 
     files: tuple[str, ...]
     sequences: int
+    packing: Packing = Packing()
     total: Counts
     unique: Counts
     domains: dict[str, Counts]

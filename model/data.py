@@ -1,13 +1,14 @@
 """Packed sequences into batches: a seeded order, and a position that says where to go on.
 
 The position is the number of sequences seen since the training began. With the seed it names the next batch,
-so a checkpoint holds one integer and resuming reads nothing twice. All sequences are kept in memory, two
-bytes a token.
+so a checkpoint holds one integer and resuming reads nothing twice. All sequences are kept in memory, as
+they are stored.
 """
 
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +21,7 @@ from model.config import TokenSet
 from storage import files
 from storage.errors import UserError
 
-Sequences = npt.NDArray[np.uint16]
+Sequences = npt.NDArray[np.unsignedinteger[Any]]
 
 
 def open_tokens(directory: str) -> TokenSet:
@@ -44,7 +45,7 @@ def open_tokens(directory: str) -> TokenSet:
 
 
 def read_sequences(directory: str, tokens: TokenSet, names: tuple[str, ...]) -> Sequences:
-    """Sequences of some files of a token set, uint16[sequences, T + 1], in order.
+    """Sequences of some files of a token set, uint16 or uint32[sequences, T + 1], in order.
 
     Raises:
         UserError: A file was made by another tokenizer, or there is nothing in them.
@@ -81,7 +82,7 @@ class Batches:
     """Sequences in a seeded order, a new one every epoch; a batch may reach from one epoch into the next.
 
     Args:
-        sequences: uint16[sequences, T + 1].
+        sequences: uint16 or uint32[sequences, T + 1].
         batch: Sequences a batch.
         seed: Of the order.
     """

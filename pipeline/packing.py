@@ -2,7 +2,7 @@
 
 Every token of every document lands in exactly one sequence, in order: a document that does not fit goes on in
 the next sequence. What is left at the end fills one more sequence, made up with padding, which losses leave
-out.
+out. `pipeline.best_fit` is the other way to pack, which cuts fewer documents.
 Source: Brown et al. 2020 (GPT-3), section 2 and appendix B.
 """
 
@@ -31,6 +31,17 @@ class _Stream:
     doc_ids: list[str]
 
 
+_NOTHING = _Stream(np.zeros(0, np.uint16), np.zeros(0, np.int64), [])
+
+
+def join_documents(documents: Sequence[TokenIds], end_id: int) -> tuple[TokenIds, Positions]:
+    """Documents end to end, `end_id` after each, and the length of each with it."""
+    end = np.array([end_id], documents[0].dtype if documents else np.uint16)
+    lengths = np.array([len(ids) + 1 for ids in documents], np.int64)
+    pieces = [part for ids in documents for part in (ids, end)]
+    return np.concatenate(pieces) if pieces else end[:0], lengths
+
+
 class Packer:
     """Cuts a stream of documents into sequences; remembers what did not fill one yet.
 
@@ -39,11 +50,16 @@ class Packer:
             it sees has a target. Sequences do not overlap, so the first token of each is never a target.
         end_id: Token written after every document.
         pad_id: Token that fills the last sequence.
+
+    Attributes:
+        cut_documents: Documents so far that lie in more than one sequence.
+        padding_tokens: Padding so far.
     """
 
     def __init__(self, width: int, end_id: int, pad_id: int) -> None:
         self.width, self.end_id, self.pad_id = width, end_id, pad_id
-        self._waiting = _Stream(np.zeros(0, np.uint16), np.zeros(0, np.int64), [])
+        self.cut_documents = self.padding_tokens = 0
+        self._waiting = _NOTHING
 
     def add(self, doc_ids: Sequence[str], documents: Sequence[TokenIds]) -> pa.Table:
         """The sequences these documents complete, as `SEQUENCES` rows; often none."""
@@ -56,17 +72,17 @@ class Packer:
         """The last sequence, padded; no row when nothing waits."""
         waiting = self._waiting
         missing = -len(waiting.tokens) % self.width
-        padded = np.concatenate([waiting.tokens, np.full(missing, self.pad_id, np.uint16)])
-        self._waiting = _Stream(np.zeros(0, np.uint16), np.zeros(0, np.int64), [])
+        padded = np.concatenate([waiting.tokens, np.full(missing, self.pad_id, waiting.tokens.dtype)])
+        self.padding_tokens += missing
+        self._waiting = _NOTHING
         return _cut(_Stream(padded, waiting.starts, waiting.doc_ids), len(padded), self.width, end=len(waiting.tokens))
 
     def _join(self, doc_ids: Sequence[str], documents: Sequence[TokenIds]) -> _Stream:
-        end = np.array([self.end_id], np.uint16)
-        pieces = [self._waiting.tokens, *(part for ids in documents for part in (ids, end))]
-        lengths = np.array([len(ids) + 1 for ids in documents], np.int64)
-        starts = len(self._waiting.tokens) + np.cumsum(lengths) - lengths
+        tokens, lengths = join_documents(documents, self.end_id)
+        starts = len(self._waiting.tokens) + np.cumsum(lengths) - lengths  # what waits begins a sequence
+        self.cut_documents += int(np.count_nonzero(starts // self.width < (starts + lengths - 1) // self.width))
         return _Stream(
-            np.concatenate(pieces),
+            np.concatenate([self._waiting.tokens, tokens]),
             np.concatenate([self._waiting.starts, starts]),
             [*self._waiting.doc_ids, *doc_ids],
         )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +22,8 @@ from tokenizers import decoders, models, pre_tokenizers, trainers
 from storage.errors import UserError
 from storage.schema import Section
 
-TokenIds = npt.NDArray[np.uint16]
+TokenIds = npt.NDArray[np.unsignedinteger[Any]]
+"""uint16 where the vocabulary has at most 65,536 ids, else uint32."""
 
 PIECE_PATTERN: Final = (
     r"'(?:[sSdDmMtT]|[lL][lL]|[vV][eE]|[rR][eE])|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}"
@@ -33,20 +34,29 @@ PIECE_PATTERN: Final = (
 Source: meta-llama/llama3, llama/tokenizer.py."""
 
 
+MAX_IDS: Final = 2**18
+"""Largest vocabulary: twice Llama 3's, so that any published byte-level one fits."""
+
+
 class TokensConfig(Section):
     """How text becomes fixed sequences of token ids."""
 
     vocab_size: int = Field(
         32_768,
         ge=512,
-        le=65_536,
-        description="tokens in all, bytes and special tokens included; ids are uint16",
+        le=MAX_IDS,
+        description="tokens in all, bytes and special tokens included; ids are uint16 up to 65,536, else uint32",
     )
     sequence_length: int = Field(
         2_048,
         ge=8,
         le=131_072,
         description="tokens a model sees at once; stored sequences have one more, the target",
+    )
+    packing: Literal["concatenate", "best_fit"] = Field(
+        "concatenate",
+        description="documents end to end, cut anywhere; or best_fit: only those longer than a sequence are cut, "
+        "and padding fills what is left",
     )
     min_frequency: int = Field(2, ge=1, description="times a pair must occur in the sample to become a token")
     sample_bytes: int = Field(
@@ -104,13 +114,13 @@ class Tokenizer:
 
     Attributes:
         digest: sha256 of `content`, hexadecimal; sequences carry it.
+        dtype: Type of its ids: uint16 or uint32.
         vocab_size: Number of ids.
         end_id, pad_id: Ids of the two special tokens.
         is_fast: Whether tiktoken encodes (else HF `tokenizers`, about four times slower; same ids).
 
     Raises:
-        UserError: Not a byte-level tokenizer, more ids than uint16 holds, or a special token it does not
-            have.
+        UserError: Not a byte-level tokenizer, more than `MAX_IDS` ids, or a special token it does not have.
     """
 
     def __init__(self, content: str, end_of_document: str, padding: str) -> None:
@@ -119,6 +129,7 @@ class Tokenizer:
         specials = {token["content"]: token["id"] for token in spec["added_tokens"]}
         self._bytes = _token_bytes(spec["model"]["vocab"], specials)
         self.vocab_size = len(self._bytes)
+        self.dtype = np.dtype(np.uint16 if self.vocab_size <= 2**16 else np.uint32)
         self.end_id, self.pad_id = _special(specials, end_of_document), _special(specials, padding)
         self._slow = tokenizers.Tokenizer.from_str(content)
         self._slow.encode_special_tokens = True  # that is: as the text they are
@@ -126,14 +137,14 @@ class Tokenizer:
         self.is_fast = self._tiktoken is not None
 
     def encode(self, text: str) -> TokenIds:
-        """Ids of a text, uint16[tokens]; no special tokens."""
+        """Ids of a text, `dtype`[tokens]; no special tokens."""
         if self._tiktoken is not None:
-            return self._tiktoken.encode_to_numpy(text, disallowed_special=()).astype(np.uint16)
-        return np.array(self._slow.encode(text, add_special_tokens=False).ids, np.uint16)
+            return self._tiktoken.encode_to_numpy(text, disallowed_special=()).astype(self.dtype)
+        return np.array(self._slow.encode(text, add_special_tokens=False).ids, self.dtype)
 
     def encode_slowly(self, text: str) -> TokenIds:
         """The same through HF `tokenizers`: the independent twin that tests and benchmarks compare with."""
-        return np.array(self._slow.encode(text, add_special_tokens=False).ids, np.uint16)
+        return np.array(self._slow.encode(text, add_special_tokens=False).ids, self.dtype)
 
     def decode_bytes(self, ids: Iterable[int]) -> bytes:
         """The bytes the ids stand for; one token may be part of a character."""
@@ -178,8 +189,8 @@ def _read_spec(content: str) -> dict[str, Any]:
         raise UserError("this is no tokenizer.json.", "Winnow reads what HF `tokenizers` saves.") from error
     if kind != "BPE" or decoder != "ByteLevel":
         raise UserError(f"this tokenizer is a {kind} with a {decoder} decoder.", "Winnow needs a byte-level BPE.")
-    if len(spec["model"]["vocab"]) > 2**16:
-        raise UserError(f"this tokenizer has {len(spec['model']['vocab'])} tokens.", "Sequences hold at most 65,536.")
+    if len(spec["model"]["vocab"]) > MAX_IDS:
+        raise UserError(f"this tokenizer has {len(spec['model']['vocab']):,} tokens.", f"At most {MAX_IDS:,} will do.")
     return dict(spec)
 
 

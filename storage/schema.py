@@ -190,7 +190,7 @@ CORPUS = table(
 """The shards people train on; columns named as FineWeb names them."""
 
 SEQUENCES = table(
-    field("tokens", pa.list_(pa.uint16()), "token ids, every sequence of the same length"),
+    field("tokens", pa.list_(pa.uint16()), "token ids (uint32 above 65,536 of them), sequences of the same length"),
     field("doc_starts", pa.list_(pa.int32()), "positions where a document begins in the sequence"),
     field("doc_ids", pa.list_(STRING), "doc_id of each of them, in the same order; the first may be a continuation"),
 )

@@ -16,6 +16,7 @@ from model.config import TokenSet
 from pipeline.tokens import TokensConfig, is_held_out
 from storage import schema
 from storage.errors import UserError
+from storage.files import write_bytes
 from storage.lake import Lake
 from storage.shards import read_table, write_table
 
@@ -50,14 +51,14 @@ def make_corpus(root: Path) -> tuple[Lake, Step]:
     return lake, run_step(lake, "mix", "toy", "c", work)
 
 
-def make_tokens(lake: Lake, corpus: Step, order: tuple[int, ...] = (0, 1)) -> TokenSet:
+def make_tokens(lake: Lake, corpus: Step, order: tuple[int, ...] = (0, 1), config: TokensConfig = CONFIG) -> TokenSet:
     """What the flow does, without Prefect."""
     directory = lake.tokens_dir("toy", "t")
     shards = [output.path for output in corpus.outputs_of("corpus")]
-    make_tokenizer(lake, directory, shards, CONFIG)
-    jobs = [TokensJob(lake.root, directory, shards[n], n, CONFIG) for n in order]
+    make_tokenizer(lake, directory, shards, config)
+    jobs = [TokensJob(lake.root, directory, shards[n], n, config) for n in order]
     found = {job.number: encode_shard(job) for job in jobs}
-    return write_meta(lake, corpus, "t", CONFIG, [found[n] for n in sorted(found)])
+    return write_meta(lake, corpus, "t", config, [found[n] for n in sorted(found)])
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +101,40 @@ def test_the_books_of_a_token_set_balance(made: tuple[Lake, TokenSet]) -> None:
     assert tokens.train.total.documents - tokens.train.unique.documents == len(repeats) > 0
     assert {row["domain"] for row in domain_rows(tokens)} == {"web", "code"}
     assert all(1 < row["bytes_per_token"] < 10 for row in domain_rows(tokens))
+
+
+def test_best_fit_cuts_only_what_is_longer_than_a_sequence(made: tuple[Lake, TokenSet], tmp_path: Path) -> None:
+    lake, corpus = make_corpus(tmp_path)
+    tokens = make_tokens(lake, corpus, config=CONFIG.model_copy(update={"packing": "best_fit"}))
+    plain = made[1]
+    assert tokens.train.total == plain.train.total and tokens.train.sequences >= plain.train.sequences
+    rows = read_split(lake, tokens, "train")
+    filled = sum(token != tokens.pad_id for row in rows for token in row["tokens"])
+    assert filled == tokens.train.total.tokens
+    assert tokens.train.packing.padding_tokens == len(rows) * 33 - filled
+    assert tokens.train.packing.cut_documents < plain.train.packing.cut_documents
+
+
+def test_ids_beyond_uint16_are_kept(tmp_path: Path) -> None:
+    lake, corpus = make_corpus(tmp_path)
+    directory = lake.tokens_dir("toy", "t")
+    trained = json.loads(make_and_read_tokenizer(lake, corpus, directory))
+    shift = 70_000  # the same tokenizer, its ids moved beyond 65,536
+    for token in trained["added_tokens"]:
+        token["id"] += shift
+    trained["model"]["vocab"] = {token: number + shift for token, number in trained["model"]["vocab"].items()}
+    write_bytes(lake.absolute(f"{directory}/tokenizer.json"), json.dumps(trained).encode())
+    tokens = make_tokens(lake, corpus)
+    table = read_table(lake.absolute(f"{directory}/train-00000.parquet"))
+    assert table.schema.field("tokens").type == pa.list_(pa.uint32())
+    assert min(token for row in read_split(lake, tokens, "train") for token in row["tokens"]) >= shift
+    held = [row["text"] for row in rows_of_corpus() if not is_held_out(row["id"], CONFIG)]
+    assert texts_in(lake, read_split(lake, tokens, "train")) == held
+
+
+def make_and_read_tokenizer(lake: Lake, corpus: Step, directory: str) -> str:
+    make_tokenizer(lake, directory, [output.path for output in corpus.outputs_of("corpus")], CONFIG)
+    return Path(lake.absolute(f"{directory}/tokenizer.json")).read_text()
 
 
 def test_files_carry_the_tokenizers_digest(made: tuple[Lake, TokenSet]) -> None:
