@@ -15,7 +15,7 @@ import typer
 
 from flows import scaling_commands
 from flows.interrupts import stop_on_interrupt
-from flows.learning_commands import generate, params, pretrain, tokens
+from flows.learning_commands import export, generate, params, pretrain, tokens
 from flows.options import (
     DEFAULT_LAKE,
     DEFAULT_WORKERS,
@@ -37,7 +37,7 @@ app = typer.Typer(
 scaling_app = typer.Typer(no_args_is_help=True, help="Ladders of small runs, fits, and plans for bigger ones.")
 app.add_typer(scaling_app, name="scaling")
 
-LEARNING: tuple[Callable[..., None], ...] = (tokens, pretrain, generate, params)
+LEARNING: tuple[Callable[..., None], ...] = (tokens, pretrain, generate, export, params)
 SCALING: tuple[Callable[..., None], ...] = (scaling_commands.run, scaling_commands.fit, scaling_commands.plan)
 for command in LEARNING:
     app.command()(command)

@@ -84,6 +84,23 @@ def generate(
     print()
 
 
+def export(
+    folder: Annotated[str, typer.Argument(help="Folder to write.")],
+    training: Annotated[str, typer.Option(help="Training: its id or name; by default the newest.")] = "latest",
+    lake: LakeOption = DEFAULT_LAKE,
+    as_json: JsonOption = False,
+) -> None:
+    """A trained model and its tokenizer as a folder that `transformers` loads."""
+    from flows.exporting import export as write
+    from storage.lake import Lake
+
+    written = write(Lake(lake), training, folder)
+    if as_json:
+        print(json.dumps(written))
+    else:
+        print(f"{written['folder']}: {written['architecture']}, {written['bytes']:,} bytes, of {written['training']}")
+
+
 def params(
     preset: Annotated[str | None, typer.Argument(help="Model preset; none lists them all.")] = None,
     as_json: JsonOption = False,

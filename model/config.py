@@ -10,7 +10,9 @@ from storage.schema import Section
 
 
 class ModelConfig(Section):
-    """A Llama-3-style decoder. Its default sizes train on two cores in a minute; see `model.presets`."""
+    """One stack of attention and feed-forward blocks. The defaults are a Llama-3-style decoder whose sizes train on
+    two cores in a minute; GPT and BERT are other choices of the same keys, see `model.presets`.
+    """
 
     vocab_size: int = Field(4_096, ge=2, description="token ids; a training takes its tokens' own")
     d_model: int = Field(128, ge=2, description="width of the residual stream")
@@ -20,7 +22,8 @@ class ModelConfig(Section):
     ffn_dim: int | None = Field(
         None,
         ge=1,
-        description="hidden width of SwiGLU; None: 8/3 of d_model, rounded up to ffn_multiple (Shazeer 2020)",
+        description="hidden width of the feed-forward part; None: 8/3 of d_model, rounded up to ffn_multiple, for "
+        "SwiGLU (Shazeer 2020), else 4 d_model",
     )
     ffn_multiple: int = Field(
         64, ge=1, description="what ffn_dim is rounded up to, where it is not given; Llama 1: 256"
@@ -28,7 +31,21 @@ class ModelConfig(Section):
     rope_base: float = Field(
         500_000.0, gt=0, description="base of the rotary angles; Llama 3: 500,000, Llama 2: 10,000"
     )
-    norm_eps: float = Field(1e-5, gt=0, description="added to the mean square in RMSNorm; Llama 2 and 3: 1e-5")
+    norm_eps: float = Field(1e-5, gt=0, description="added to the mean square; Llama 2, 3 and GPT: 1e-5, BERT: 1e-12")
+    norm: Literal["rms", "layer"] = Field("rms", description="RMSNorm (Llama) or LayerNorm (GPT, BERT)")
+    norm_first: bool = Field(True, description="norms before each part and at the end; False: after it (GPT 1, BERT)")
+    activation: Literal["swiglu", "gelu", "gelu_tanh"] = Field(
+        "swiglu", description="SwiGLU has three matrices, GELU two; GPT's GELU is the approximation by tanh"
+    )
+    biases: bool = Field(False, description="biases on all matrices of the blocks (GPT, BERT)")
+    positions: Literal["rotary", "learned"] = Field("rotary", description="turned into queries and keys, or added")
+    max_positions: int = Field(2_048, ge=1, description="how many positions are learned")
+    causal: bool = Field(True, description="a position sees only those before it; False: an encoder")
+    segments: int = Field(0, ge=0, description="segment embeddings, added to the tokens'; BERT: 2")
+    masked_head: bool = Field(
+        False, description="BERT's head: a matrix, GELU and a norm before the output matrix, which has a bias"
+    )
+    pooler: bool = Field(False, description="a matrix and tanh over the first position's output (BERT)")
     init_std: float | None = Field(
         None,
         gt=0,
@@ -39,7 +56,7 @@ class ModelConfig(Section):
 
     @model_validator(mode="after")
     def _heads_divide(self) -> ModelConfig:
-        if self.d_model % self.n_heads or (self.d_model // self.n_heads) % 2:
+        if self.d_model % self.n_heads or (self.positions == "rotary" and (self.d_model // self.n_heads) % 2):
             raise ValueError(f"d_model {self.d_model} must be n_heads {self.n_heads} times an even number")
         if self.n_heads % self.n_kv_heads:
             raise ValueError(f"n_heads {self.n_heads} must be a multiple of n_kv_heads {self.n_kv_heads}")
@@ -55,6 +72,8 @@ class ModelConfig(Section):
         """Hidden width of the feed-forward part, given or derived."""
         if self.ffn_dim is not None:
             return self.ffn_dim
+        if self.activation != "swiglu":
+            return 4 * self.d_model
         return -(-(8 * self.d_model // 3) // self.ffn_multiple) * self.ffn_multiple
 
 
@@ -175,6 +194,16 @@ class TrainingResult(Section):
     device: str
     weights: str = Field(description="file name within out_dir")
     curve: tuple[CurvePoint, ...]
+
+
+class ExportSpec(Section):
+    """All an exporting process is told. Paths are absolute."""
+
+    weights: str = Field(description="a model.safetensors of a training")
+    out_dir: str = Field(description="folder to write")
+    max_positions: int = Field(ge=1, description="longest sequence the model was trained on")
+    end_id: int = Field(ge=0, description="token that ends a document")
+    pad_id: int = Field(ge=0, description="token that only fills")
 
 
 class GenerationSpec(Section):

@@ -12,9 +12,9 @@ class ParameterCount:
     """Parameters by where they are.
 
     Attributes:
-        embedding: Token embedding.
+        embedding: Token, position and segment embeddings, and their norm.
         blocks: Attention, feed-forward and norms of all blocks, and the last norm.
-        head: Output head; 0 where it shares the embedding's weights.
+        head: Output head, a pooler included; nothing for a matrix it shares with the embedding.
     """
 
     embedding: int
@@ -28,20 +28,33 @@ class ParameterCount:
 
     @property
     def non_embedding(self) -> int:
-        """All but the token embedding: the output head, a matrix every token is multiplied by, is counted."""
+        """All but the embeddings: the output head, a matrix every token is multiplied by, is counted."""
         return self.blocks + self.head
 
 
 def count_parameters(config: ModelConfig) -> ParameterCount:
-    """Exact parameter counts of a decoder."""
-    table = config.vocab_size * config.d_model
-    queries_and_output = 2 * config.d_model * config.d_model
-    keys_and_values = 2 * config.d_model * config.n_kv_heads * config.head_dim
-    feed_forward = 3 * config.d_model * config.hidden_dim
-    norms = 2 * config.d_model
-    block = queries_and_output + keys_and_values + feed_forward + norms
-    blocks = config.n_layers * block + config.d_model
-    return ParameterCount(table, blocks, 0 if config.tied_embeddings else table)
+    """Exact parameter counts of a model; tests hold them against the modules."""
+    width, table = config.d_model, config.vocab_size * config.d_model
+    norm = width * (2 if config.norm == "layer" else 1)
+    kv_width = config.n_kv_heads * config.head_dim
+    attention = 2 * _matrix(config, width, width) + 2 * _matrix(config, width, kv_width)
+    inner = (2 if config.activation == "swiglu" else 1) * _matrix(config, width, config.hidden_dim)
+    block = attention + inner + _matrix(config, config.hidden_dim, width) + 2 * norm
+    blocks = config.n_layers * block + (norm if config.norm_first else 0)
+    learned = config.max_positions if config.positions == "learned" else 0
+    embedding = table + (learned + config.segments) * width
+    if not config.causal and not config.norm_first:
+        embedding += norm
+    head = 0 if config.tied_embeddings else table
+    if config.masked_head:
+        head += width * (width + 1) + norm + config.vocab_size
+    if config.pooler:
+        head += width * (width + 1)
+    return ParameterCount(embedding, blocks, head)
+
+
+def _matrix(config: ModelConfig, inputs: int, outputs: int) -> int:
+    return (inputs + config.biases) * outputs
 
 
 def kv_cache_bytes(config: ModelConfig, tokens: int = 1, bytes_per_value: int = 2) -> int:

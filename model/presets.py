@@ -13,6 +13,24 @@ _LLAMA3: Final = ModelConfig(vocab_size=128_256, n_kv_heads=8, n_heads=32, d_mod
 _LLAMA2: Final = ModelConfig(vocab_size=32_000, rope_base=10_000.0, ffn_multiple=256)
 
 
+_GPT: Final = ModelConfig(
+    vocab_size=50_257, max_positions=1024, norm="layer", activation="gelu_tanh", biases=True, positions="learned",
+    tied_embeddings=True, init_std=0.02,
+)  # fmt: skip
+_BERT: Final = _GPT.model_copy(
+    update={
+        "vocab_size": 30_522, "max_positions": 512, "norm_first": False, "norm_eps": 1e-12, "activation": "gelu",
+        "causal": False, "segments": 2,
+    }
+)  # fmt: skip
+
+
+def _sized(base: ModelConfig, d_model: int, n_layers: int, n_heads: int, **more: object) -> ModelConfig:
+    """That family at one size, every query head with keys of its own."""
+    sizes = {"d_model": d_model, "n_layers": n_layers, "n_heads": n_heads, "n_kv_heads": n_heads}
+    return ModelConfig.model_validate({**base.model_dump(), **sizes, **more})
+
+
 def _small(d_model: int, n_layers: int, n_heads: int) -> ModelConfig:
     """A rung of the ladder: head width 32 to 64, about half as many key heads as query heads."""
     return ModelConfig(d_model=d_model, n_layers=n_layers, n_heads=n_heads, n_kv_heads=n_heads // 2)
@@ -27,7 +45,24 @@ PRESETS: Final = MappingProxyType(
             update={"d_model": 16_384, "n_layers": 126, "n_heads": 128, "ffn_dim": 53_248}
         ),
         # Touvron et al. 2023: "Llama 2"
-        "llama2-7b": _LLAMA2.model_copy(update={"d_model": 4096, "n_layers": 32, "n_heads": 32, "n_kv_heads": 32}),
+        "llama2-7b": _sized(_LLAMA2, 4096, 32, 32),
+        "llama2-70b": _sized(_LLAMA2, 8192, 80, 64, n_kv_heads=8, ffn_dim=28_672),
+        # Touvron et al. 2023: "LLaMA", table 2
+        "llama-7b": _sized(_LLAMA2, 4096, 32, 32, norm_eps=1e-6),
+        "llama-65b": _sized(_LLAMA2, 8192, 80, 64, ffn_dim=22_016),
+        # Radford et al. 2018: "Improving Language Understanding by Generative Pre-Training"
+        "gpt1": _sized(_GPT, 768, 12, 12, vocab_size=40_478, max_positions=512, norm_first=False),
+        # Radford et al. 2019: "Language Models are Unsupervised Multitask Learners", table 2
+        "gpt2": _sized(_GPT, 768, 12, 12),
+        "gpt2-medium": _sized(_GPT, 1024, 24, 16),
+        "gpt2-large": _sized(_GPT, 1280, 36, 20),
+        "gpt2-xl": _sized(_GPT, 1600, 48, 25),
+        # Brown et al. 2020: "Language Models are Few-Shot Learners", table 2.1
+        "gpt3-175b": _sized(_GPT, 12_288, 96, 96, max_positions=2048),
+        # Devlin et al. 2019: "BERT", section 3: with the pooler for fine-tuning, or the head for pre-training
+        "bert-base": _sized(_BERT, 768, 12, 12, pooler=True),
+        "bert-base-mlm": _sized(_BERT, 768, 12, 12, masked_head=True),
+        "bert-large": _sized(_BERT, 1024, 24, 16, pooler=True),
         # ours: names give the parameters without embeddings, about
         "ladder-100k": _small(64, 2, 2),
         "ladder-300k": _small(96, 3, 4),

@@ -64,6 +64,13 @@ class _Training:
                 f"the model has {spec.model.vocab_size} token ids, the tokens {tokens.vocab_size}.",
                 "Set model.vocab_size to the tokens' own.",
             )
+        if not spec.model.causal:
+            raise UserError("an encoder cannot be trained to predict the next token.", "Set model.causal=true.")
+        if spec.model.positions == "learned" and spec.model.max_positions < tokens.sequence_length:
+            raise UserError(
+                f"the model learns {spec.model.max_positions} positions, the sequences have {tokens.sequence_length}.",
+                "Set model.max_positions, or tokens.sequence_length.",
+            )
         self.spec, self.tokens = spec, tokens
         self.device = choose_device(spec.device)
         self.steps = count_steps(spec.train, tokens.sequence_length)

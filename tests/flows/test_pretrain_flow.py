@@ -9,13 +9,17 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from flows.child import run_child
+from flows.exporting import export
 from flows.generation import find_training, generate
 from flows.steps import run_step
 from flows.tokens_flow import write_meta
 from flows.tokens_task import TokensJob, encode_shard, make_tokenizer
 from flows.training_task import identify, read_token_set, train_once
+from model.checkpoint import load_model
 from model.config import ModelConfig, TrainConfig
 from model.memory import count_parameters
 from pipeline.tokens import TokensConfig
@@ -133,3 +137,21 @@ def test_text_comes_out_of_a_training(tokens_lake: Lake, row: dict[str, Any]) ->
     with pytest.raises(UserError, match="rung"):
         find_training(tokens_lake, "no such training")
     assert find_training(tokens_lake, "latest") == row
+
+
+def test_an_exported_training_is_the_same_model_in_transformers(
+    tokens_lake: Lake, row: dict[str, Any], tmp_path: Path
+) -> None:
+    folder = tmp_path / "exported"
+    written = export(tokens_lake, "latest", str(folder))
+    assert written["architecture"] == "LlamaForCausalLM" and written["training"] == row["training_id"]
+    theirs = AutoModelForCausalLM.from_pretrained(folder).eval()
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    ids = tokenizer("the corpus is read once", return_tensors="pt").input_ids
+    ours = load_model(tokens_lake.absolute(row["checkpoint"]))
+    torch.testing.assert_close(theirs(ids).logits, ours(ids), rtol=1e-5, atol=1e-5)
+    assert (
+        tokenizer.decode(ids[0]) == "the corpus is read once" and tokenizer.eos_token_id == theirs.config.eos_token_id
+    )
+    with pytest.raises(UserError, match="holds a model already"):
+        export(tokens_lake, "latest", str(folder))

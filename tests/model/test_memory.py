@@ -15,7 +15,18 @@ from storage.errors import UserError
 @pytest.mark.parametrize(
     ("name", "published"),
     [
+        ("gpt1", 116_534_784),
+        ("gpt2", 124_439_808),
+        ("gpt2-medium", 354_823_168),
+        ("gpt2-large", 774_030_080),
+        ("gpt2-xl", 1_557_611_200),
+        ("bert-base", 109_482_240),
+        ("bert-base-mlm", 109_514_298),
+        ("bert-large", 335_141_888),
+        ("llama-7b", 6_738_415_616),
+        ("llama-65b", 65_285_660_672),
         ("llama2-7b", 6_738_415_616),
+        ("llama2-70b", 68_976_648_192),
         ("llama3-8b", 8_030_261_248),
         ("llama3-70b", 70_553_706_496),
         ("llama3-405b", 405_853_388_800),
@@ -25,6 +36,10 @@ def test_published_parameter_counts(name: str, published: int) -> None:
     assert count_parameters(preset(name)).total == published
 
 
+def test_gpt3_has_the_size_in_its_name() -> None:
+    assert round(count_parameters(preset("gpt3-175b")).total / 1e9) == 175
+
+
 @pytest.mark.parametrize("name", [*PRESETS])
 def test_formula_equals_the_modules(name: str) -> None:
     config = PRESETS[name]
@@ -32,7 +47,8 @@ def test_formula_equals_the_modules(name: str) -> None:
         model = Transformer(config)
     count = count_parameters(config)
     assert sum(weight.numel() for weight in model.parameters()) == count.total
-    assert model.embedding.weight.numel() == count.embedding == count.total - count.non_embedding
+    embeddings = [weight.numel() for name, weight in model.named_parameters() if "embedding" in name]
+    assert sum(embeddings) == count.embedding == count.total - count.non_embedding
 
 
 def test_tied_embeddings_are_counted_once() -> None:

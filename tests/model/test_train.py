@@ -154,3 +154,14 @@ def test_budgets_become_whole_steps(wanted: int, batch: int, steps: int) -> None
     assert step_tokens(config, 16) % 16 == 0
     assert count_steps(config, 16) == max(1, round(wanted / step_tokens(config, 16)))
     assert wanted < 1000 or abs(count_steps(config, 16) - steps) < 50
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [({"causal": False}, "encoder"), ({"positions": "learned", "max_positions": 4}, "learns 4 positions")],
+)
+def test_models_that_cannot_be_trained_on_these_tokens_are_refused(
+    tokens_dir: Path, tmp_path: Path, change: dict[str, object], words: str
+) -> None:
+    with pytest.raises(UserError, match=words):
+        training.train(spec_of(tokens_dir, tmp_path / "out", model=TINY.model_copy(update=change)))

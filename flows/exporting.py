@@ -1,0 +1,58 @@
+"""A training of the lake to a folder that `transformers` loads: model, tokenizer and their configurations."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from flows.child import run_child
+from flows.generation import find_training
+from flows.training_task import absolute
+from model.config import ExportSpec, TokenSet
+from storage import files
+from storage.errors import UserError
+from storage.lake import Lake
+
+
+def export(lake: Lake, training: str, out_dir: str) -> dict[str, Any]:
+    """Write the folder; what was written, and of which training.
+
+    Args:
+        lake: Where trainings are.
+        training: Id, its beginning, the name of a training, or "latest".
+        out_dir: A folder of this machine that does not hold another model.
+
+    Raises:
+        UserError: No such training, a folder in use, or a model that transformers has no architecture for.
+    """
+    row = find_training(lake, training)
+    if files.exists(files.join(out_dir, "config.json")):
+        raise UserError(f"{out_dir} holds a model already.", "Name another folder, or remove it.")
+    directory = row["checkpoint"].rpartition("/")[0]
+    with files.open_read(lake.absolute(f"{directory}/tokens.json")) as stream:
+        tokens = TokenSet.model_validate_json(stream.read())
+    with files.open_read(lake.absolute(f"{directory}/tokenizer.json")) as stream:
+        files.write_bytes(files.join(out_dir, "tokenizer.json"), stream.read())
+    settings = json.dumps(_tokenizer_settings(tokens), indent=2)
+    files.write_bytes(files.join(out_dir, "tokenizer_config.json"), settings.encode())
+    spec = ExportSpec(
+        weights=absolute(lake, row["checkpoint"]),
+        out_dir=str(Path(out_dir).resolve()),
+        max_positions=tokens.sequence_length,
+        end_id=tokens.end_id,
+        pad_id=tokens.pad_id,
+    )
+    written = {event["event"]: event for event in run_child("model.export", "-", spec.model_dump_json())}
+    return {"training": row["training_id"], "name": row["name"], **written["exported"], "folder": out_dir}
+
+
+def _tokenizer_settings(tokens: TokenSet) -> dict[str, Any]:
+    return {
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "bos_token": tokens.end_of_document,  # a document begins after the end of another
+        "eos_token": tokens.end_of_document,
+        "pad_token": tokens.padding,
+        "model_max_length": tokens.sequence_length,
+        "clean_up_tokenization_spaces": False,
+    }
