@@ -8,7 +8,6 @@ nothing of the archive exists for a reader of the lake.
 from __future__ import annotations
 
 import hashlib
-import os
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -20,16 +19,15 @@ from typing import Any
 import pyarrow as pa
 
 from flows.annotate_rows import document_id, documents_of, pages_schema, pii_of
+from flows.archive_input import Reader, open_archive
 from flows.recipe import Recipe
 from pipeline.archive.page import to_page
-from pipeline.archive.reader import ArchiveReader, read_archive
 from pipeline.archive.records import Page, Record, Refusal, Skip, Unreadable
 from pipeline.batch import DocumentBatch
 from pipeline.dedup.signatures import band_table
 from pipeline.stage import Stage, StageCost, Verdicts, run_stages
 from storage import schema
 from storage.errors import Fatal
-from storage.files import open_read
 from storage.lake import Lake, fingerprint
 from storage.shards import Output, ShardWriter, write_table
 from storage.sources import Source
@@ -61,8 +59,7 @@ class AnnotateJob:
     def fingerprint(self) -> str:
         """Hash of everything that decides this archive's rows: sections used, stage versions, the input itself."""
         source = self.source
-        content = source.sha256 or (source.uri, source.etag, source.size)
-        identity = (source.crawl, source.archive, source.domain, content)
+        identity = (source.crawl, source.archive, source.domain, source.content)
         # of deduplication only the signature counts: moving its threshold must not read the archives again
         sections = [getattr(s, "signature_settings", lambda s=s: s)() for s in self.recipe.sections(source.domain)]
         stages = [(stage.name, stage.version, stage.rules) for stage in self.stages]
@@ -74,6 +71,7 @@ def annotate(job: AnnotateJob) -> dict[str, Any]:
 
     Raises:
         Transient: The source did not answer; nothing was written.
+        ShardFailed: The source is gone, has changed, or cannot be had whole; nothing was written.
         Fatal: The books of the archive do not balance, or the lake cannot be written.
     """
     lake = Lake(job.lake)
@@ -82,11 +80,8 @@ def annotate(job: AnnotateJob) -> dict[str, Any]:
         return done
     work = _Annotation(job, lake, job.fingerprint)
     with ExitStack() as stack:
-        stream = stack.enter_context(open_read(job.source.uri))
+        reader, size = open_archive(job.lake, job.source, job.recipe.archive, stack)
         work.open_writers(stack)
-        size = stream.seek(0, os.SEEK_END)  # a snapshot's list does not tell sizes
-        stream.seek(0)
-        reader = read_archive(stream, job.source.archive, size, job.recipe.archive)
         work.read(reader)
         row = work.finish(reader, size)
     write_table(lake.root, lake.archive_row_path(*key), "archives", pa.Table.from_pylist([row], schema.ARCHIVES))
@@ -138,7 +133,7 @@ class _Annotation:
             for name, (path, table_schema) in paths.items()
         }
 
-    def read(self, reader: ArchiveReader) -> None:
+    def read(self, reader: Reader) -> None:
         for item in self._timed(reader):
             if isinstance(item, Unreadable):
                 self._add(item, {"fate": "unreadable", "detail": item.cause})
@@ -159,7 +154,7 @@ class _Annotation:
                 self.flush()
         self.flush()
 
-    def _timed(self, reader: ArchiveReader) -> Iterator[Record | Unreadable]:
+    def _timed(self, reader: Reader) -> Iterator[Record | Unreadable]:
         """The reader's items, its CPU time counted as stage `read`."""
         cost = self.costs.setdefault("read", StageCost())
         items = iter(reader)
@@ -234,7 +229,7 @@ class _Annotation:
             self.writers["bands"].write(band_table(survivors))
         self.writers["pii"].write(pii_of(survivors))
 
-    def finish(self, reader: ArchiveReader, file_bytes: int) -> dict[str, Any]:
+    def finish(self, reader: Reader, file_bytes: int) -> dict[str, Any]:
         """Close the books; the archive's row. Fatal where a record or a byte is missing."""
         books, source = self.books, self.job.source
         accounted = sum(books.bytes.values())
@@ -249,6 +244,7 @@ class _Annotation:
         return {
             "crawl": source.crawl, "archive": source.archive, "fingerprint": self.fp, "uri": source.uri,
             "sha256": source.sha256, "format": reader.format, "offsets_in": reader.offsets_in,
+            "selection": source.excerpt.plan if source.excerpt else None,
             "file_bytes": file_bytes, "stream_bytes": reader.stream_bytes, "records": sum(books.records.values()),
             **books.columns(), "skipped_by_kind": sorted(books.skipped.items()),
             "stages": [stage.name for stage in self.stages],

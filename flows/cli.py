@@ -19,11 +19,15 @@ from flows.learning_commands import export, generate, params, pretrain, tokens
 from flows.options import (
     DEFAULT_LAKE,
     DEFAULT_WORKERS,
+    BaseUrlOption,
+    IndexOption,
     JsonOption,
     LakeOption,
     RecipeArgument,
     SetOption,
+    WhereOption,
     WorkersOption,
+    index_changes,
 )
 from flows.settings import quiet_prefect
 from storage.errors import UserError, WinnowError
@@ -69,6 +73,11 @@ def corpus(
     workers: WorkersOption = DEFAULT_WORKERS,
     changes: SetOption = [],  # noqa: B006  typer reads the default, nobody changes it
     crawl: Annotated[str | None, typer.Option(help="Name of the crawl; by default the snapshot's, or `local`.")] = None,
+    sample: Annotated[int | None, typer.Option(min=1, help="So many archives of each input, drawn by --seed.")] = None,
+    seed: Annotated[int, typer.Option(help="A larger sample with the same seed only adds archives.")] = 0,
+    index: IndexOption = False,
+    where: WhereOption = None,
+    base_url: BaseUrlOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what there is to do, and do nothing.")] = False,
 ) -> None:
     """Archives to a mixed corpus with its ledger. Run the same command again to resume."""
@@ -76,8 +85,9 @@ def corpus(
     from flows.corpus_flow import CorpusRequest
 
     request = CorpusRequest(
-        recipe=recipe, inputs=tuple(inputs or ()), changes=tuple(changes), crawl=crawl, lake=lake, workers=workers
-    )
+        recipe=recipe, inputs=tuple(inputs or ()), changes=(*changes, *index_changes(index, where)), crawl=crawl,
+        lake=lake, workers=workers, sample=sample, seed=seed, base_url=base_url,
+    )  # fmt: skip
     run_corpus(request, dry_run)
 
 

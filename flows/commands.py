@@ -11,7 +11,8 @@ from typing import Any
 import pyarrow as pa
 
 from flows import query
-from flows.corpus_flow import CorpusRequest, corpus_flow, plan_corpus
+from flows.corpus_flow import CorpusPlan, CorpusRequest, corpus_flow, plan_corpus
+from flows.index_task import describe_choice
 from flows.progress import tell
 from flows.recipe import STAGE_SECTIONS, Recipe, load_recipe, shipped_recipes
 from flows.work import prefect_api
@@ -25,9 +26,7 @@ def run_corpus(request: CorpusRequest, dry_run: bool) -> None:
     """Run the corpus flow and print its funnel; with `dry_run`, say what it would do."""
     plan = plan_corpus(request)
     if dry_run:
-        for job in plan.jobs:
-            state = "to do" if job in plan.pending else "done"
-            print(f"{state:6} {job.source.domain:14} {job.label}  {job.fingerprint}  {job.source.size:,} bytes")
+        print_plan(plan)
         return
     Lake(request.lake).check_writable()
     with prefect_api():
@@ -35,6 +34,20 @@ def run_corpus(request: CorpusRequest, dry_run: bool) -> None:
     query.print_view(Lake(request.lake), "funnel", as_json=False)
     if result.failures:
         tell(f"{len(result.failures)} archives failed and were left out; the same command tries them again.")
+
+
+def print_plan(plan: CorpusPlan) -> None:
+    """What there is to do, an archive a line; first what was chosen by an index."""
+    for step in plan.selections:
+        print(describe_choice(step, [job.source for job in plan.jobs]))
+    pending = {job.label for job in plan.pending}
+    for job in plan.jobs:
+        state = "to do" if job.label in pending else "done"
+        chosen = job.source.excerpt
+        size = f"{chosen.records:,} records, {chosen.bytes:,} bytes" if chosen else f"{job.source.size:,} bytes"
+        if not chosen and job.source.path:
+            size = ""  # nobody has said yet
+        print(f"{state:6} {job.source.domain:14} {job.label}  {job.fingerprint}  {size}".rstrip())
 
 
 def print_recipe(name: str | None, changes: Sequence[str]) -> None:

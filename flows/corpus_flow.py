@@ -23,6 +23,7 @@ from flows import dedup_task, mix_task
 from flows.annotate_task import AnnotateJob, annotate
 from flows.artifacts import publish_corpus
 from flows.dedup_job import DedupJob
+from flows.index_task import choose_records
 from flows.progress import progress, tell
 from flows.recipe import Recipe, load_recipe
 from flows.settings import settings
@@ -35,7 +36,8 @@ from storage.files import exists, remove_stale, sha256_of
 from storage.lake import Lake, fingerprint
 from storage.schema import Section
 from storage.shards import Output, read_table, write_table
-from storage.sources import expand_inputs, name_apart
+from storage.snapshots import Store
+from storage.sources import Sample, Source, expand_inputs, name_apart
 
 
 class CorpusRequest(Section):
@@ -49,6 +51,9 @@ class CorpusRequest(Section):
     crawl: str | None = Field(None, description="name of the crawl; by default the snapshot's, or `local`")
     lake: str = Field(default_factory=lambda: settings().lake, description="directory or URL prefix of the lake")
     workers: int = Field(default_factory=lambda: settings().workers, ge=1, description="processes")
+    sample: int | None = Field(None, ge=1, description="archives to take of each input; null for all of them")
+    seed: int = Field(0, description="draws the sample; a larger one with the same seed only adds archives")
+    base_url: str | None = Field(None, description="where CC-MAIN-... snapshots are read from; null: the settings'")
     max_new: int | None = Field(None, ge=1, description="archives not yet in the lake to take; null for all of them")
 
 
@@ -71,6 +76,8 @@ class CorpusPlan:
     recipe: Recipe
     workers: int
     jobs: tuple[AnnotateJob, ...]
+    selections: tuple[Step, ...] = ()
+    """What was chosen from the index of each snapshot, where the recipe asks for that."""
 
     @cached_property
     def fingerprints(self) -> dict[str, str]:
@@ -89,25 +96,46 @@ class CorpusPlan:
 
 
 def plan_corpus(request: CorpusRequest) -> CorpusPlan:
-    """Find the inputs and say what there is to do; nothing is written.
+    """Find the inputs and say what there is to do. Nothing is written, but for what an index was asked.
 
     Raises:
         UserError: No input, an input that is not there, or a recipe that does not hold.
+        ShardFailed, Transient: A list or an index that a snapshot publishes cannot be had.
     """
-    recipe = load_recipe(request.recipe, request.changes)
-    base = settings().crawl_base_url
-    sources = expand_inputs(request.inputs, crawl=request.crawl, base_url=base) if request.inputs else []
-    for given in recipe.inputs:
-        paths = [path if given.domain == "web" else f"{given.domain}={path}" for path in given.paths]
-        sources += expand_inputs(paths, crawl=given.crawl or request.crawl, base_url=base)
-    if not sources:
-        raise UserError("there is nothing to read:", "name archives on the command line or in the recipe's inputs.")
-    jobs = tuple(AnnotateJob(request.lake, source, recipe) for source in name_apart(sources))
-    plan = CorpusPlan(Lake(request.lake), recipe, request.workers, jobs)
+    recipe, lake, store = load_recipe(request.recipe, request.changes), Lake(request.lake), store_of(request)
+    sources, steps = find_sources(request, recipe, store), list[Step]()
+    if recipe.index.enabled:
+        sources, steps = choose_records(lake, sources, recipe.index, store)
+        if not sources:
+            raise UserError("the index has no record that the recipe's index section wants.", "Widen its conditions.")
+    jobs = tuple(AnnotateJob(request.lake, source, recipe) for source in sources)
+    plan = CorpusPlan(lake, recipe, request.workers, jobs, tuple(steps))
     if request.max_new is None or len(plan.pending) <= request.max_new:
         return plan
     later = {job.label for job in plan.pending[request.max_new :]}
     return replace(plan, jobs=tuple(job for job in jobs if job.label not in later))
+
+
+def store_of(request: CorpusRequest) -> Store:
+    """Where the request's snapshots are read from."""
+    return Store(request.base_url or settings().crawl_base_url, settings().crawl_list_url)
+
+
+def find_sources(request: CorpusRequest, recipe: Recipe, store: Store) -> list[Source]:
+    """Every archive that the command line and the recipe name, or a sample of them.
+
+    Raises:
+        UserError: There is none.
+    """
+    sample = Sample(request.sample, request.seed) if request.sample else None
+    sources = expand_inputs(request.inputs, request.crawl, store, sample)
+    for given in recipe.inputs:
+        paths = [path if given.domain == "web" else f"{given.domain}={path}" for path in given.paths]
+        drawn = Sample(given.sample, given.seed) if given.sample else sample
+        sources += expand_inputs(paths, given.crawl or request.crawl, store, drawn)
+    if not sources:
+        raise UserError("there is nothing to read:", "name archives on the command line or in the recipe's inputs.")
+    return name_apart(sources)
 
 
 @flow(name="corpus", flow_run_name="corpus-{request.recipe}")
@@ -124,7 +152,7 @@ def corpus_flow(request: CorpusRequest) -> CorpusResult:
     dedup = phase("dedup", threads(plan.workers), lambda: dedup_all(plan, rows))
     mix = phase("mix", threads(plan.workers), lambda: mix_all(plan, rows, dedup))
     done = {label: fp for label, fp in plan.fingerprints.items() if label not in failures}
-    write_run(plan, "finished", done, [*dedup.values(), mix], failures)
+    write_run(plan, "finished", done, [*plan.selections, *dedup.values(), mix], failures)
     Catalog(lake).rebuild()
     publish_corpus(lake)
     return CorpusResult(plan.run_id, rows, dedup, mix, failures)

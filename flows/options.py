@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated
 
 import typer
@@ -14,6 +15,24 @@ SetOption = Annotated[list[str], typer.Option("--set", help="section.key=value, 
 JsonOption = Annotated[bool, typer.Option("--json", help="Rows as JSON instead of a table.")]
 RecipeArgument = Annotated[str, typer.Argument(help="A shipped recipe (see `winnow recipe`) or a .toml file.")]
 RecipeOption = Annotated[str, typer.Option("--recipe", help="Recipe whose sections to use.")]
+IndexOption = Annotated[
+    bool,
+    typer.Option("--index", help="Of CC-MAIN-... snapshots only the records that the recipe's index section wants."),
+]
+WhereOption = Annotated[
+    str | None,
+    typer.Option(help="--index with a condition of your own on the index's columns: \"url_host_tld = 'de'\"."),
+]
+BaseUrlOption = Annotated[
+    str | None,
+    typer.Option(help="Where CC-MAIN-... snapshots are read from: a mirror, a bucket, a directory."),
+]
 
 DEFAULT_LAKE = settings().lake
 DEFAULT_WORKERS = settings().workers
+
+
+def index_changes(index: bool, where: str | None) -> list[str]:
+    """`--index` and `--where` as the changes to the recipe that they stand for."""
+    changes = ["index.enabled=true"] if index or where else []
+    return [*changes, f"index.where={json.dumps(where, ensure_ascii=False)}"] if where else changes

@@ -34,6 +34,7 @@ from pipeline.quality.gopher import GopherConfig
 from pipeline.stage import Rule, Stage
 from pipeline.tokens import TokensConfig
 from storage.errors import UserError
+from storage.index_config import IndexConfig
 from storage.schema import Section
 
 
@@ -60,6 +61,8 @@ class Inputs(Section):
     paths: tuple[str, ...] = Field(description="files, directories, globs, URLs or CC-MAIN-... snapshots")
     domain: str = Field("web", description="what it is, for mixing; anything but web is taken as curated")
     crawl: str | None = Field(None, description="name of the crawl; by default the snapshot's, or `local`")
+    sample: int | None = Field(None, ge=1, description="archives to take of each path, drawn by `seed`; null takes all")
+    seed: int = Field(0, description="draws the sample; a larger one with the same seed only adds archives")
 
 
 class Recipe(Section):
@@ -74,6 +77,7 @@ class Recipe(Section):
     )
     max_failed_share: float = Field(0.05, ge=0, le=1, description="share of archives that may fail before the run does")
 
+    index: IndexConfig = IndexConfig()
     archive: ArchiveConfig = ArchiveConfig()
     extract: ExtractConfig = ExtractConfig()
     domains: DomainsConfig = DomainsConfig()

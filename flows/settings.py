@@ -24,7 +24,13 @@ class Settings(BaseSettings):
     crawl_base_url: str = Field(
         "https://data.commoncrawl.org/", description="where CC-MAIN-... snapshots are read from; a mirror will do"
     )
-    cache: str = Field("~/.cache/winnow", description="where downloaded archives and trained models are kept")
+    crawl_list_url: str | None = Field(
+        None, description="collinfo.json, the list of snapshots; by default Common Crawl's, or the base URL's own"
+    )
+    downloads: str | None = Field(
+        None, description="directory that keeps the archives read from web servers; null reads them without keeping"
+    )
+    cache: str = Field("~/.cache/winnow", description="where trained models are kept")
 
 
 @cache

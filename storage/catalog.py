@@ -20,10 +20,12 @@ import fsspec
 import pyarrow as pa
 
 from storage import files, views
-from storage.errors import Fatal, UserError
+from storage.errors import Fatal, ShardFailed, UserError, WinnowError
 from storage.lake import Lake, fingerprint
 from storage.selection import Row, Selection, select
 from storage.statements import only_reads
+from storage.web import is_web
+from storage.web_filesystem import WebFileSystem
 
 CATALOG_FILE = "winnow.duckdb"
 _OFFLINE: dict[str, Any] = {
@@ -32,6 +34,8 @@ _OFFLINE: dict[str, Any] = {
     "python_enable_replacements": False,  # a table name must never mean a Python variable of ours
 }
 _BATCH_ROWS = 8192
+_STORE_THREADS = 2
+"""Threads of a statement over a file in a store: so many requests at once."""
 _LISTED = ("archives", "steps", "trainings", "evaluations")
 """Tables of small files, each written once, that the views are made from."""
 
@@ -221,6 +225,47 @@ class Catalog:
         return spill
 
 
+@contextmanager
+def querying(uri: str, statement: str, params: Mapping[str, Any]) -> Iterator[pa.RecordBatchReader]:
+    """The rows of one SELECT over a Parquet file outside the lake, streamed while the block lasts.
+
+    Args:
+        uri: The only file it can read; the statement has it as `$uri`.
+
+    Raises:
+        UserError: There is no such file, the statement is no SELECT, or DuckDB refuses it.
+        Transient, ShardFailed: The file's store does not answer, or contradicts itself.
+    """
+    web = WebFileSystem() if is_web(uri) else None
+    spill = Path(tempfile.gettempdir()) / f"winnow-{files.writer_tag()}"
+    protocol = None if web or files.is_local(uri) else uri.partition("://")[0]
+    failure: WinnowError | None = None
+    with closing(_connect(spill, protocol, {"threads": _STORE_THREADS})) as connection:
+        try:
+            if web:
+                connection.register_filesystem(web)
+            _check_reads_only(connection, statement)
+            connection.execute("SET allowed_paths = $1", [[uri]])
+            connection.execute("SET enable_external_access = false")
+            relation = connection.sql(statement, params={**params, "uri": uri})
+            yield cast(pa.RecordBatchReader, relation.to_arrow_reader(_BATCH_ROWS))
+        except (duckdb.Error, pa.ArrowException) as error:
+            failure = (web and web.failure) or _refused(uri, error)
+        finally:
+            shutil.rmtree(spill, ignore_errors=True)
+    if failure:
+        raise failure  # outside the handler: DuckDB's own error would keep the connection alive
+
+
+def _refused(uri: str, error: Exception) -> WinnowError:
+    words = _first_words(error)
+    if isinstance(error, duckdb.IOException | duckdb.InvalidInputException | pa.ArrowException):
+        return ShardFailed(f"{uri} cannot be read: {words}")
+    if files.is_local(uri) and not files.exists(uri):
+        return UserError(f"There is no file {uri}.", "Check the path.")
+    return UserError(f"{uri} cannot be asked: {' '.join(words.split())}")
+
+
 def _connect(spill: Path | None, remote: str | None, settings: Mapping[str, Any]) -> duckdb.DuckDBPyConnection:
     place = {"temp_directory": str(spill)} if spill else {}
     connection = duckdb.connect(config={**_OFFLINE, **place, **settings})
@@ -262,7 +307,7 @@ def _hint(error: duckdb.Error) -> str:
     return ""
 
 
-def _first_words(error: duckdb.Error) -> str:
+def _first_words(error: Exception) -> str:
     """DuckDB's message without the statement it repeats."""
     return str(error).partition("\n\nLINE ")[0].strip()
 

@@ -76,6 +76,14 @@ class Lake:
         """The row that commits a whole-corpus step."""
         return f"steps/{safe_name(step)}/{safe_name(key)}.{fingerprint}.parquet"
 
+    def selection_path(self, crawl: str, fingerprint: str) -> str:
+        """Places of the records chosen from a snapshot's index."""
+        return f"selections/crawl={safe_name(crawl)}/{fingerprint}.parquet"
+
+    def index_path(self, crawl: str, part: str, fingerprint: str) -> str:
+        """What one file of a snapshot's index has of what is wanted."""
+        return f"index/crawl={safe_name(crawl)}/{safe_name(part)}.{fingerprint}.parquet"
+
     def run_path(self, run_id: str) -> str:
         """The row of one run."""
         return f"runs/{safe_name(run_id)}.parquet"

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import io
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar, cast
+from typing import Any, BinaryIO, cast
 
 import fsspec
 
 from storage.errors import ShardFailed, Transient, UserError, WinnowError
-
-_T = TypeVar("_T")
-
-PAUSES = (1.0, 3.0, 9.0, 27.0)
-"""Seconds between attempts at a store that says it is busy."""
+from storage.patience import PAUSES, patiently
+from storage.web import Version, WebFile, WebStream, is_web
 
 _BUFFER_BYTES = 1 << 20
 _MISSING = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
@@ -32,16 +28,6 @@ def read_errors(uri: str) -> Iterator[None]:
         if not isinstance(error, OSError) and status is None:
             raise
         raise _read_failure(uri, error, status) from error
-
-
-def patiently(action: Callable[[], _T], pauses: Sequence[float] = PAUSES) -> _T:
-    """The action's result; tried again after each pause while it is `Transient`, whose last one is raised."""
-    for pause in pauses:
-        try:
-            return action()
-        except Transient:
-            time.sleep(pause)
-    return action()
 
 
 class RemoteStream(io.RawIOBase):
@@ -99,12 +85,62 @@ def _read_failure(uri: str, error: Exception, status: int | None) -> WinnowError
 
 def open_remote(uri: str) -> BinaryIO:
     """A buffered stream over a remote file that tries again where that can help."""
+    if is_web(uri):
+        return open_version(uri, None)[0]
     return io.BufferedReader(RemoteStream(uri, patiently(lambda: _open(uri))), _BUFFER_BYTES)
+
+
+def open_version(uri: str, expected: Version | None) -> tuple[BinaryIO, int]:
+    """The same, with the file's size in bytes.
+
+    Args:
+        expected: Version it must be; None takes the one there is.
+
+    Raises:
+        ShardFailed: It is another version.
+    """
+    if is_web(uri):
+        file = WebFile(uri, expected)
+        stream = io.BufferedReader(WebStream(file), _BUFFER_BYTES)
+        stream.peek(1)  # a file that is not there is to be told of here, not at the first read
+        return stream, file.version.size
+    found = version_of(uri)
+    if expected is not None and found != expected:
+        message = f"{uri} is not what it was: it had {expected.size:,} bytes (ETag {expected.etag}), "
+        hint = "Give the command again to read it as it is now."
+        raise ShardFailed(f"{message}now {found.size:,} (ETag {found.etag}).", hint)
+    return open_remote(uri), found.size
+
+
+def version_of(uri: str) -> Version:
+    """Size and version mark of a remote file."""
+    return WebFile(uri).version if is_web(uri) else patiently(lambda: _version_once(uri))
+
+
+def _version_once(uri: str) -> Version:
+    with read_errors(uri):
+        filesystem, path = fsspec.url_to_fs(uri)
+        info = filesystem.info(path)
+    return Version(int(info.get("size") or 0), info.get("ETag"))
 
 
 def _open(uri: str) -> BinaryIO:
     with read_errors(uri):
         return cast(BinaryIO, fsspec.open(uri, "rb").open())
+
+
+def range_reader(uri: str) -> Callable[[int, int], bytes]:
+    """What reads the bytes of a remote file from start to end: fewer where it ends before. For several threads."""
+    if is_web(uri):
+        return WebFile(uri).read
+    size = version_of(uri).size
+
+    def read(start: int, end: int) -> bytes:
+        with read_errors(uri):
+            filesystem, path = fsspec.url_to_fs(uri)
+            return cast(bytes, filesystem.cat_file(path, start=start, end=min(end, size))) if start < size else b""
+
+    return lambda start, end: patiently(lambda: read(start, end))
 
 
 def upload(temporary: Path, uri: str) -> None:

@@ -7,20 +7,25 @@
 from __future__ import annotations
 
 import glob
-import gzip
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple, TypeVar
 
 import fsspec
 
 from storage.errors import ShardFailed, UserError
-from storage.files import is_local, list_files, local_path, open_read, sha256_of
-from storage.remote import patiently, read_errors
+from storage.files import is_local, list_files, local_path, sha256_of
+from storage.patience import patiently
+from storage.remote import read_errors, version_of
+from storage.snapshots import Store, looks_like_snapshot, parse_snapshot
+from storage.web import is_web
 
-COMMON_CRAWL = "https://data.commoncrawl.org/"
+_T = TypeVar("_T")
+
 LOCAL_CRAWL = "local"
 WEB = "web"
 
@@ -33,7 +38,23 @@ ARCHIVE_SUFFIXES = (
 
 _NAMES = f"Archives are {', '.join(_PLAIN_SUFFIXES)} (.gz, .zst) and .parquet."
 _DECLARED = re.compile(r"([a-z][a-z0-9_]*)=(.+)", re.DOTALL)
-_SNAPSHOT = re.compile(r"(CC-MAIN-\d{4}-\d{2,4})(?:#(\d+))?")
+
+
+@dataclass(frozen=True, slots=True)
+class Excerpt:
+    """The records that were chosen of an archive, where not all of it is to be read.
+
+    Attributes:
+        plan: Parquet file with their places, relative to the lake.
+        digest: Of the places: the same ones give the same digest.
+        records: How many.
+        bytes: Sum of their lengths.
+    """
+
+    plan: str
+    digest: str
+    records: int
+    bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +69,8 @@ class Source:
         size: Bytes; 0 where nobody says (a snapshot's list does not).
         sha256: Digest of a local file, hexadecimal; None for a remote one.
         etag: A store's own mark of the version; None without one.
+        path: Where a snapshot's archive lies below the base URL, whichever mirror it is read from; else None.
+        excerpt: What to read of it; None for all of it.
     """
 
     uri: str
@@ -57,22 +80,60 @@ class Source:
     size: int
     sha256: str | None
     etag: str | None = None
+    path: str | None = None
+    excerpt: Excerpt | None = None
+
+    @property
+    def content(self) -> object:
+        """What tells its content from any other: it goes into the fingerprint of what is made of it."""
+        whole = self.sha256 or (self.path or self.uri, self.etag, self.size)
+        return (whole, self.excerpt.digest) if self.excerpt else whole
 
 
-def expand_inputs(inputs: Sequence[str], crawl: str | None = None, base_url: str = COMMON_CRAWL) -> list[Source]:
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """So many archives of each input, drawn by name: a larger count with the same seed only adds to them."""
+
+    count: int
+    seed: int = 0
+
+    def of(self, found: Sequence[_T], name: Callable[[_T], str]) -> list[_T]:
+        """As many of them as asked for, in the order given; all where there are fewer."""
+        ranks = sorted(range(len(found)), key=lambda at: sha256(f"{self.seed}/{name(found[at])}".encode()).digest())
+        return [found[at] for at in sorted(ranks[: self.count])]
+
+
+class _Found(NamedTuple):
+    """An archive that an input names, before it was looked at."""
+
+    uri: str
+    archive: str
+    crawl: str
+    path: str | None = None
+
+
+def expand_inputs(
+    inputs: Sequence[str], crawl: str | None = None, store: Store | None = None, sample: Sample | None = None
+) -> list[Source]:
     """Every archive behind the given inputs, each once, in the order of (crawl, archive).
 
     Args:
         inputs: As on the command line; see the head of this file.
         crawl: Name of the crawl; by default the snapshot's, or "local".
-        base_url: Where snapshots are read from, for example a mirror.
+        store: Where snapshots are read from; None is Common Crawl's own.
+        sample: How many archives to take of each input; None takes all.
 
     Raises:
         UserError: An input is not there, or has no archive in it.
         Transient: A store stayed busy.
     """
-    found = [source for given in inputs for source in _expand(given, crawl, base_url)]
-    return name_apart(found)
+    sources = []
+    for given in inputs:
+        domain, where = _declared(given)
+        found = _find(where, store or Store())
+        for one in sample.of(found, lambda one: one.archive) if sample else found:
+            sources.append(_source(one, crawl or one.crawl, domain))
+    return name_apart(sources)
 
 
 def name_apart(sources: Iterable[Source]) -> list[Source]:
@@ -89,12 +150,13 @@ def name_apart(sources: Iterable[Source]) -> list[Source]:
     return sorted(named, key=lambda source: (source.crawl, source.archive))
 
 
-def _expand(given: str, crawl: str | None, base_url: str) -> list[Source]:
-    domain, where = _declared(given)
-    if snapshot := _SNAPSHOT.fullmatch(where):
-        return _snapshot(snapshot[1], snapshot[2], crawl, domain, base_url)
+def _find(where: str, store: Store) -> list[_Found]:
+    if snapshot := parse_snapshot(where):
+        return _snapshot(*snapshot, store)
+    if looks_like_snapshot(where) and not local_path(where).exists():
+        raise store.unknown(where)
     found = _local(where) if is_local(where) else _remote(where)
-    return [_source(uri, archive, crawl or LOCAL_CRAWL, domain) for uri, archive in found]
+    return [_Found(uri, archive, LOCAL_CRAWL) for uri, archive in found]
 
 
 def _declared(given: str) -> tuple[str, str]:
@@ -105,29 +167,13 @@ def _declared(given: str) -> tuple[str, str]:
     return match[1], match[2]
 
 
-def _snapshot(name: str, number: str | None, crawl: str | None, domain: str, base_url: str) -> list[Source]:
-    base = base_url if base_url.endswith("/") else f"{base_url}/"
-    paths = patiently(lambda: _snapshot_paths(name, f"{base}crawl-data/{name}/warc.paths.gz"))
-    if number is not None and int(number) >= len(paths):
+def _snapshot(name: str, number: int | None, store: Store) -> list[_Found]:
+    paths = store.paths(name, "warc")
+    if number is not None and number >= len(paths):
         raise UserError(f"{name} has {len(paths):,} archives; there is no #{number}.", "They are counted from 0.")
-    chosen = paths if number is None else [paths[int(number)]]
+    chosen = paths if number is None else [paths[number]]
     start = f"crawl-data/{name}/"
-    return [Source(base + path, path.removeprefix(start), crawl or name, domain, 0, None) for path in chosen]
-
-
-def _snapshot_paths(name: str, uri: str) -> list[str]:
-    try:
-        with open_read(uri) as stream:
-            paths = gzip.decompress(stream.read()).decode().split()
-    except (OSError, EOFError, UnicodeDecodeError) as error:
-        raise UserError(f"{uri} is not a list of archives: {error}.", "Check the base URL.") from error
-    except UserError as error:
-        raise UserError(
-            f"There is no snapshot {name} at {uri}.", "https://index.commoncrawl.org lists them."
-        ) from error
-    if not paths:
-        raise UserError(f"The snapshot {name} lists no archives at {uri}.")
-    return paths
+    return [_Found(store.uri(path), path.removeprefix(start), name, path) for path in chosen]
 
 
 def _local(where: str) -> list[tuple[str, str]]:
@@ -176,7 +222,7 @@ def _remote_once(uri: str) -> list[tuple[str, str]]:
         if "*" in path:
             found = sorted(filesystem.glob(path))
             root = path[: path.index("*")].rpartition("/")[0]
-        elif uri.endswith("/") or filesystem.isdir(path):
+        elif uri.endswith("/") or (not is_web(uri) and filesystem.isdir(path)):
             found = sorted(name for name in filesystem.find(path) if name.lower().endswith(ARCHIVE_SUFFIXES))
             root = path.rstrip("/")
         else:
@@ -186,21 +232,18 @@ def _remote_once(uri: str) -> list[tuple[str, str]]:
     return [(filesystem.unstrip_protocol(name), name.removeprefix(f"{root}/")) for name in found]
 
 
-def _source(uri: str, archive: str, crawl: str, domain: str) -> Source:
+def _source(found: _Found, crawl: str, domain: str) -> Source:
+    uri = found.uri
+    if found.path is not None:  # a snapshot's archives never change, and looking at 80,000 of them takes hours
+        return Source(uri, found.archive, crawl, domain, 0, None, path=found.path)
     if is_local(uri):
         try:
-            return Source(uri, archive, crawl, domain, local_path(uri).stat().st_size, sha256_of(uri))
+            size = local_path(uri).stat().st_size
+            return Source(uri, found.archive, crawl, domain, size, sha256_of(uri))
         except (OSError, ShardFailed) as error:
             raise UserError(f"{uri} cannot be read: {error}.") from error
-    size, etag = patiently(lambda: _size_and_etag(uri))
-    return Source(uri, archive, crawl, domain, size, None, etag)
-
-
-def _size_and_etag(uri: str) -> tuple[int, str | None]:
-    with read_errors(uri):
-        filesystem, path = fsspec.url_to_fs(uri)
-        info = filesystem.info(path)
-    return int(info.get("size") or 0), info.get("ETag")
+    version = version_of(uri)
+    return Source(uri, found.archive, crawl, domain, version.size, None, version.etag)
 
 
 def _colliding(sources: Sequence[Source]) -> set[tuple[str, str]]:
