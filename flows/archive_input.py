@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 from flows.settings import settings
 from pipeline.archive.config import ArchiveConfig
-from pipeline.archive.excerpt import ExcerptReader, read_excerpt
+from pipeline.archive.excerpt import ExcerptReader, read_excerpt, worth_fetching
 from pipeline.archive.reader import ArchiveReader, read_archive
 from storage.downloads import download
 from storage.errors import ShardFailed, UserError
@@ -57,7 +57,7 @@ def _open_whole(source: Source) -> tuple[BinaryIO, int]:
 
 def _open_excerpt(lake: str, source: Source, excerpt: Excerpt, config: ArchiveConfig) -> ExcerptReader:
     ranges = excerpt_ranges(lake, source.path or source.uri, excerpt)
-    return read_excerpt(ranges, _pieces(source.uri, ranges), source.archive, config)
+    return read_excerpt(ranges, _pieces(source.uri, worth_fetching(ranges, config)), source.archive, config)
 
 
 def _pieces(uri: str, ranges: list[Range]) -> Iterator[bytes]:

@@ -18,12 +18,14 @@ from flows.recipe import STAGE_SECTIONS, Recipe, load_recipe, shipped_recipes
 from flows.work import prefect_api
 from pipeline.batch import DocumentBatch
 from pipeline.stage import Stage, run_stages
+from storage import patience
 from storage.errors import UserError
 from storage.lake import Lake
 
 
 def run_corpus(request: CorpusRequest, dry_run: bool) -> None:
     """Run the corpus flow and print its funnel; with `dry_run`, say what it would do."""
+    patience.announce = tell
     plan = plan_corpus(request)
     if dry_run:
         print_plan(plan)

@@ -23,8 +23,9 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTaskRunner
 
 from flows.interrupts import start_worker
-from flows.progress import Progress
+from flows.progress import Progress, tell
 from flows.server import temporary_server
+from storage import patience
 from storage.errors import ShardFailed, Transient
 
 RETRIES = 3
@@ -49,7 +50,12 @@ def prefect_api() -> Iterator[str]:
 
 def processes(workers: int) -> ProcessPoolTaskRunner:
     """A pool of processes, for work that holds the GIL: extraction, fastText and friends."""
-    return ProcessPoolTaskRunner(max_workers=workers, initializer=start_worker)
+    return ProcessPoolTaskRunner(max_workers=workers, initializer=_start_worker)
+
+
+def _start_worker() -> None:
+    start_worker()
+    patience.announce = tell
 
 
 def threads(workers: int) -> ThreadPoolTaskRunner[Any]:

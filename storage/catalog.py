@@ -34,8 +34,8 @@ _OFFLINE: dict[str, Any] = {
     "python_enable_replacements": False,  # a table name must never mean a Python variable of ours
 }
 _BATCH_ROWS = 8192
-_STORE_THREADS = 2
-"""Threads of a statement over a file in a store: so many requests at once."""
+_STORE_SETTINGS: dict[str, Any] = {"threads": 2, "memory_limit": "1GB"}
+"""Of a statement over a file in a store; each thread is a connection."""
 _LISTED = ("archives", "steps", "trainings", "evaluations")
 """Tables of small files, each written once, that the views are made from."""
 
@@ -206,10 +206,7 @@ class Catalog:
 
     def _readable(self) -> list[str]:
         """The lake's root, as it was given and as its store spells the paths below it."""
-        if self._protocol is None:
-            return [self.lake.root]
-        filesystem, path = fsspec.url_to_fs(self.lake.root)
-        return [self.lake.root, filesystem.unstrip_protocol(path)]
+        return _spellings(self.lake.root)
 
     @property
     def _protocol(self) -> str | None:
@@ -240,12 +237,12 @@ def querying(uri: str, statement: str, params: Mapping[str, Any]) -> Iterator[pa
     spill = Path(tempfile.gettempdir()) / f"winnow-{files.writer_tag()}"
     protocol = None if web or files.is_local(uri) else uri.partition("://")[0]
     failure: WinnowError | None = None
-    with closing(_connect(spill, protocol, {"threads": _STORE_THREADS})) as connection:
+    with closing(_connect(spill, protocol, _STORE_SETTINGS)) as connection:
         try:
             if web:
                 connection.register_filesystem(web)
             _check_reads_only(connection, statement)
-            connection.execute("SET allowed_paths = $1", [[uri]])
+            connection.execute("SET allowed_paths = $1", [_spellings(uri)])
             connection.execute("SET enable_external_access = false")
             relation = connection.sql(statement, params={**params, "uri": uri})
             yield cast(pa.RecordBatchReader, relation.to_arrow_reader(_BATCH_ROWS))
@@ -255,6 +252,14 @@ def querying(uri: str, statement: str, params: Mapping[str, Any]) -> Iterator[pa
             shutil.rmtree(spill, ignore_errors=True)
     if failure:
         raise failure  # outside the handler: DuckDB's own error would keep the connection alive
+
+
+def _spellings(uri: str) -> list[str]:
+    """A file's or directory's name as it was given, and as its store spells it."""
+    if is_web(uri) or files.is_local(uri):
+        return [uri]
+    filesystem, path = fsspec.url_to_fs(uri)
+    return [uri, filesystem.unstrip_protocol(path)]
 
 
 def _refused(uri: str, error: Exception) -> WinnowError:

@@ -34,14 +34,19 @@ _JITTER = 0.1
 sleep: Callable[[float], None] = time.sleep
 """What waits; tests put something quicker here."""
 
+announce: Callable[[str], None] = lambda line: None  # noqa: E731
+"""Told of every long wait; the command line prints it."""
+
+_LONG = 5.0
+
 
 def patiently(action: Callable[[], _T], pauses: Sequence[float] = PAUSES) -> _T:
     """The action's result; tried again after each pause while it is `Transient`, whose last one is raised."""
     for pause in pauses:
         try:
             return action()
-        except Transient:
-            sleep(pause)
+        except Transient as error:
+            _pause(error, pause)
     return action()
 
 
@@ -75,7 +80,7 @@ class Patience:
         self._failures += 1
         if busy:
             pace_of(self._host).slow_down(pause)
-        sleep(pause * (1 + _JITTER * random.random()))  # workers that were sent away together come back apart
+        _pause(error, pause * (1 + _JITTER * random.random()))  # workers sent away together come back apart
 
 
 class Pace:
@@ -109,6 +114,12 @@ class Pace:
         """The host answered."""
         with self._lock:
             self._gap = 0.9 * self._gap if self._gap > _FIRST_GAP / 10 else 0.0
+
+
+def _pause(error: WinnowError, seconds: float) -> None:
+    if seconds >= _LONG:
+        announce(f"{error.message} Next attempt in {seconds:.0f} seconds.")
+    sleep(seconds)
 
 
 @cache

@@ -66,7 +66,7 @@ def plan_requests(ranges: Sequence[Range]) -> list[_Request]:
 
 def _joins(request: _Request, offset: int, end: int) -> bool:
     near = request.start <= offset <= request.end + GAP_BYTES
-    return near and end - request.start <= REQUEST_BYTES
+    return near and max(end, request.end) - request.start <= REQUEST_BYTES
 
 
 def _local_pieces(uri: str, ranges: Sequence[Range]) -> Iterator[bytes]:

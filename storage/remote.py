@@ -15,6 +15,9 @@ from storage.patience import PAUSES, patiently
 from storage.web import Version, WebFile, WebStream, is_web
 
 _BUFFER_BYTES = 1 << 20
+_BLOCK_BYTES = 8 << 20
+"""Asked of an object store at a time; s3fs would keep 50 MiB of every open file."""
+
 _MISSING = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 
 
@@ -55,8 +58,11 @@ class RemoteStream(io.RawIOBase):
         return len(data)
 
     def _read(self, size: int) -> bytes:
-        with read_errors(self._uri):
-            return self._file.read(size)
+        try:
+            with read_errors(self._uri):
+                return self._file.read(size)
+        except UserError as error:  # it was there when it was opened: no mistake of the user's
+            raise ShardFailed(error.message, error.hint) from error
 
     def close(self) -> None:
         if not self.closed:
@@ -78,6 +84,8 @@ def _read_failure(uri: str, error: Exception, status: int | None) -> WinnowError
         return UserError(f"There is no file {uri}.", "Check the path or URL.")
     if isinstance(error, PermissionError) or status in (401, 403):
         return UserError(f"{uri} may not be read.", "Check its permissions or your credentials.")
+    if type(error).__name__ == "FileExpired":  # s3fs: the object's ETag is another one now
+        return ShardFailed(f"{uri} changed while it was read.", "Give the command again to read it as it is now.")
     reason = str(error) or type(error).__name__
     kind = Transient if "://" in uri.removeprefix("file://") else ShardFailed
     return kind(f"Reading {uri} failed: {reason}.")
@@ -126,7 +134,8 @@ def _version_once(uri: str) -> Version:
 
 def _open(uri: str) -> BinaryIO:
     with read_errors(uri):
-        return cast(BinaryIO, fsspec.open(uri, "rb").open())
+        filesystem, path = fsspec.url_to_fs(uri)
+        return cast(BinaryIO, filesystem.open(path, "rb", block_size=_BLOCK_BYTES))
 
 
 def range_reader(uri: str) -> Callable[[int, int], bytes]:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import urllib3
 from urllib3.exceptions import HTTPError, LocationValueError, MaxRetryError, ResponseError, SSLError
@@ -30,6 +31,9 @@ _T = TypeVar("_T")
 _PIECE = 1 << 20
 _BUSY = (429, 503)
 _AGAIN = (408, 425, 500, 502, 504, *_BUSY)
+_GONE = ("There is no file {}.", "Check the path or URL.")
+_REFUSED = ("{} may not be read.", "Check its permissions or your credentials.")
+_REFUSALS = {404: _GONE, 410: _GONE, 401: _REFUSED, 403: _REFUSED}
 _CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-(\d+)|\*)/(\d+|\*)")
 _HEADERS = {
     "User-Agent": "winnow/0.1",
@@ -212,7 +216,7 @@ class WebFile:
             if etag and start and not etag.startswith("W/"):  # a weak mark may not be used so
                 headers["If-Range"] = etag
         pace_of(self._host).keep()
-        response = _pool().request("GET", self.uri, headers=headers, preload_content=False)
+        response = _pool_for(self.uri).request("GET", self.uri, headers=headers, preload_content=False)
         try:
             self._check_status(response)
             pace_of(self._host).speed_up()
@@ -228,11 +232,9 @@ class WebFile:
             return
         if status in _AGAIN:
             raise _Busy(status, retry_after(response.headers.get("Retry-After"), response.headers.get("Date")))
-        if status in (404, 410):
-            raise UserError(f"There is no file {self.uri}.", "Check the path or URL.")
-        if status in (401, 403):
-            raise UserError(f"{self.uri} may not be read.", "Check its permissions or your credentials.")
-        raise UserError(f"{self.uri} cannot be read: its server answers with status {status}.")
+        message, hint = _REFUSALS.get(status, (f"{{}} cannot be read: its server answers with status {status}.", ""))
+        kind = ShardFailed if self._version else UserError  # what was there a moment ago is no mistake of the user's
+        raise kind(message.format(self.uri), hint)
 
 
 class WebStream(io.RawIOBase):
@@ -320,10 +322,17 @@ def _length(response: BaseHTTPResponse) -> int | None:
     return int(text) if text.isdigit() else None
 
 
+def _pool_for(uri: str) -> urllib3.PoolManager:
+    parts = urlsplit(uri)
+    return _pool(None if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme))
+
+
 @cache
-def _pool() -> urllib3.PoolManager:
-    return urllib3.PoolManager(
-        maxsize=16,
-        timeout=urllib3.Timeout(connect=_CONNECT_SECONDS, read=_READ_SECONDS),
-        retries=urllib3.Retry(total=5, connect=0, read=0, status=0, other=0, redirect=5, raise_on_status=False),
-    )
+def _pool(proxy: str | None) -> urllib3.PoolManager:
+    """Connections, kept for the next request; `proxy` as the machine's settings name it."""
+    options: dict[str, Any] = {
+        "maxsize": 16,
+        "timeout": urllib3.Timeout(connect=_CONNECT_SECONDS, read=_READ_SECONDS),
+        "retries": urllib3.Retry(total=5, connect=0, read=0, status=0, other=0, redirect=5, raise_on_status=False),
+    }
+    return urllib3.ProxyManager(proxy, **options) if proxy else urllib3.PoolManager(**options)

@@ -35,6 +35,9 @@ class ExcerptReader:
             yield from self._items(offset, length, data)
 
     def _items(self, offset: int, length: int, data: bytes) -> list[Item]:
+        if length > self._config.max_record_bytes:
+            limit = self._config.max_record_bytes
+            return [Unreadable(offset, length, f"a record of {length} bytes; max_record_bytes is {limit}")]
         if len(data) < length:
             return [Unreadable(offset, length, f"the file ends {length - len(data)} bytes before the record does")]
         reader = read_archive(io.BytesIO(data), self.name, length, self._config)
@@ -45,6 +48,11 @@ class ExcerptReader:
         return [item._replace(offset=offset + item.offset) for item in items]
 
 
+def worth_fetching(ranges: Sequence[tuple[int, int]], config: ArchiveConfig) -> list[tuple[int, int]]:
+    """The ranges whose bytes `read_excerpt` wants: nothing of those too large to be read, whatever an index says."""
+    return [(offset, length if length <= config.max_record_bytes else 0) for offset, length in ranges]
+
+
 def read_excerpt(
     ranges: Sequence[tuple[int, int]], pieces: Iterable[bytes], name: str, config: ArchiveConfig | None = None
 ) -> ExcerptReader:
@@ -52,7 +60,7 @@ def read_excerpt(
 
     Args:
         ranges: Offset and length of each, in the file's own bytes.
-        pieces: The bytes of each, in the same order; fewer where the file ends before.
+        pieces: The bytes of each that is `worth_fetching`, in the same order; fewer where the file ends before.
         name: What to call the archive.
         config: As for `read_archive`.
     """

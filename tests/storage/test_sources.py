@@ -1,20 +1,19 @@
 from __future__ import annotations
 
-import gzip
 import hashlib
 import os
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import fsspec
 import pytest
 
-from storage import remote
+from storage import remote, sources
 from storage.errors import Transient, UserError
-from storage.files import open_read
-from storage.sources import Source, expand_inputs, name_apart
+from storage.snapshots import Store
+from storage.sources import Sample, Source, expand_inputs, name_apart
+from tests.storage.crawl_layout import make_crawl
+from tests.storage.crawl_server import CrawlServer, Trouble, serving
 
 
 @pytest.fixture
@@ -112,77 +111,80 @@ def test_stores_are_listed_as_directories_are() -> None:
     store.store.clear()
 
 
-class Crawl(BaseHTTPRequestHandler):
-    """A web server with one snapshot, busy for as many requests as it is told."""
-
-    busy = 0
-    paths = (
-        "crawl-data/CC-MAIN-2026-05/segments/1/warc/x-0.warc.gz",
-        "crawl-data/CC-MAIN-2026-05/segments/1/warc/x-1.warc.gz",
-    )
-
-    def do_HEAD(self) -> None:
-        self.answer(body=False)
-
-    def do_GET(self) -> None:
-        self.answer(body=True)
-
-    def answer(self, body: bool) -> None:
-        if Crawl.busy:
-            Crawl.busy -= 1
-            self.send_error(503)
-            return
-        if self.path != "/crawl-data/CC-MAIN-2026-05/warc.paths.gz":
-            self.send_error(404)
-            return
-        data = gzip.compress("\n".join(self.paths).encode())
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        if body:
-            self.wfile.write(data)
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
-
-
 @pytest.fixture
-def base_url(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A loopback server; pauses between attempts are short."""
-    monkeypatch.setattr(remote.time, "sleep", lambda seconds: None)
-    Crawl.busy = 0
-    with ThreadingHTTPServer(("127.0.0.1", 0), Crawl) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-        server.shutdown()
+def server(tmp_path: Path, pauses: list[float]) -> Iterator[CrawlServer]:
+    with serving(make_crawl(tmp_path, archives=12, pages=0)) as server:
+        yield server
 
 
-def test_a_snapshot_is_all_its_archives_or_the_one_of_a_number(base_url: str) -> None:
-    whole = expand_inputs(["CC-MAIN-2026-05"], base_url=base_url)
-    assert [source.uri for source in whole] == [f"{base_url}/{path}" for path in Crawl.paths]
-    [second] = expand_inputs(["CC-MAIN-2026-05#1"], base_url=base_url)
-    assert (second.crawl, second.archive) == ("CC-MAIN-2026-05", "segments/1/warc/x-1.warc.gz")
-    assert second == whole[1]
+def snapshot(server: CrawlServer, *inputs: str, sample: Sample | None = None) -> list[Source]:
+    return expand_inputs(list(inputs), store=Store(server.url), sample=sample)
 
 
-def test_a_snapshot_or_number_that_does_not_exist_is_a_users_mistake(base_url: str) -> None:
-    with pytest.raises(UserError, match="no snapshot CC-MAIN-1999-01"):
-        expand_inputs(["CC-MAIN-1999-01"], base_url=base_url)
-    with pytest.raises(UserError, match="there is no #2"):
-        expand_inputs(["CC-MAIN-2026-05#2"], base_url=base_url)
+def test_a_snapshot_is_all_its_archives_or_the_one_of_a_number(server: CrawlServer) -> None:
+    whole = snapshot(server, "CC-MAIN-2026-05")
+    assert [source.uri for source in whole] == [f"{server.url}{source.path}" for source in whole]
+    [second] = snapshot(server, "CC-MAIN-2026-05#1")
+    assert (second.crawl, second.archive) == (
+        "CC-MAIN-2026-05",
+        "segments/171/warc/CC-MAIN-20260101-00001.warc.gz",
+    )
+    assert second in whole and len(whole) == 12
+    assert not [path for path, _ in server.asked if path.endswith(".warc.gz")]  # 80,000 of them would take hours
 
 
-def test_a_busy_store_is_waited_for_and_then_given_up_as_transient(base_url: str) -> None:
-    Crawl.busy = 2
-    assert len(expand_inputs(["CC-MAIN-2026-05"], base_url=base_url)) == 2
-    Crawl.busy = 1000
-    with pytest.raises(Transient, match=r"Reading .* failed"):
-        expand_inputs(["CC-MAIN-2026-05"], base_url=base_url)
+def test_a_mirror_names_the_same_content(server: CrawlServer) -> None:
+    here = snapshot(server, "CC-MAIN-2026-05#1")
+    there = expand_inputs(["CC-MAIN-2026-05#1"], store=Store(str(server.folder)))
+    assert here[0].uri != there[0].uri
+    assert here[0].content == there[0].content
 
 
-def test_a_missing_page_is_not_asked_for_again(base_url: str) -> None:
+def test_a_snapshot_or_number_that_does_not_exist_is_a_users_mistake(server: CrawlServer) -> None:
+    for given in ("CC-MAIN-2026-5", "cc-main-2026-05", "books=CC-MAIN-2026-06"):
+        with pytest.raises(UserError, match=r"no snapshot .* did you mean .*CC-MAIN-2026-05"):
+            snapshot(server, given)
+    with pytest.raises(UserError, match="there is no #12"):
+        snapshot(server, "CC-MAIN-2026-05#12")
+
+
+def test_a_busy_store_is_waited_for_and_then_given_up_as_transient(server: CrawlServer) -> None:
+    server.fail("warc.paths.gz", *[Trouble(status=503)] * 2)
+    assert len(snapshot(server, "CC-MAIN-2026-05")) == 12
+    server.always["warc.paths.gz"] = Trouble(status=503)
+    with pytest.raises(Transient, match="busy"):
+        snapshot(server, "CC-MAIN-2026-05")
+
+
+def test_a_web_file_is_a_source_with_its_version_and_a_missing_one_a_mistake(server: CrawlServer) -> None:
+    [listed] = snapshot(server, "CC-MAIN-2026-05#1")
+    [source] = expand_inputs([listed.uri])
+    assert source.size == (server.folder / str(listed.path)).stat().st_size
+    assert source.etag and source.path is None and source.archive == "CC-MAIN-20260101-00001.warc.gz"
     with pytest.raises(UserError, match="no file"):
-        open_read(f"{base_url}/nowhere").read()
+        expand_inputs([f"{server.url}nowhere.warc.gz"])
+
+
+def test_a_larger_sample_adds_archives_and_a_seed_draws_others(server: CrawlServer) -> None:
+    def drawn(count: int, seed: int = 0) -> set[str]:
+        return {source.archive for source in snapshot(server, "CC-MAIN-2026-05", sample=Sample(count, seed))}
+
+    sizes = [len(drawn(count)) for count in (1, 5, 11, 12, 100)]
+    assert sizes == [1, 5, 11, 12, 12]
+    for seed in range(3):
+        assert drawn(1, seed) < drawn(4, seed) < drawn(5, seed) < drawn(12, seed)
+    assert len({frozenset(drawn(4, seed)) for seed in range(8)}) > 4
+
+
+def test_a_sample_is_of_each_input_and_reads_no_other_file(
+    folder: Path, server: CrawlServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    digest = sources.sha256_of
+    monkeypatch.setattr(sources, "sha256_of", lambda uri: (read.append(uri), digest(uri))[1])
+    found = snapshot(server, "CC-MAIN-2026-05", str(folder), sample=Sample(2))
+    assert [source.crawl for source in found] == ["CC-MAIN-2026-05"] * 2 + ["local"] * 2
+    assert len(read) == 2
 
 
 class Flaky:
@@ -205,7 +207,7 @@ class Flaky:
         """Nothing to close."""
 
 
-def test_a_dropped_connection_in_the_middle_costs_a_pause_not_a_byte(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(remote.time, "sleep", lambda seconds: None)
+def test_a_dropped_connection_in_the_middle_costs_a_pause_not_a_byte(pauses: list[float]) -> None:
     stream = remote.RemoteStream("s3://x/y", Flaky())  # type: ignore[arg-type]
     assert stream.read(4) + stream.read(100) + stream.read(1) == b"0123456789"
+    assert pauses == [1.0, 1.0, 1.0]

@@ -24,15 +24,6 @@ CONTENT = random.Random(7).randbytes(200_000)
 
 
 @pytest.fixture
-def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """Nobody waits; what would have been waited for."""
-    waited: list[float] = []
-    monkeypatch.setattr(patience, "sleep", waited.append)
-    pace_of.cache_clear()
-    return waited
-
-
-@pytest.fixture
 def server(tmp_path: Path, pauses: list[float]) -> Iterator[CrawlServer]:
     (tmp_path / "a.warc.gz").write_bytes(CONTENT)
     (tmp_path / "empty.warc").write_bytes(b"")
@@ -211,6 +202,33 @@ def test_a_file_that_changes_while_it_is_read_is_noticed(server: CrawlServer) ->
     server.always["a.warc.gz"] = Trouble(body=CONTENT[::-1])
     with pytest.raises(ShardFailed, match="is not what it was"):
         whole(server)
+
+
+def test_a_file_that_goes_while_it_is_read_is_no_mistake_of_the_users(server: CrawlServer) -> None:
+    server.fail("a.warc.gz", Trouble(cut=60_000), Trouble(status=404))
+    with pytest.raises(ShardFailed, match="no file"):
+        whole(server)
+
+
+def test_a_long_wait_is_announced(server: CrawlServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(patience, "announce", said.append)
+    server.fail("a.warc.gz", Trouble(status=503, headers={"Retry-After": "1"}), Trouble(status=503))
+    server.fail("a.warc.gz", Trouble(status=503, headers={"Retry-After": "60"}))
+    whole(server)
+    assert len(said) == 1 and "is busy (status 503)" in said[0] and "Next attempt in 6" in said[0]
+
+
+def test_a_proxy_is_asked_where_the_machine_names_one(
+    server: CrawlServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", server.url)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    assert whole(server) == CONTENT
+    with pytest.raises(UserError, match="no file"):
+        WebFile("http://archive.invalid/b.warc.gz").read(0, 1)
+    assert server.asked[-1][0] == "http://archive.invalid/b.warc.gz"
+    web._pool.cache_clear()
 
 
 def test_a_file_that_changed_since_it_was_planned_is_noticed(server: CrawlServer) -> None:

@@ -1,0 +1,100 @@
+"""S3, against a local server that speaks it: archives, ranges, snapshots and their index, and changed objects."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import fsspec
+import pytest
+from moto.server import ThreadedMotoServer
+
+from storage import index
+from storage.errors import ShardFailed, UserError
+from storage.index_config import IndexConfig
+from storage.lake import Lake
+from storage.ranges import read_ranges
+from storage.remote import open_version, version_of
+from storage.snapshots import Store
+from storage.sources import expand_inputs
+from tests.storage.crawl_layout import SNAPSHOT, make_crawl
+
+CONTENT = random.Random(11).randbytes(100_000)
+
+
+@pytest.fixture(scope="module")
+def bucket() -> Iterator[str]:
+    """An empty bucket on this machine; s3fs is told of its server as users do, by fsspec's configuration."""
+    server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    known = dict(fsspec.config.conf)
+    fsspec.config.conf["s3"] = {"endpoint_url": f"http://{host}:{port}", "key": "key", "secret": "secret"}
+    fsspec.filesystem("s3").mkdir("crawl")
+    yield "s3://crawl"
+    fsspec.config.conf.clear()
+    fsspec.config.conf.update(known)
+    fsspec.filesystem("s3", skip_instance_cache=True).clear_instance_cache()
+    server.stop()
+
+
+def put(uri: str, data: bytes) -> str:
+    fsspec.filesystem("s3").pipe_file(uri, data)
+    return uri
+
+
+def test_objects_are_sources_by_name_prefix_and_glob(bucket: str) -> None:
+    uri = put(f"{bucket}/in/deep/a.warc.gz", CONTENT)
+    for given in (uri, f"{bucket}/in/", f"{bucket}/in/**/*.gz"):
+        [source] = expand_inputs([given])
+        assert (source.uri, source.size) == (uri, len(CONTENT)) and source.etag
+    with pytest.raises(UserError, match="no file"):
+        expand_inputs([f"{bucket}/in/none.warc.gz"])
+    with pytest.raises(UserError, match="no archive"):
+        expand_inputs([f"{bucket}/nowhere/"])
+
+
+def test_ranges_of_an_object(bucket: str) -> None:
+    uri = put(f"{bucket}/ranges", CONTENT)
+    wanted = [(0, 10), (50_000, 1000), (99_990, 10)]
+    assert list(read_ranges(uri, wanted)) == [CONTENT[o : o + n] for o, n in wanted]
+    assert [len(data) for data in read_ranges(uri, [(99_990, 20), (200_000, 5)], partial=True)] == [10, 0]
+
+
+def test_an_object_that_changed_is_noticed(bucket: str) -> None:
+    uri = put(f"{bucket}/changing", CONTENT)
+    planned = version_of(uri)
+    stream, size = open_version(uri, planned)
+    assert (stream.read(), size) == (CONTENT, len(CONTENT))
+    put(uri, CONTENT[::-1])
+    with pytest.raises(ShardFailed, match="not what it was"):
+        open_version(uri, planned)
+
+
+def test_an_object_that_changes_while_it_is_read_is_noticed(bucket: str, pauses: list[float]) -> None:
+    large = CONTENT * 150
+    uri = put(f"{bucket}/large", large)
+    stream, _ = open_version(uri, None)
+    assert stream.read(1000) == large[:1000]
+    put(uri, large[::-1])
+    with pytest.raises(ShardFailed, match="changed while it was read"):
+        stream.read()
+    assert pauses == []
+
+
+def test_a_snapshot_and_its_index_in_a_bucket(bucket: str, tmp_path: Path) -> None:
+    crawl = make_crawl(tmp_path / "crawl", archives=2, pages=4)
+    for file in (path for path in crawl.rglob("*") if path.is_file()):
+        put(f"{bucket}/mirror/{file.relative_to(crawl)}", file.read_bytes())
+    found = {}
+    for base in (str(crawl), f"{bucket}/mirror"):
+        store, lake, config = Store(base), Lake(str(tmp_path / "lake" / str(len(found)))), IndexConfig(enabled=True)
+        archives = store.paths(SNAPSHOT, "warc")
+        parts = [index.search_file(lake, SNAPSHOT, uri, archives, config) for uri in index.index_files(store, SNAPSHOT)]
+        index.choose(lake, parts, "plan.parquet", config)
+        [archive, _] = archives
+        ranges = index.excerpt_ranges(lake.root, archive, index.excerpts(lake, "plan.parquet")[archive])
+        found[base] = list(read_ranges(store.uri(archive), ranges))
+    first, second = found.values()
+    assert first == second and len(first) > 3
