@@ -11,6 +11,8 @@ from storage.schema import Section
 from storage.views import quoted
 
 _CODE = re.compile(r"[a-z]{3}")
+_WWW = re.compile(r"^www\d*\.")
+_ADDRESS = re.compile(r"[\d.]+|.*:.*")
 
 
 class IndexConfig(Section):
@@ -27,7 +29,9 @@ class IndexConfig(Section):
     hosts: tuple[str, ...] = Field((), description="hosts or domains, with all hosts below them; empty takes any")
     where: str = Field("", description="a further condition on the index's columns, SQL: url_host_tld = 'de'")
     one_per_digest: bool = Field(True, description="fetch one copy of each content the index knows to be the same")
-    max_records: int | None = Field(None, ge=1, description="at most so many records, drawn by `seed`; null takes all")
+    max_records: int | None = Field(
+        None, ge=1, description="at most so many records of each snapshot, drawn by `seed`; null takes all"
+    )
     seed: int = Field(0, description="draws the records; a larger max_records with the same seed only adds to them")
 
     @field_validator("languages")
@@ -57,10 +61,12 @@ def _one_of(column: str, values: Iterable[str]) -> str:
 def _below(host: str) -> str:
     """A host and all below it; the sort key as well, whose order lets DuckDB leave out what cannot match.
 
-    `example.org` sorts as `org,example)`, its subdomains as `org,example,www)`.
+    `example.org` sorts as `org,example)`, with a port as `org,example:8080)`, what is below it as
+    `org,example,shop)`; a leading `www` or `www2` is no part of the key.
     """
     name = host.lower().strip(".").removeprefix("*.")
-    key = ",".join(reversed(name.removeprefix("www.").split(".")))
-    low, high = quoted(f"{key})"), quoted(f"{key};")
     same = f"url_host_name = {quoted(name)} OR ends_with(url_host_name, {quoted('.' + name)})"
-    return f"(url_surtkey >= {low} AND url_surtkey < {high} AND ({same}))"
+    if _ADDRESS.fullmatch(name):
+        return f"({same})"
+    key = ",".join(reversed(_WWW.sub("", name).split(".")))
+    return f"(url_surtkey >= {quoted(f'{key})')} AND url_surtkey < {quoted(f'{key};')} AND ({same}))"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from flows import query
+from flows.check import check
 from flows.corpus_flow import CorpusRequest, CorpusResult, corpus_flow, plan_corpus
 from flows.watch_flow import watch_flow
 from flows.work import prefect_api
@@ -21,6 +23,7 @@ from storage.errors import UserError
 from storage.files import list_files, sha256_of
 from storage.lake import Lake
 from tests.flows.archives import article, page, write_jsonl, write_warc
+from tests.storage.crawl_layout import SNAPSHOT, make_crawl
 
 REPRODUCIBLE = ("pages/", "documents/", "bands/", "pii/", "duplicates/", "corpus/")
 
@@ -145,6 +148,23 @@ def test_watch_takes_what_is_new_and_no_more(api: str, inbox: Path, tmp_path: Pa
         (watched / path.name).write_bytes(path.read_bytes())
     assert [len(result.archives) for _ in range(2) if (result := watch_flow(ask))] == [1, 2]
     assert watch_flow(ask) is None
+
+
+def test_records_chosen_by_an_index_make_a_corpus_whose_books_balance(api: str, tmp_path: Path) -> None:
+    crawl, lake = make_crawl(tmp_path / "crawl", archives=2, pages=6), Lake(str(tmp_path / "lake"))
+    ask = CorpusRequest(
+        inputs=(SNAPSHOT,), base_url=str(crawl), changes=("index.enabled=true",), lake=lake.root, workers=1
+    )
+    corpus_flow(ask)
+    [ledger] = query.sql(
+        lake, "SELECT count(*) AS rows, count(*) FILTER (fate = 'kept') AS kept FROM ledger"
+    ).to_pylist()
+    [choice] = query.sql(lake, "SELECT summary FROM steps WHERE step = 'index'").to_pylist()
+    assert ledger["rows"] == json.loads(choice["summary"])["records"] == 6 * 2 + 1 + 2
+    assert ledger["kept"] == 6 * 2 + 1  # the German pages are read, and dropped by their language
+    assert all(not row["balance_records"] and not row["balance_bytes"] for row in query.books(lake).to_pylist())
+    assert check(lake).problems == ()
+    assert not plan_corpus(ask).pending
 
 
 def test_a_plan_writes_nothing(inbox: Path, tmp_path: Path) -> None:

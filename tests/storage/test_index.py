@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from pydantic import ValidationError
 
 from storage import index
+from storage.catalog import querying
 from storage.errors import ShardFailed, Transient, UserError
 from storage.index_config import IndexConfig
 from storage.lake import Lake
@@ -98,6 +100,42 @@ CASES: dict[str, tuple[dict[str, Any], Callable[[Row], bool]]] = {
 def test_conditions_choose_what_a_loop_would(case: str, crawl: Path, rows: list[Row], tmp_path: Path) -> None:
     config, wanted = CASES[case]
     assert places(chosen(str(crawl), tmp_path, rows, **config)) == expected(rows, wanted)
+
+
+HOSTS = {  # host to its sort key, as Common Crawl writes them
+    "example.org": "org,example)/",
+    "www.example.org": "org,example)/w",
+    "www2.example.org": "org,example)/w2",
+    "shop.example.org": "org,example,shop)/",
+    "a.shop.example.org": "org,example,shop,a)/",
+    "example.org.uk": "uk,org,example)/",
+    "example-x.org": "org,example-x)/",
+    "badexample.org": "org,badexample)/",
+    "10.0.0.7": "7.0.0.10)/",
+}
+
+
+@pytest.mark.parametrize(
+    ("host", "found"),
+    [
+        (
+            "example.org",
+            {"example.org", "www.example.org", "www2.example.org", "shop.example.org", "a.shop.example.org"},
+        ),
+        ("*.shop.example.org.", {"shop.example.org", "a.shop.example.org"}),
+        ("WWW2.example.org", {"www2.example.org"}),
+        ("example.org.uk", {"example.org.uk"}),
+        ("10.0.0.7", {"10.0.0.7"}),
+        ("it's.test", set()),
+    ],
+)
+def test_a_host_is_itself_and_all_below_it_whatever_its_sort_key(host: str, found: set[str], tmp_path: Path) -> None:
+    rows = pa.table({"url_host_name": list(HOSTS), "url_surtkey": list(HOSTS.values())})
+    pq.write_table(rows, tmp_path / "hosts.parquet")
+    config = IndexConfig(statuses=(), mimes=(), hosts=(host,))
+    statement = f"SELECT url_host_name FROM read_parquet($uri) WHERE {config.conditions()}"
+    with querying(str(tmp_path / "hosts.parquet"), statement, {}) as answer:
+        assert set(answer.read_all()["url_host_name"].to_pylist()) == found
 
 
 def test_one_copy_of_a_content_or_all_of_them(crawl: Path, rows: list[Row], tmp_path: Path) -> None:
