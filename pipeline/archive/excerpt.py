@@ -10,8 +10,12 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 
 from pipeline.archive.config import ArchiveConfig
+from pipeline.archive.gzip_codec import GzipCodec
+from pipeline.archive.members import MemberWalk
 from pipeline.archive.reader import read_archive
-from pipeline.archive.records import Item, Unreadable
+from pipeline.archive.records import Item, Record, Unreadable
+from pipeline.archive.source import BytesSource
+from pipeline.archive.warc import WarcGrammar
 
 
 class ExcerptReader:
@@ -40,12 +44,22 @@ class ExcerptReader:
             return [Unreadable(offset, length, f"a record of {length} bytes; max_record_bytes is {limit}")]
         if len(data) < length:
             return [Unreadable(offset, length, f"the file ends {length - len(data)} bytes before the record does")]
+        if record := self._record(data):
+            self.format = self.format or WarcGrammar.name
+            return [record._replace(offset=offset)]
         reader = read_archive(io.BytesIO(data), self.name, length, self._config)
         items = list(reader)
         if reader.offsets_in != "file" or not items:  # no whole compressed record: its places mean nothing outside
             return [Unreadable(offset, length, _cause(items))]
         self.format = self.format or reader.format
         return [item._replace(offset=offset + item.offset) for item in items]
+
+    def _record(self, data: bytes) -> Item | None:
+        """What an index points at, where it is right: one sound gzip member with one WARC record. Else None."""
+        if not data.startswith(GzipCodec.magic):
+            return None
+        first = next(iter(MemberWalk(BytesSource(data), GzipCodec(), WarcGrammar(), self._config.max_record_bytes)))
+        return first if isinstance(first, Record) and first.length == len(data) else None
 
 
 def worth_fetching(ranges: Sequence[tuple[int, int]], config: ArchiveConfig) -> list[tuple[int, int]]:

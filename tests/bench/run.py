@@ -15,6 +15,7 @@ from pathlib import Path
 WARC = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "warc"
 PEERS = (
     ("reading archives, beside warcio and FastWARC", ["tests.bench.bench_reading"]),
+    ("the way to an archive, beside fsspec and a plain loop", ["tests.bench.bench_sources"]),
     ("signatures, beside datasketch", ["tests.bench.bench_minhash"]),
 )
 DATATROVE = "the FineWeb filters, beside datatrove"

@@ -68,11 +68,20 @@ class CrawlServer(ThreadingHTTPServer):
         self.always: dict[str, Trouble] = {}
         self._next: dict[str, list[Trouble]] = defaultdict(list)
         self._draw, self._lock = random.Random(seed), threading.Lock()
+        self._kept: dict[tuple[Path, int, int], tuple[bytes, str]] = {}
         self.stopping = threading.Event()
 
     def fail(self, ending: str, *troubles: Trouble) -> None:
         """The next requests for paths that end so go wrong, one after another."""
         self._next[ending].extend(troubles)
+
+    def content(self, file: Path) -> tuple[bytes, str]:
+        """A file's bytes and ETag, kept until it changes."""
+        found = file.stat()
+        key = (file, found.st_mtime_ns, found.st_size)
+        if key not in self._kept:
+            self._kept[key] = marked(file.read_bytes())
+        return self._kept[key]
 
     def trouble_for(self, path: str) -> Trouble:
         """What happens to a request."""
@@ -87,6 +96,11 @@ class CrawlServer(ThreadingHTTPServer):
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Say nothing: clients that hang up are what this server is for."""
+
+
+def marked(data: bytes) -> tuple[bytes, str]:
+    """Bytes with an ETag of their own."""
+    return data, f'"{hashlib.md5(data).hexdigest()}"'
 
 
 MISFORTUNES = (
@@ -123,8 +137,7 @@ class Handler(BaseHTTPRequestHandler):
         if not file.is_file():
             self._send(trouble, 404, b"", {})
             return
-        data = file.read_bytes() if trouble.body is None else trouble.body
-        etag = f'"{hashlib.md5(data).hexdigest()}"'
+        data, etag = self.server.content(file) if trouble.body is None else marked(trouble.body)
         wanted = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
         holds = self.headers.get("If-Range") in (None, etag)
         if not wanted or not trouble.ranges or not holds:
@@ -149,7 +162,6 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
         self.end_headers()
         if trouble.hang:
-            self.wfile.flush()
             self.server.stopping.wait(trouble.hang)
         self.wfile.write(body if trouble.cut is None else body[: trouble.cut])
 
@@ -175,8 +187,11 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--trouble", type=float, default=0.0)
+    parser.add_argument("--delay", type=float, default=0.0, help="seconds before every answer")
     arguments = parser.parse_args()
     with CrawlServer(arguments.folder, arguments.port, arguments.trouble) as server:
+        if arguments.delay:
+            server.always[""] = Trouble(hang=arguments.delay)
         print(server.url, flush=True)
         server.serve_forever()
 
