@@ -12,7 +12,8 @@ import fsspec
 
 from storage.errors import ShardFailed, Transient, UserError, WinnowError
 from storage.patience import PAUSES, patiently
-from storage.web import Version, WebFile, WebStream, is_web
+from storage.web import Version, WebFile, is_web
+from storage.web_stream import WebStream
 
 _BUFFER_BYTES = 1 << 20
 _BLOCK_BYTES = 8 << 20
@@ -114,9 +115,9 @@ def open_version(uri: str, expected: Version | None) -> tuple[BinaryIO, int]:
         return stream, file.version.size
     found = version_of(uri)
     if expected is not None and found != expected:
-        message = f"{uri} is not what it was: it had {expected.size:,} bytes (ETag {expected.etag}), "
+        message = f"{uri} is not what it was: it had {expected.size:,} bytes (version {expected.etag}), "
         hint = "Give the command again to read it as it is now."
-        raise ShardFailed(f"{message}now {found.size:,} (ETag {found.etag}).", hint)
+        raise ShardFailed(f"{message}now {found.size:,} (version {found.etag}).", hint)
     return open_remote(uri), found.size
 
 
@@ -129,7 +130,8 @@ def _version_once(uri: str) -> Version:
     with read_errors(uri):
         filesystem, path = fsspec.url_to_fs(uri)
         info = filesystem.info(path)
-    return Version(int(info.get("size") or 0), info.get("ETag"))
+    changed = info.get("LastModified") or info.get("created")
+    return Version(int(info.get("size") or 0), info.get("ETag") or (str(changed) if changed else None))
 
 
 def _open(uri: str) -> BinaryIO:

@@ -9,7 +9,6 @@ Source: RFC 9110, sections 13 and 14 (conditional and range requests).
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
@@ -49,7 +48,7 @@ def is_web(uri: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """What marks one version of a file: its size in bytes and the server's own mark, None without one."""
+    """What marks one version of a file: its size in bytes and the server's own mark (ETag, else Last-Modified)."""
 
     size: int
     etag: str | None
@@ -180,7 +179,7 @@ class WebFile:
 
     def _learn(self, size: int | None, response: BaseHTTPResponse) -> None:
         """Take the version from the first answer, and hold later ones to it."""
-        etag = response.headers.get("ETag")
+        etag = response.headers.get("ETag") or response.headers.get("Last-Modified")
         known = self._version
         if known is None:
             if size is None:
@@ -188,11 +187,10 @@ class WebFile:
                 raise ShardFailed(message, "Download it and give the file.")
             self._version = Version(size, etag)
             return
-        changed = (size is not None and size != known.size) or (known.etag and etag and etag != known.etag)
-        if changed:
+        if (size is not None and size != known.size) or _differ(known.etag, etag):
             raise ShardFailed(
-                f"{self.uri} is not what it was: it had {known.size:,} bytes (ETag {known.etag}), "
-                f"now {'as many' if size in (None, known.size) else f'{size:,}'} (ETag {etag}).",
+                f"{self.uri} is not what it was: it had {known.size:,} bytes (version {known.etag}), "
+                f"now {'as many' if size in (None, known.size) else f'{size:,}'} (version {etag}).",
                 "Give the command again to read it as it is now.",
             )
 
@@ -213,7 +211,7 @@ class WebFile:
         if start is not None:
             headers["Range"] = f"bytes={start}-{'' if end is None else end - 1}"
             etag = self._version.etag if self._version else None
-            if etag and start and not etag.startswith("W/"):  # a weak mark may not be used so
+            if etag and start and etag.startswith('"'):  # a weak mark may not be used so, nor a time
                 headers["If-Range"] = etag
         pace_of(self._host).keep()
         response = _pool_for(self.uri).request("GET", self.uri, headers=headers, preload_content=False)
@@ -237,64 +235,6 @@ class WebFile:
         raise kind(message.format(self.uri), hint)
 
 
-class WebStream(io.RawIOBase):
-    """A web file as a seekable stream: one long answer as long as it is read in order.
-
-    Args:
-        file: What to read.
-    """
-
-    def __init__(self, file: WebFile) -> None:
-        self._file = file
-        self._place = 0
-        self._pieces: Generator[bytes, None, None] | None = None
-        self._piece, self._piece_start = b"", 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._place
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        base = (0, self._place, self._file.version.size if whence == io.SEEK_END else 0)[whence]
-        self._place = base + offset
-        return self._place
-
-    def readinto(self, buffer: Any) -> int:
-        offset = self._place - self._piece_start
-        if not 0 <= offset < len(self._piece):
-            self._piece, offset = self._next_piece(), 0
-        count = min(len(buffer), len(self._piece) - offset)
-        buffer[:count] = self._piece[offset : offset + count]
-        self._place += count
-        return count
-
-    def close(self) -> None:
-        self._stop()
-        super().close()
-
-    def _next_piece(self) -> bytes:
-        """What there is at the place; empty at the end of the file."""
-        if self._pieces is None or self._place != self._piece_start + len(self._piece):
-            self._stop()
-            self._pieces = self._file.stream(self._place)
-        self._piece_start = self._place
-        try:
-            return next(self._pieces, b"")
-        except BaseException:
-            self._stop()  # a generator that failed looks like one that ended, and its file like a whole one
-            raise
-
-    def _stop(self) -> None:
-        if self._pieces is not None:
-            self._pieces.close()  # lets its connection go
-        self._pieces, self._piece = None, b""
-
-
 def _pieces(response: BaseHTTPResponse, skip: int, wanted: int) -> Iterator[bytes]:
     """`wanted` bytes of a body after the first `skip`; fewer where the body ends before, which is no error here."""
     if skip < 0:
@@ -315,6 +255,12 @@ def _put_away(response: BaseHTTPResponse) -> None:
         response.release_conn()
     else:
         response.close()
+
+
+def _differ(one: str | None, other: str | None) -> bool:
+    """Whether two marks of a file contradict each other; a mark of another kind, or none, says nothing."""
+    marks = [mark.removeprefix("W/") for mark in (one, other) if mark]
+    return len(marks) == 2 and marks[0].startswith('"') == marks[1].startswith('"') and marks[0] != marks[1]
 
 
 def _length(response: BaseHTTPResponse) -> int | None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import random
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -202,6 +205,36 @@ def test_a_file_that_changes_while_it_is_read_is_noticed(server: CrawlServer) ->
     server.always["a.warc.gz"] = Trouble(body=CONTENT[::-1])
     with pytest.raises(ShardFailed, match="is not what it was"):
         whole(server)
+
+
+def test_a_file_without_an_etag_is_told_by_its_time(server: CrawlServer) -> None:
+    old, new = ({"ETag": None, "Last-Modified": f"Fri, 01 May 2026 0{hour}:00:00 GMT"} for hour in (1, 2))
+    server.fail("a.warc.gz", Trouble(cut=60_000, headers=old))
+    server.always["a.warc.gz"] = Trouble(headers=new)
+    with pytest.raises(ShardFailed, match=r"01:00:00 GMT.*02:00:00 GMT"):
+        whole(server)
+    server.fail("a.warc.gz", Trouble(cut=60_000, headers=old))
+    server.always["a.warc.gz"] = Trouble(headers=old)
+    assert whole(server) == CONTENT
+
+
+def test_pythons_own_server_which_knows_no_ranges(tmp_path: Path, pauses: list[float]) -> None:
+    (tmp_path / "b").write_bytes(CONTENT)
+    handler = partial(Quiet, directory=str(tmp_path))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as other:
+        threading.Thread(target=other.serve_forever, daemon=True).start()
+        uri = f"http://127.0.0.1:{other.server_address[1]}/b"
+        assert open_read(uri).read() == CONTENT
+        assert WebFile(uri).read(190_000, 190_100) == CONTENT[190_000:190_100]
+        assert str(WebFile(uri).version.etag).endswith("GMT")
+        other.shutdown()
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """Answers, and says nothing of it."""
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing."""
 
 
 def test_a_file_that_goes_while_it_is_read_is_no_mistake_of_the_users(server: CrawlServer) -> None:
