@@ -34,7 +34,7 @@ def choose_records(
 
     Returns:
         The sources, and a step for each snapshot, whose summary has `records`, `bytes` and `archives` chosen,
-        `index_records` the whole index lists, and `archives_asked`.
+        `fetched_bytes` (with the gaps that are read over), `index_records` of the whole index, and `archives_asked`.
 
     Raises:
         UserError: A snapshot without a columnar index, or a condition that is none.
@@ -69,6 +69,7 @@ def _choose_in(lake: Lake, snapshot: str, sources: Sequence[Source], config: Ind
         summary = {
             "records": plan.rows,
             "bytes": sum(excerpt.bytes for excerpt in excerpts),
+            "fetched_bytes": sum(excerpt.fetched_bytes for excerpt in excerpts),
             "archives": len(excerpts),
             "archives_asked": len(archives),
             "index_records": listed,
@@ -105,10 +106,11 @@ def describe_choice(step: Step, sources: Sequence[Source]) -> str:
     sizes = [_size(source.uri) for source in Sample(_LOOKED_AT).of(own, lambda source: source.archive)]
     about = "" if len(sizes) == said["archives_asked"] else "about "
     whole = mean(sizes) * said["archives_asked"] if sizes else 0
-    share = f", {about}{said['bytes'] / whole:.2%} of {about}{whole:,.0f}" if whole else ""
+    share = f", {about}{said['fetched_bytes'] / whole:.2%} of {about}{whole:,.0f}" if whole else ""
     return (
         f"{step.key}: {said['records']:,} of the {said['index_records']:,} records its index lists, in "
-        f"{said['archives']:,} of {said['archives_asked']:,} archives; to fetch: {said['bytes']:,} bytes{share}"
+        f"{said['archives']:,} of {said['archives_asked']:,} archives: {said['bytes']:,} bytes; "
+        f"to fetch, with what lies between near ones: {said['fetched_bytes']:,} bytes{share}"
     )
 
 

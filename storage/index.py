@@ -22,6 +22,7 @@ from storage.errors import ShardFailed
 from storage.files import exists, join, open_read, sha256_of, stamp
 from storage.index_config import IndexConfig
 from storage.lake import Lake, fingerprint
+from storage.ranges import GAP_BYTES
 from storage.schema import INT, STRING, field, table
 from storage.shards import Output, ShardWriter, count_rows, iter_batches
 from storage.snapshots import Store
@@ -111,15 +112,36 @@ def output_of(lake: Lake, table_name: str, path: str) -> Output:
 
 def excerpts(lake: Lake, plan: str) -> dict[str, Excerpt]:
     """What a plan chose of each archive, by the archive's path."""
-    found: dict[str, list[Any]] = {}
+    found: dict[str, _Tally] = {}
     for batch in iter_batches(lake.absolute(plan), ["archive", "offset", "length"]):
         for archive, places in _by_archive(batch):
-            digest, records, size = found.setdefault(archive, [hashlib.sha256(), 0, 0])
-            digest.update(places.tobytes())
-            found[archive] = [digest, records + len(places), size + int(places[:, 1].sum())]
-    return {
-        archive: Excerpt(plan, digest.hexdigest(), records, size) for archive, (digest, records, size) in found.items()
-    }
+            found.setdefault(archive, _Tally()).add(places)
+    return {archive: tally.excerpt(plan) for archive, tally in found.items()}
+
+
+class _Tally:
+    """Adds up the places chosen of one archive."""
+
+    def __init__(self) -> None:
+        self._digest = hashlib.sha256()
+        self._records = self._bytes = self._gaps = 0
+        self._end: int | None = None
+
+    def add(self, places: np.ndarray[Any, Any]) -> None:
+        """Further places, in order."""
+        self._digest.update(places.tobytes())
+        starts, lengths = places[:, 0], places[:, 1]
+        before = np.concatenate([[starts[0] if self._end is None else self._end], (starts + lengths)[:-1]])
+        gaps = starts - before
+        self._records += len(places)
+        self._bytes += int(lengths.sum())
+        self._gaps += int(gaps[(gaps > 0) & (gaps <= GAP_BYTES)].sum())
+        self._end = int(starts[-1] + lengths[-1])
+
+    def excerpt(self, plan: str) -> Excerpt:
+        """What was added."""
+        fetched = self._bytes + self._gaps
+        return Excerpt(plan, self._digest.hexdigest(), self._records, self._bytes, fetched)
 
 
 def excerpt_ranges(lake_root: str, archive: str, excerpt: Excerpt) -> list[tuple[int, int]]:

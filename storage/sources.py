@@ -49,12 +49,14 @@ class Excerpt:
         digest: Of the places: the same ones give the same digest.
         records: How many.
         bytes: Sum of their lengths.
+        fetched_bytes: The same with the gaps between them that are read over when they come from a store.
     """
 
     plan: str
     digest: str
     records: int
     bytes: int
+    fetched_bytes: int
 
 
 @dataclass(frozen=True, slots=True)

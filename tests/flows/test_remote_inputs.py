@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -188,10 +189,16 @@ def test_a_dry_run_says_what_would_be_fetched(
     changes = tuple(index_changes(True, "url_host_name = 'copy.test'"))
     print_plan(plan(server.url, tmp_path, changes=changes))
     said = capsys.readouterr().out.splitlines()
-    size = sum(file.stat().st_size for file in crawl.rglob("*.warc.gz"))
-    assert said[0].startswith(f"{SNAPSHOT}: 1 of the 39 records its index lists, in 1 of 3 archives; to fetch: ")
-    assert said[0].endswith(f"of about {size:,}") or "of about" in said[0]
+    assert re.fullmatch(
+        rf"{SNAPSHOT}: 1 of the 39 records its index lists, in 1 of 3 archives: ([\d,]+) bytes; "
+        r"to fetch, with what lies between near ones: \1 bytes, about [\d.]+% of about [\d,]+",
+        said[0],
+    )
     assert len(said) == 2 and "1 records" in said[1]
+    print_plan(plan(str(crawl), tmp_path, changes=("index.enabled=true", "index.one_per_digest=false")))
+    size = sum(file.stat().st_size for file in crawl.rglob("*.warc.gz"))
+    [first, *_] = capsys.readouterr().out.splitlines()
+    assert "36 of the 39 records" in first and first.endswith(f"% of {size:,}")
 
 
 def test_a_sample_is_part_of_the_request_and_of_the_recipe(crawl: Path, tmp_path: Path) -> None:

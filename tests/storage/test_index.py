@@ -17,8 +17,10 @@ from storage.catalog import querying
 from storage.errors import ShardFailed, Transient, UserError
 from storage.index_config import IndexConfig
 from storage.lake import Lake
+from storage.ranges import plan_requests
 from storage.shards import read_table
 from storage.snapshots import Store
+from storage.sources import Excerpt
 from tests.storage.crawl_layout import SNAPSHOT, make_crawl
 from tests.storage.crawl_server import CrawlServer, Trouble, serving
 
@@ -247,7 +249,8 @@ def test_excerpts_add_up_to_the_plan_and_know_their_places(crawl: Path, rows: li
         own = [(row["offset"], row["length"]) for row in found if row["archive"] == archive]
         assert index.excerpt_ranges(str(tmp_path), archive, excerpt) == own
         assert (excerpt.records, excerpt.bytes) == (len(own), sum(length for _, length in own))
+        assert excerpt.fetched_bytes == sum(request.end - request.start for request in plan_requests(own))
     assert len({excerpt.digest for excerpt in excerpts.values()}) == len(excerpts)
-    other = index.Excerpt(PLAN, hashlib.sha256(b"other").hexdigest(), 1, 1)
+    other = Excerpt(PLAN, hashlib.sha256(b"other").hexdigest(), 1, 1, 1)
     with pytest.raises(ShardFailed, match="not what it was"):
         index.excerpt_ranges(str(tmp_path), archives_of(rows)[0], other)
