@@ -78,7 +78,9 @@ def corpus(
     index: IndexOption = False,
     where: WhereOption = None,
     base_url: BaseUrlOption = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what there is to do, and do nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what there is to do. (What an index answers is kept.)")
+    ] = False,
 ) -> None:
     """Archives to a mixed corpus with its ledger. Run the same command again to resume."""
     from flows.commands import run_corpus

@@ -12,6 +12,7 @@ from typing import Any
 from flows.progress import progress
 from flows.steps import Step, run_step
 from storage import index
+from storage.errors import UserError
 from storage.files import is_local, local_path
 from storage.index_config import IndexConfig
 from storage.lake import Lake, fingerprint
@@ -37,13 +38,17 @@ def choose_records(
         `fetched_bytes` (with the gaps that are read over), `index_records` of the whole index, and `archives_asked`.
 
     Raises:
-        UserError: A snapshot without a columnar index, or a condition that is none.
+        UserError: No snapshot at all, one without a columnar index, or a condition that is none.
         ShardFailed, Transient: A file of the index cannot be read.
     """
     snapshots: dict[str, list[Source]] = defaultdict(list)
     for source in sources:
         if source.path is not None:
             snapshots[source.path.split("/")[1]].append(source)
+    if not snapshots:
+        raise UserError(
+            "index.enabled is set, but no input is a CC-MAIN-... snapshot;", "other archives have no index."
+        )
     chosen, steps = [source for source in sources if source.path is None], []
     for snapshot in sorted(snapshots):
         step = _choose_in(lake, snapshot, snapshots[snapshot], config, store)

@@ -34,6 +34,8 @@ _JITTER = 0.1
 sleep: Callable[[float], None] = time.sleep
 """What waits; tests put something quicker here."""
 
+_now: Callable[[], float] = time.monotonic
+
 announce: Callable[[str], None] = lambda line: None  # noqa: E731
 """Told of every long wait; the command line prints it."""
 
@@ -90,17 +92,19 @@ class Pace:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._gap = 0.0
-        self._closed_until = 0.0
+        self._next = 0.0
 
     @property
     def gap(self) -> float:
-        """Seconds to leave before each request; 0 for a host that never complained."""
+        """Seconds between the starts of two requests; 0 for a host that has not complained for long."""
         return self._gap
 
     def keep(self) -> None:
         """Wait until the next request may be sent."""
         with self._lock:
-            pause = max(self._gap, self._closed_until - time.monotonic())
+            now = _now()
+            pause = max(0.0, self._next - now)
+            self._next = now + pause + self._gap
         if pause > 0:
             sleep(pause)
 
@@ -108,7 +112,7 @@ class Pace:
         """The host complained: nobody asks it for `seconds`, and then more slowly."""
         with self._lock:
             self._gap = min(max(2 * self._gap, _FIRST_GAP), _SLOWEST)
-            self._closed_until = max(self._closed_until, time.monotonic() + seconds)
+            self._next = max(self._next, _now() + seconds)
 
     def speed_up(self) -> None:
         """The host answered."""

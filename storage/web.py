@@ -236,7 +236,7 @@ class WebFile:
 
 
 def _pieces(response: BaseHTTPResponse, skip: int, wanted: int) -> Iterator[bytes]:
-    """`wanted` bytes of a body after the first `skip`; fewer where the body ends before, which is no error here."""
+    """`wanted` bytes of a body after the first `skip`; `_Broken` once those there are have been given."""
     if skip < 0:
         raise _Broken("another part was sent than was asked for")
     while wanted > 0 and (data := response.read1(_PIECE, decode_content=False)):

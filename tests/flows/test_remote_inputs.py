@@ -9,9 +9,11 @@ from typing import Any
 
 import fsspec
 import pytest
+from typer.testing import CliRunner
 
 from flows import settings as settings_module
 from flows.annotate_task import AnnotateJob, annotate
+from flows.cli import app
 from flows.commands import print_plan
 from flows.corpus_flow import CorpusPlan, CorpusRequest, plan_corpus
 from flows.options import index_changes
@@ -176,6 +178,23 @@ def test_other_inputs_are_read_whole_beside_an_index(crawl: Path, tmp_path: Path
         ("books", True),
         ("web", False),
     ]
+
+
+def test_an_index_needs_a_snapshot(crawl: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="no input is a CC-MAIN"):
+        plan(str(crawl), tmp_path, str(next(crawl.rglob("*.warc.gz"))), changes=("index.enabled=true",))
+
+
+def test_the_command_line_says_the_same_as_the_recipe(crawl: Path, tmp_path: Path) -> None:
+    def dry_run(*options: str) -> list[str]:
+        given = ["corpus", "raw", SNAPSHOT, "--base-url", str(crawl), "--lake", str(tmp_path), "--dry-run", *options]
+        result = CliRunner().invoke(app, given, catch_exceptions=False)
+        assert result.exit_code == 0
+        return result.stdout.splitlines()
+
+    assert [len(dry_run(*options)) for options in ((), ("--sample", "2", "--seed", "1"), ("--index",))] == [3, 2, 4]
+    where = "url_host_tld = 'org' AND url NOT LIKE '%\"%'"
+    assert dry_run("--where", where) == dry_run("--set", "index.enabled=true", "--set", f"index.where={where}")
 
 
 def test_an_index_that_has_nothing_is_a_users_mistake(crawl: Path, tmp_path: Path) -> None:

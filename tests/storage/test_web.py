@@ -182,6 +182,18 @@ def test_the_pace_slows_down_with_complaints_and_recovers(server: CrawlServer) -
     assert pace.gap == 0.0
 
 
+def test_threads_that_share_a_slow_host_take_turns(pauses: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patience, "_now", lambda: 1000.0)
+    pace = pace_of("slow.test")
+    for _ in range(3):
+        pace.keep()
+    assert pauses == []
+    pace.slow_down(5)
+    for _ in range(3):
+        pace.keep()
+    assert pauses == pytest.approx([5, 5.1, 5.2])
+
+
 def test_a_stalled_answer_times_out_and_is_asked_for_again(
     server: CrawlServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
