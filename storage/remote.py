@@ -29,6 +29,8 @@ def read_errors(uri: str) -> Iterator[None]:
         yield
     except Exception as error:
         status = _http_status(error)
+        if isinstance(error, ImportError) or str(error).startswith("Protocol not known"):
+            raise UserError(f"{uri} cannot be read: {error}.", "Check the part before `://`.") from error
         if not isinstance(error, OSError) and status is None:
             raise
         raise _read_failure(uri, error, status) from error

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple, TypeVar
+from urllib.parse import urlsplit
 
 import fsspec
 
@@ -215,6 +216,8 @@ def _plain_part(pattern: str) -> Path:
 
 
 def _remote(uri: str) -> list[tuple[str, str]]:
+    if is_web(uri) and not urlsplit(uri).hostname:
+        raise UserError(f"{uri} names no host.", "Check the URL.")
     return patiently(lambda: _remote_once(uri))
 
 

@@ -165,6 +165,24 @@ def test_a_web_file_is_a_source_with_its_version_and_a_missing_one_a_mistake(ser
         expand_inputs([f"{server.url}nowhere.warc.gz"])
 
 
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("gopher://x/y", "Protocol not known"),
+        ("http://", "names no host"),
+        ("https:///x.warc.gz", "names no host"),
+        ("https://exa mple/x.warc.gz", "leads nowhere"),
+        ("nosuch://bucket/*.warc.gz", "Protocol not known"),
+    ],
+)
+def test_a_url_that_is_none_is_a_users_mistake(given: str, message: str, pauses: list[float]) -> None:
+    with pytest.raises(UserError, match=message):
+        expand_inputs([given])
+    with pytest.raises(UserError):
+        Store(given).paths("CC-MAIN-2026-05", "warc")
+    assert pauses == []
+
+
 def test_a_larger_sample_adds_archives_and_a_seed_draws_others(server: CrawlServer) -> None:
     def drawn(count: int, seed: int = 0) -> set[str]:
         return {source.archive for source in snapshot(server, "CC-MAIN-2026-05", sample=Sample(count, seed))}
