@@ -139,7 +139,7 @@ ARCHIVES = table(
 """One row an archive: its books. Written last: without this row nothing of the archive exists."""
 
 STEPS = table(
-    field("step", STRING, "dedup, mix, tokens"),
+    field("step", STRING, "index, dedup, mix, tokens"),
     field("key", STRING, "crawl or name of the corpus"),
     field("fingerprint", STRING, "of the step: recipe section, versions, fingerprints of the steps it read"),
     field("summary", STRING, "what there is to say about it, JSON"),
@@ -149,7 +149,7 @@ STEPS = table(
 """One row a finished whole-corpus step. Written last: without this row its files do not count."""
 
 COSTS = table(
-    field("step", STRING, "annotate, dedup, mix, tokens"),
+    field("step", STRING, "index, annotate, dedup, mix, tokens"),
     field("crawl", STRING, "crawl or source", null="not of one crawl"),
     field("archive", STRING, "archive or shard", null="whole-corpus step"),
     field("fingerprint", STRING, "of the step"),

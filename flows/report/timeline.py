@@ -25,8 +25,8 @@ SELECT CASE WHEN name LIKE '%/ladder/%' THEN 'ladder' ELSE 'train' END, name, fi
 FROM trainings
 ORDER BY finished_at, name"""
 
-LANES = ("annotate", "dedup", "mix", "tokens", "train", "ladder")
-COLOURS = dict(zip(LANES, ("c1", "c4", "c3", "c5", "c2", "c6"), strict=True))
+LANES = ("index", "annotate", "dedup", "mix", "tokens", "train", "ladder")
+COLOURS = dict(zip(LANES, ("c0", "c1", "c4", "c3", "c5", "c2", "c6"), strict=True))
 MOST_BARS = 400
 
 

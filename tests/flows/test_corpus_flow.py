@@ -17,6 +17,7 @@ import pytest
 from flows import query
 from flows.check import check
 from flows.corpus_flow import CorpusRequest, CorpusResult, corpus_flow, plan_corpus
+from flows.report.page import render
 from flows.watch_flow import watch_flow
 from flows.work import prefect_api
 from storage.errors import UserError
@@ -164,6 +165,7 @@ def test_records_chosen_by_an_index_make_a_corpus_whose_books_balance(api: str, 
     assert ledger["kept"] == 6 * 2 + 1  # the German pages are read, and dropped by their language
     assert all(not row["balance_records"] and not row["balance_bytes"] for row in query.books(lake).to_pylist())
     assert check(lake).problems == ()
+    assert f"index {SNAPSHOT}" in render(lake)
     assert not plan_corpus(ask).pending
 
 
