@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import BinaryIO
 
 from flows.settings import settings
@@ -33,26 +33,26 @@ def open_archive(lake: str, source: Source, config: ArchiveConfig, stack: ExitSt
         ShardFailed: It is not there any more, has changed since the run was planned, or cannot be had whole.
         Transient: Its store stayed busy.
     """
-    try:
-        if source.excerpt is not None:
-            return _open_excerpt(lake, source, source.excerpt, config), source.excerpt.bytes
-        stream, size = _open_whole(source)
-    except UserError as error:  # the run was planned with it: one archive that went does not end the run
-        raise ShardFailed(error.message, error.hint) from error
+    if source.excerpt is not None:
+        return _open_excerpt(lake, source, source.excerpt, config), source.excerpt.bytes
+    stream, size = _open_whole(source)
     return read_archive(stack.enter_context(stream), source.archive, size, config), size
 
 
 def _open_whole(source: Source) -> tuple[BinaryIO, int]:
-    if is_local(source.uri):
-        size = local_path(source.uri).stat().st_size if local_path(source.uri).exists() else 0
-        if source.path is None and size != source.size:
-            raise ShardFailed(f"{source.uri} has changed since the run was planned.", "Give the same command again.")
-        return open_read(source.uri), size
     expected = None if source.path else Version(source.size, source.etag)
     if is_web(source.uri) and (directory := settings().downloads):
         kept = download(source.uri, directory, expected)
         return kept.open("rb"), kept.stat().st_size
-    return open_version(source.uri, expected)
+    with _planned():
+        if not is_local(source.uri):
+            return open_version(source.uri, expected)
+        stream = open_read(source.uri)
+        size = local_path(source.uri).stat().st_size
+    if source.path is None and size != source.size:
+        stream.close()
+        raise ShardFailed(f"{source.uri} has changed since the run was planned.", "Give the same command again.")
+    return stream, size
 
 
 def _open_excerpt(lake: str, source: Source, excerpt: Excerpt, config: ArchiveConfig) -> ExcerptReader:
@@ -61,7 +61,14 @@ def _open_excerpt(lake: str, source: Source, excerpt: Excerpt, config: ArchiveCo
 
 
 def _pieces(uri: str, ranges: list[Range]) -> Iterator[bytes]:
-    try:
+    with _planned():
         yield from read_ranges(uri, ranges, partial=True)
+
+
+@contextmanager
+def _planned() -> Iterator[None]:
+    """The run was planned with this archive: one that went since then fails alone, and does not end the run."""
+    try:
+        yield
     except UserError as error:
         raise ShardFailed(error.message, error.hint) from error

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from storage.errors import ShardFailed, UserError
 from storage.files import make_directory_of, publish, write_errors
 from storage.lake import fingerprint, safe_name
 from storage.web import Version, WebFile
@@ -33,8 +34,8 @@ def download(uri: str, directory: str, expected: Version | None = None) -> Path:
         expected: Version it must be; None takes a copy of any version, and without one the version there is.
 
     Raises:
-        UserError: There is no such file, or the directory cannot be written to.
-        ShardFailed: It is another version, or cannot be had whole.
+        UserError: The directory cannot be written to.
+        ShardFailed: There is no such file, it is another version, or it cannot be had whole.
         Transient: Its server stayed busy.
         Fatal: The disk is full.
     """
@@ -43,7 +44,10 @@ def download(uri: str, directory: str, expected: Version | None = None) -> Path:
         if kept := _kept(base, expected):
             return kept
         file = WebFile(uri, expected)
-        target = _named(base, file.version)
+        try:
+            target = _named(base, file.version)
+        except UserError as error:
+            raise ShardFailed(error.message, error.hint) from error
         part = target.with_name(target.name + _PART)
         _fetch(file, part)
         publish(part, str(target))

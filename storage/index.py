@@ -148,7 +148,8 @@ def excerpt_ranges(lake_root: str, archive: str, excerpt: Excerpt) -> list[tuple
     """Offset and length of every record chosen of an archive, in order.
 
     Raises:
-        ShardFailed: The plan is not there any more, or not what it was.
+        UserError: The plan is not there any more.
+        ShardFailed: It is not what it was.
     """
     uri = join(lake_root, excerpt.plan)
     with open_read(uri) as stream:

@@ -22,7 +22,7 @@ COMMON_CRAWL = "https://data.commoncrawl.org/"
 COMMON_CRAWL_LIST = "https://index.commoncrawl.org/collinfo.json"
 
 _SNAPSHOT = re.compile(r"(CC-MAIN-\d{4}(?:-\d{2,4})?)(?:#(\d+))?")
-_MEANT = re.compile(r"cc[-_]?main[-_#\d]", re.IGNORECASE)
+_MEANT = re.compile(r"cc[-_]?main[-_#\w]{1,16}", re.IGNORECASE)
 _LAYOUT = ("crawl-data/", "cc-index/")
 _GZIP = b"\x1f\x8b"
 
@@ -100,7 +100,7 @@ def parse_snapshot(given: str) -> tuple[str, int | None] | None:
 
 def looks_like_snapshot(given: str) -> bool:
     """Whether somebody who writes this means a snapshot, well spelt or not."""
-    return bool(_MEANT.match(given)) and "/" not in given
+    return bool(_MEANT.fullmatch(given))
 
 
 def nearest_names(wanted: str, names: Sequence[str], where: str) -> str:

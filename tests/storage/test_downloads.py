@@ -94,8 +94,10 @@ def test_two_who_want_the_same_file_get_one_copy(server: CrawlServer, tmp_path: 
     assert [asked for _, asked in server.asked].count("bytes=0-") == 1
 
 
-def test_a_missing_file_or_directory_is_a_mistake(server: CrawlServer, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no file"):
+def test_a_missing_file_fails_alone_and_an_unwritable_directory_is_a_mistake(
+    server: CrawlServer, tmp_path: Path
+) -> None:
+    with pytest.raises(ShardFailed, match="no file"):
         download(f"{server.url}nowhere", str(tmp_path / "kept"))
     (tmp_path / "file").write_text("x")
     with pytest.raises(UserError, match="Cannot write"):

@@ -110,3 +110,17 @@ def test_a_list_that_was_unpacked_on_the_way_is_read(crawl: Path, server: CrawlS
 def test_names(given: str, parsed: tuple[str, int | None] | None) -> None:
     assert parse_snapshot(given) == parsed
     assert looks_like_snapshot(given) == ("/" not in given)
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("CC-MAIN-2026-O5", True),
+        ("ccmain2026", True),
+        ("CC-MAIN-2026-05.warc.gz", False),
+        ("cc-main", False),
+        ("my-CC-MAIN-2026-05", False),
+    ],
+)
+def test_what_is_meant_as_a_name_and_what_as_a_file(given: str, meant: bool) -> None:
+    assert looks_like_snapshot(given) == meant
