@@ -13,7 +13,7 @@ _BASE32 = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", "0123456789ABCDEFGHI
 _ALGORITHMS = {"sha1": hashlib.sha1, "sha256": hashlib.sha256, "sha512": hashlib.sha512, "md5": hashlib.md5}
 
 
-def digest_holds(stated: str, data: bytes) -> bool | None:
+def digest_holds(stated: str, data: bytes | memoryview) -> bool | None:
     """Is `stated` ("sha1:BASE32", also hexadecimal or base64) the digest of `data`? None: cannot be told."""
     name, _, value = stated.partition(":")
     algorithm = _ALGORITHMS.get(name.strip().lower().replace("-", ""))
@@ -26,8 +26,8 @@ def digest_holds(stated: str, data: bytes) -> bool | None:
 
 def block_digest_holds(record: Record) -> bool | None:
     """Does the record's block digest hold? None where it states none that can be checked."""
-    stated = record.headers.get("warc-block-digest")
-    return digest_holds(stated, record.block) if stated else None
+    stated = record.header.fields.get("warc-block-digest")
+    return digest_holds(stated, record.view) if stated else None
 
 
 def _decode(value: str, size: int) -> bytes | None:

@@ -1,13 +1,14 @@
-"""gzip members (RFC 1952), inflated by ISA-L; the trailer's CRC and size are checked."""
+"""gzip members (RFC 1952), inflated by libdeflate at once or by ISA-L in pieces; CRC and size are checked."""
 
 from __future__ import annotations
 
 from typing import cast
 
+import deflate
 from isal import igzip_lib
 
 from pipeline.archive.codec import CUT_SHORT
-from pipeline.archive.source import Source
+from pipeline.archive.source import CHUNK, Source
 
 INFLATE_ERROR = cast(type[Exception], igzip_lib.IsalError)  # the stub declares an instance
 _MAGIC = b"\x1f\x8b\x08"
@@ -15,6 +16,7 @@ _FEED = 1 << 16
 """Bytes given to the inflater at a time, and no more than up to what looks like the next member: what it does
 not use is copied back. Deflate grows 1032-fold at most, so a step yields 68 MB at most. (Asking the inflater
 itself for a limit halves its speed.)"""
+_MAX_GROWTH = 1032  # of deflate
 
 
 class GzipMember:
@@ -64,6 +66,13 @@ class GzipMember:
         return b""
 
 
+def _header_bytes(member: bytes) -> int:
+    """Size of a member's header up to its extra field, names not counted."""
+    if len(member) > 12 and member[3] & 4:
+        return 12 + int.from_bytes(member[10:12], "little")
+    return 10
+
+
 def _words(error: Exception) -> str:
     text = str(error)
     return text.split(" ", 2)[-1].lower() if text.startswith("Error") else text.lower()
@@ -82,6 +91,26 @@ class GzipCodec:
     def open(self, source: Source, position: int) -> GzipMember:
         """See `codec.Codec`."""
         return GzipMember(source, position)
+
+    def whole(self, source: Source, position: int, max_bytes: int) -> tuple[bytearray, int] | None:
+        """See `codec.Codec`; by libdeflate, which wants the member's extent and size beforehand.
+
+        The extent is guessed: up to the next member's magic. It was right if the four bytes of the size, by which
+        a member ends, stand at its end and nowhere else after its header (in which some writers repeat them), and
+        it decompresses to just that size.
+        """
+        member = source.read_to(position, _MAGIC, CHUNK)
+        stated = member[-4:]
+        size = int.from_bytes(stated, "little")
+        if size > max_bytes or size > _MAX_GROWTH * len(member):
+            return None
+        if member.find(stated, _header_bytes(member)) != len(member) - 4:
+            return None
+        try:
+            data = deflate.gzip_decompress(member, size)
+        except deflate.DeflateError:
+            return None
+        return (data, position + len(member)) if len(data) == size else None
 
     def prefix(self, source: Source, position: int) -> bytes:
         """See `codec.Codec`."""

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from pipeline.archive.records import Item, Padding, Problem, Record, Unreadable
+from pipeline.archive.records import Item, KnownHeader, Padding, Problem, Record, Unreadable
 from pipeline.archive.rows import row_record
 from pipeline.archive.source import CHUNK, Source, find
 
@@ -25,7 +25,7 @@ def walk_lines(source: Source, text_field: str, max_text: int) -> Iterator[Item 
     for start, length, line in _lines(source, max_text):
         if line is None:
             problem = Problem("too_large", f"line of {length} bytes, max_record_bytes is {max_text}")
-            yield Record(start, length, "text", None, None, None, {}, b"", problem)
+            yield Record(start, length, "text", KnownHeader(), problem=problem)
         elif not line.strip():
             yield Padding(start, length)
         elif doubt := source.doubt(start, start + length):

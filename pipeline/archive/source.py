@@ -59,16 +59,21 @@ class FileSource:
     def read_to(self, position: int, mark: bytes, count: int) -> bytes:
         """See `Source`; without copying what lies beyond the mark."""
         start = position - self._start
-        if not 0 <= start <= start + count <= len(self._buffer):
-            data = self.read(position, count)
-            found = data.find(mark, len(mark))
-            return data if found < 0 else data[:found]
-        found = self._buffer.find(mark, start + len(mark), start + count)
+        known = 0 <= start < len(self._buffer)
+        found = self._buffer.find(mark, start + len(mark), start + count) if known else -1
+        if found < 0 and not (known and self._holds(position + count)):  # it may lie beyond what was read
+            self._buffer = self._fetch(position, min(max(count, CHUNK), self.size - position))
+            self._start, start = position, 0
+            found = self._buffer.find(mark, len(mark), count)
         return self._buffer[start : start + count if found < 0 else found]
 
     def doubt(self, start: int, end: int) -> str | None:
         """Nothing is known against a file's own bytes."""
         return None
+
+    def _holds(self, end: int) -> bool:
+        """Does the buffer go on to `end`, or to the end of the file?"""
+        return self._start + len(self._buffer) >= min(end, self.size)
 
     def _fetch(self, position: int, count: int) -> bytes:
         self._stream.seek(position)

@@ -48,7 +48,7 @@ def test_a_warc_header_is_read_as_written(read):
     assert record.record_id == "7c1adc7b-7f62-49c3-b3d3-42ee1c6345d6"
     assert record.date == datetime(2024, 2, 29, 10, 0, 0, 123456, UTC)
     assert record.url == "http://B.example/a b"
-    assert record.headers["warc-folded"] == "one two"
+    assert record.header.fields["warc-folded"] == "one two"
 
 
 @pytest.mark.parametrize(
