@@ -66,13 +66,6 @@ class GzipMember:
         return b""
 
 
-def _header_bytes(member: bytes) -> int:
-    """Size of a member's header up to its extra field, names not counted."""
-    if len(member) > 12 and member[3] & 4:
-        return 12 + int.from_bytes(member[10:12], "little")
-    return 10
-
-
 def _words(error: Exception) -> str:
     text = str(error)
     return text.split(" ", 2)[-1].lower() if text.startswith("Error") else text.lower()
@@ -95,22 +88,20 @@ class GzipCodec:
     def whole(self, source: Source, position: int, max_bytes: int) -> tuple[bytearray, int] | None:
         """See `codec.Codec`; by libdeflate, which wants the member's extent and size beforehand.
 
-        The extent is guessed: up to the next member's magic. It was right if the four bytes of the size, by which
-        a member ends, stand at its end and nowhere else after its header (in which some writers repeat them), and
-        it decompresses to just that size.
+        The extent is guessed: up to the next member's magic. It was right if the last eight bytes there are the
+        checksum and the size of what comes out. (They still are where a part of the member that ends with them
+        stands there twice; the repeated bytes then count as padding.)
         """
         member = source.read_to(position, _MAGIC, CHUNK)
-        stated = member[-4:]
-        size = int.from_bytes(stated, "little")
-        if size > max_bytes or size > _MAX_GROWTH * len(member):
-            return None
-        if member.find(stated, _header_bytes(member)) != len(member) - 4:
+        size = int.from_bytes(member[-4:], "little")
+        if not 0 < size <= max_bytes or size > _MAX_GROWTH * len(member):
             return None
         try:
             data = deflate.gzip_decompress(member, size)
-        except deflate.DeflateError:
+        except (deflate.DeflateError, ValueError):  # damaged; too short to be a member
             return None
-        return (data, position + len(member)) if len(data) == size else None
+        sound = len(data) == size and deflate.crc32(data) == int.from_bytes(member[-8:-4], "little")
+        return (data, position + len(member)) if sound else None
 
     def prefix(self, source: Source, position: int) -> bytes:
         """See `codec.Codec`."""
