@@ -75,12 +75,12 @@ class MemberWalk:
         if record := self._record_of(data, end, start):
             return (record,)
         items = walk_records(BytesSource(data), self._grammar, self._max_block)
-        return _place(items, start, end)
+        return place_within(items, start, end)
 
     def _large_member(self, start: int, end: int) -> Iterator[Item | Padding]:
         segments = scan_segments(self._file, self._codec, start, end, self._grammar.begins)
         items = walk_records(DecodedSource(self._file, self._codec, segments), self._grammar, self._max_block)
-        yield from _place(items, start, end)
+        yield from place_within(items, start, end)
 
     def _lost(self, start: int, cause: str) -> Unreadable:
         following = find_member(self._file, self._codec, start + 1, self._grammar.begins)
@@ -88,7 +88,7 @@ class MemberWalk:
         return Unreadable(start, end - start, cause)
 
 
-def _place(items: Iterator[Item | Padding], start: int, end: int) -> Iterator[Item | Padding]:
+def place_within(items: Iterator[Item | Padding], start: int, end: int) -> Iterator[Item | Padding]:
     """Give the items of one member their places in the file.
 
     One item takes the whole span. Where several share a member, each takes one byte and the last one the
