@@ -13,7 +13,8 @@ from pipeline.archive.source import CHUNK, Source, find
 
 BEGINS = re.compile(rb'(?:\xef\xbb\xbf)?\s*\{\s*"(?:[^"\\\n]|\\.)*"\s*:')
 _LINE_END = re.compile(rb"\n")
-_BAD_LINE = "not a JSON object"
+_BAD_LINE = "not a JSON object, or one of too many values"
+_MAX_VALUES = 8_000_000  # commas in texts counted too: an empty object takes 3 bytes of the line, and 64 of memory
 
 
 def walk_lines(source: Source, text_field: str, max_text: int) -> Iterator[Item | Padding]:
@@ -47,6 +48,8 @@ def _read_line(line: bytes, start: int, length: int, text_field: str) -> Item:
 
 
 def _parse(line: bytes) -> dict[str, Any] | None:
+    if sum(map(line.count, (b",", b"[", b"{"))) > _MAX_VALUES:
+        return None
     try:
         row = json.loads(line.removeprefix(b"\xef\xbb\xbf"))
     except (ValueError, RecursionError):

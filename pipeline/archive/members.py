@@ -127,10 +127,10 @@ def is_record_a_member(file: Source, codec: Codec, grammar: Grammar) -> bool:
         while not member.done:
             member.read(_HEAD_ROOM)
         position = max(member.end, position + 1)
+        if member.fault:  # what came out of it may run into the next one
+            continue
         if excess > 0 and data[-excess:].strip(_BLANK):
             return False
-        if member.fault:
-            continue
         if whole and excess < 0 and not _begins_at(file, codec, grammar, position):
             return False
         sound += 1
