@@ -63,8 +63,9 @@ class FileSource:
         """See `Source`; without copying what lies beyond the mark."""
         start = position - self._start
         held = len(self._buffer)
-        end = self._next_mark(mark, start) if 0 <= start < held else held
-        if end == held and self._start + held < min(position + count, self.size):  # it may lie beyond what was read
+        end = self._next_mark(mark, start) if 0 <= start < held else -1
+        beyond = end == held and self._start + held < min(position + count, self.size)
+        if end < 0 or beyond:
             self._refill(position, max(count, CHUNK))
             start, end = 0, self._next_mark(mark, 0)
         return self._buffer[start : min(end, start + count)]

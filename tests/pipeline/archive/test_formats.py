@@ -131,6 +131,13 @@ def test_json_lines_under_another_key_and_over_the_limit(read):
     assert [refusal.reason for refusal in reading.refusals] == ["too_large"]
 
 
+def test_a_json_line_of_too_many_values_is_not_parsed(read):
+    """Each takes 64 bytes of memory and three of the line."""
+    reading = read(b'{"text": [' + b"{}," * 4_100_000 + b'{}]}\n{"text": "kept"}')
+    assert [page.text for page in reading.pages] == ["kept"]
+    assert "too many values" in reading.lost[0].cause
+
+
 def test_a_json_line_over_a_megabyte_is_read_whole(read):
     text = "word " * 700_000
     assert [page.text for page in read(json.dumps({"text": text}).encode()).pages] == [text]
