@@ -120,7 +120,7 @@ ARCHIVES = table(
     field("fingerprint", STRING, "of the step: recipe sections, stage versions, input digest"),
     field("uri", STRING, "where it was read"),
     field("sha256", STRING, "digest of the file", null="remote and not given by its store"),
-    field("format", STRING, "warc, arc, jsonl, parquet", null="nothing in it could be recognised"),
+    field("format", STRING, "warc, arc, wacz, jsonl, parquet", null="nothing in it could be recognised"),
     field("offsets_in", STRING, "what offsets count: file, stream (decompressed bytes), rows"),
     field("selection", STRING, "plan of the records read of it, relative to the lake", null="all of it was read"),
     field("file_bytes", INT, "size of the file; of a selection, what was fetched of it", "bytes"),

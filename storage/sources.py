@@ -33,11 +33,11 @@ WEB = "web"
 _PLAIN_SUFFIXES = (".warc", ".arc", ".wet", ".jsonl", ".ndjson")
 ARCHIVE_SUFFIXES = (
     *(kind + packed for kind in _PLAIN_SUFFIXES for packed in ("", ".gz", ".zst")),
-    *(".json.gz", ".json.zst", ".parquet"),
+    *(".json.gz", ".json.zst", ".parquet", ".wacz"),
 )
 """What is an archive in a directory; a file named outright is read whatever its name."""
 
-_NAMES = f"Archives are {', '.join(_PLAIN_SUFFIXES)} (.gz, .zst) and .parquet."
+_NAMES = f"Archives are {', '.join(_PLAIN_SUFFIXES)} (.gz, .zst), .wacz and .parquet."
 _DECLARED = re.compile(r"([a-z][a-z0-9_]*)=(.+)", re.DOTALL)
 
 

@@ -10,6 +10,7 @@ import re
 
 from pipeline.archive.grammar import Head
 from pipeline.archive.headers import parse_date
+from pipeline.archive.records import KnownHeader
 
 _NAMES = ("ip-address", "archive-date", "content-type", "content-length")
 _NAMES_2 = (*_NAMES[:3], "result-code", "checksum", "location", "arc-offset", "arc-filename", _NAMES[3])
@@ -26,7 +27,7 @@ class ArcGrammar:
     resumes = re.compile(rb"(?m:^)" + _LINE, re.IGNORECASE)
     terminator = b""
 
-    def parse(self, data: bytes, start: int = 0) -> Head | str | None:
+    def parse(self, data: bytes | bytearray, start: int = 0) -> Head | str | None:
         """See `grammar.Grammar`."""
         end = data.find(b"\n", start)
         if end < 0:
@@ -34,15 +35,8 @@ class ArcGrammar:
         if not self.begins.match(data, start):
             return "no ARC record starts here"
         url, fields = _split(str(data[start:end], "utf-8", "replace").strip())
-        return Head(
-            end + 1 - start,
-            int(fields["content-length"]),
-            _kind(url),
-            None,
-            url,
-            parse_date(fields["archive-date"]),
-            fields,
-        )
+        header = KnownHeader(None, url, parse_date(fields["archive-date"]), fields)
+        return Head(end + 1 - start, int(fields["content-length"]), _kind(url), header)
 
 
 def _split(line: str) -> tuple[str, dict[str, str]]:

@@ -41,6 +41,13 @@ class Codec(Protocol):
         """The member that starts at `position`."""
         ...
 
+    def whole(self, source: Source, position: int, max_bytes: int) -> tuple[bytes | bytearray, int] | None:
+        """What the member there decompresses to, and where it ends: at once, where that is quicker.
+
+        None where the member is damaged, too large, or ends elsewhere than it seems to: `open` takes it in pieces.
+        """
+        ...
+
     def prefix(self, source: Source, position: int) -> bytes:
         """The first decompressed bytes (at most 512) of the member there; empty where it is damaged."""
         ...

@@ -95,15 +95,26 @@ class DecodedSource:
         end = self._window_start + len(self._window)
         if offset + count <= end:
             return
-        assert self._member is not None
         while end <= offset:  # nothing of the window is wanted
-            self._window, self._window_start = self._member.read(CHUNK), end
+            self._window, self._window_start = self._more(), end
             end += len(self._window)
         pieces = [self._window[offset - self._window_start :]]
         while offset + count > end:
-            pieces.append(self._member.read(CHUNK))
+            pieces.append(self._more())
             end += len(pieces[-1])
         self._window, self._window_start = b"".join(pieces), offset
+
+    def _more(self) -> bytes:
+        """The member's next bytes; there are some, for it was decompressed before.
+
+        Raises:
+            OSError: There are none: the file changed while it was read.
+        """
+        assert self._member is not None
+        data = self._member.read(CHUNK)
+        if not data and self._member.done:
+            raise OSError("the file changed while it was read")
+        return data
 
 
 def scan_segments(file: Source, codec: Codec, start: int, end: int, begins: re.Pattern[bytes]) -> list[Segment]:

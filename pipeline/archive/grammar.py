@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
 from typing import NamedTuple, Protocol
+
+from pipeline.archive.records import Header
 
 
 class Head(NamedTuple):
-    """What stands before a record's block; from `kind` on the same fields as in `Record`, in the same order.
+    """What stands before a record's block.
 
     Attributes:
         head_bytes: Size of the head itself.
         block_bytes: Size of the block it announces.
+        kind: See `Record`.
+        header: See `Record`.
     """
 
     head_bytes: int
     block_bytes: int
     kind: str
-    record_id: str | None
-    url: str | None
-    date: datetime | None
-    headers: dict[str, str]
+    header: Header
 
 
 class Grammar(Protocol):
@@ -38,6 +38,6 @@ class Grammar(Protocol):
     resumes: re.Pattern[bytes]
     terminator: bytes
 
-    def parse(self, data: bytes, start: int = 0) -> Head | str | None:
+    def parse(self, data: bytes | bytearray, start: int = 0) -> Head | str | None:
         """The head at `start`; why there is none; or None where more bytes are needed to tell."""
         ...

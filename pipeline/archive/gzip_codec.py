@@ -1,13 +1,14 @@
-"""gzip members (RFC 1952), inflated by ISA-L; the trailer's CRC and size are checked."""
+"""gzip members (RFC 1952), inflated by libdeflate at once or by ISA-L in pieces; CRC and size are checked."""
 
 from __future__ import annotations
 
 from typing import cast
 
+import deflate
 from isal import igzip_lib
 
 from pipeline.archive.codec import CUT_SHORT
-from pipeline.archive.source import Source
+from pipeline.archive.source import CHUNK, Source
 
 INFLATE_ERROR = cast(type[Exception], igzip_lib.IsalError)  # the stub declares an instance
 _MAGIC = b"\x1f\x8b\x08"
@@ -15,6 +16,7 @@ _FEED = 1 << 16
 """Bytes given to the inflater at a time, and no more than up to what looks like the next member: what it does
 not use is copied back. Deflate grows 1032-fold at most, so a step yields 68 MB at most. (Asking the inflater
 itself for a limit halves its speed.)"""
+_MAX_GROWTH = 1032  # of deflate
 
 
 class GzipMember:
@@ -82,6 +84,24 @@ class GzipCodec:
     def open(self, source: Source, position: int) -> GzipMember:
         """See `codec.Codec`."""
         return GzipMember(source, position)
+
+    def whole(self, source: Source, position: int, max_bytes: int) -> tuple[bytearray, int] | None:
+        """See `codec.Codec`; by libdeflate, which wants the member's extent and size beforehand.
+
+        The extent is guessed: up to the next member's magic. It was right if the last eight bytes there are the
+        checksum and the size of what comes out. (They still are where a part of the member that ends with them
+        stands there twice; the repeated bytes then count as padding.)
+        """
+        member = source.read_to(position, _MAGIC, CHUNK)
+        size = int.from_bytes(member[-4:], "little")
+        if not 0 < size <= max_bytes or size > _MAX_GROWTH * len(member):
+            return None
+        try:
+            data = deflate.gzip_decompress(member, size)
+        except (deflate.DeflateError, ValueError):  # damaged; too short to be a member
+            return None
+        sound = len(data) == size and deflate.crc32(data) == int.from_bytes(member[-8:-4], "little")
+        return (data, position + len(member)) if sound else None
 
     def prefix(self, source: Source, position: int) -> bytes:
         """See `codec.Codec`."""

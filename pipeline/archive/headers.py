@@ -5,27 +5,40 @@ from __future__ import annotations
 import re
 import uuid
 from datetime import UTC, datetime
-from functools import lru_cache
 
 _UUID = re.compile(r"<?(?:urn:uuid:)?([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})>?", re.IGNORECASE)
 _HEAD_END = re.compile(rb"\r*\n\r*\n")
 _FOLD = re.compile(r"\r?\n[ \t]+")
 _PARTIAL_DATE = re.compile(r"\d{4}(-\d{2})?")
+_MAX_NAMES = 1 << 12
+_MAX_NAME = 64
 
 
-@lru_cache(1 << 12)
-def _lower(name: str) -> str:
-    """A field's name as it is looked up; archives repeat the same few."""
-    return name.strip().lower()
+class _Names(dict[str, str]):
+    """Field names as they are looked up; archives repeat the same few, so each is made once."""
+
+    def __missing__(self, name: str) -> str:
+        lower = name.strip().lower()
+        if len(self) < _MAX_NAMES and len(name) <= _MAX_NAME:
+            self[name] = lower
+        return lower
 
 
-def find_head_end(data: bytes, start: int = 0) -> tuple[int, int]:
-    """Where the lines before a blank line end, and where the bytes after it begin; (-1, -1) without one."""
-    if data.find(b"\n", start) == data.find(b"\r", start) + 1:  # by its first line it ends lines the usual way
-        end = data.find(b"\r\n\r\n", start)
+_LOWER = _Names()
+
+
+def find_head_end(data: bytes | bytearray, start: int = 0, stop: int | None = None) -> tuple[int, int]:
+    """Where the lines before a blank line end, and where the bytes after it begin; (-1, -1) without one.
+
+    Args:
+        stop: Where to stop looking; at the end where None.
+    """
+    stop = len(data) if stop is None else stop
+    if data.find(b"\n", start, stop) == data.find(b"\r", start, stop) + 1:  # by its first line it ends lines as usual
+        end = data.find(b"\r\n\r\n", start, stop)
         if end >= 0:
             return end, end + 4
-    match = _HEAD_END.search(data, start)
+    match = _HEAD_END.search(data, start, stop)
     return match.span() if match else (-1, -1)
 
 
@@ -39,7 +52,7 @@ def parse_fields(text: str) -> dict[str, str]:
     for line in lines:
         name, colon, value = line.partition(":")
         if colon:
-            fields[_lower(name)] = value.strip()
+            fields[_LOWER[name]] = value.strip()
     return fields
 
 

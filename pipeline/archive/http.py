@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from pipeline.archive.encodings import undo_encodings
 from pipeline.archive.headers import find_head_end, parse_fields
-from pipeline.archive.records import Problem
+from pipeline.archive.records import Problem, Record
 
 _STATUS = re.compile(rb"\s*(?:HTTP/\d(?:\.\d+)?|ICY)[ \t]+(\d{3})")
 _CHUNK = re.compile(rb"[ \t]*([0-9a-fA-F]{1,8})[ \t]*(?:;[^\r\n]{0,4096})?\r?\n")
@@ -19,27 +19,29 @@ _CHARSET = re.compile(r"""charset\s*=\s*["']?\s*([A-Za-z0-9_.:-]{1,40})""", re.I
 
 
 class Message(NamedTuple):
-    """An HTTP response: its status, fields by lower-case name, and body as sent."""
+    """An HTTP response: its status, fields by lower-case name, and its body as sent, not copied."""
 
     status: int
     fields: dict[str, str]
-    body: bytes
+    body: memoryview
 
 
-def parse_message(block: bytes) -> Message | None:
-    """The response a block holds; None where it holds none. Without a blank line all of it is header."""
-    status = _STATUS.match(block)
+def parse_message(record: Record) -> Message | None:
+    """The response a record's block holds; None where it holds none. Without a blank line all of it is header."""
+    content, end = record.content, record.end
+    status = _STATUS.match(content, record.start, end)
     if status is None:
         return None
-    end, body_start = find_head_end(block, status.end())
-    if end < 0:
-        end = body_start = len(block)
-    return Message(int(status[1]), parse_fields(str(block[status.end() : end], "latin-1")), block[body_start:])
+    head_end, body_start = find_head_end(content, status.end(), end)
+    if head_end < 0:
+        head_end = body_start = end
+    fields = parse_fields(str(content[status.end() : head_end], "latin-1"))
+    return Message(int(status[1]), fields, memoryview(content)[body_start:end])
 
 
 def join_chunks(message: Message) -> bytes | Problem:
     """The body without its chunked coding; as it is where it is not chunked or only claims to be."""
-    body = message.body
+    body = bytes(message.body)
     if "chunked" not in message.fields.get("transfer-encoding", "").lower() or not _CHUNK.match(body):
         return body
     pieces: list[bytes] = []

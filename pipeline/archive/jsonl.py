@@ -7,13 +7,14 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from pipeline.archive.records import Item, Padding, Problem, Record, Unreadable
+from pipeline.archive.records import Item, KnownHeader, Padding, Problem, Record, Unreadable
 from pipeline.archive.rows import row_record
 from pipeline.archive.source import CHUNK, Source, find
 
 BEGINS = re.compile(rb'(?:\xef\xbb\xbf)?\s*\{\s*"(?:[^"\\\n]|\\.)*"\s*:')
 _LINE_END = re.compile(rb"\n")
-_BAD_LINE = "not a JSON object"
+_BAD_LINE = "not a JSON object, or one of too many values"
+_MAX_VALUES = 8_000_000  # commas in texts counted too: an empty object takes 3 bytes of the line, and 64 of memory
 
 
 def walk_lines(source: Source, text_field: str, max_text: int) -> Iterator[Item | Padding]:
@@ -25,7 +26,7 @@ def walk_lines(source: Source, text_field: str, max_text: int) -> Iterator[Item 
     for start, length, line in _lines(source, max_text):
         if line is None:
             problem = Problem("too_large", f"line of {length} bytes, max_record_bytes is {max_text}")
-            yield Record(start, length, "text", None, None, None, {}, b"", problem)
+            yield Record(start, length, "text", KnownHeader(), problem=problem)
         elif not line.strip():
             yield Padding(start, length)
         elif doubt := source.doubt(start, start + length):
@@ -47,6 +48,8 @@ def _read_line(line: bytes, start: int, length: int, text_field: str) -> Item:
 
 
 def _parse(line: bytes) -> dict[str, Any] | None:
+    if sum(map(line.count, (b",", b"[", b"{"))) > _MAX_VALUES:
+        return None
     try:
         row = json.loads(line.removeprefix(b"\xef\xbb\xbf"))
     except (ValueError, RecursionError):

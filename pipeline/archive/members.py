@@ -32,9 +32,28 @@ class MemberWalk:
     def __iter__(self) -> Iterator[Item | Padding]:
         position = 0
         while position < self._file.size:
+            if record := self._sole_record(position):
+                yield record
+                position += record.length
+                continue
             for item in self._items_at(position):
                 yield item
             position = item.offset + item.length
+
+    def _sole_record(self, start: int) -> Record | None:
+        """The record that a sound member holds alone, as nearly all do; None for anything else there."""
+        whole = self._codec.whole(self._file, start, self._max_block + _HEAD_ROOM)
+        return self._record_of(*whole, start) if whole else None
+
+    def _record_of(self, data: bytes | bytearray, end: int, start: int) -> Record | None:
+        head = self._grammar.parse(data)
+        if not isinstance(head, Head) or head.block_bytes > self._max_block:
+            return None
+        block_start = head.head_bytes
+        block_end = block_start + head.block_bytes
+        if block_end > len(data) or data[block_end:].strip(_BLANK):
+            return None
+        return Record(start, end - start, head.kind, head.header, data, block_start, block_end)
 
     def _items_at(self, start: int) -> Iterable[Item | Padding]:
         """What starts there: at least one item, the last one ending where the next thing starts."""
@@ -53,18 +72,15 @@ class MemberWalk:
         return self._large_member(start, member.end)
 
     def _members_records(self, data: bytes, start: int, end: int) -> Iterable[Item | Padding]:
-        head = self._grammar.parse(data)
-        if isinstance(head, Head) and head.block_bytes <= self._max_block:
-            block_end = head.head_bytes + head.block_bytes
-            if block_end <= len(data) and not data[block_end:].strip(_BLANK):
-                return (Record(start, end - start, *head[2:], data[head.head_bytes : block_end]),)
+        if record := self._record_of(data, end, start):
+            return (record,)
         items = walk_records(BytesSource(data), self._grammar, self._max_block)
-        return _place(items, start, end)
+        return place_within(items, start, end)
 
     def _large_member(self, start: int, end: int) -> Iterator[Item | Padding]:
         segments = scan_segments(self._file, self._codec, start, end, self._grammar.begins)
         items = walk_records(DecodedSource(self._file, self._codec, segments), self._grammar, self._max_block)
-        yield from _place(items, start, end)
+        yield from place_within(items, start, end)
 
     def _lost(self, start: int, cause: str) -> Unreadable:
         following = find_member(self._file, self._codec, start + 1, self._grammar.begins)
@@ -72,7 +88,7 @@ class MemberWalk:
         return Unreadable(start, end - start, cause)
 
 
-def _place(items: Iterator[Item | Padding], start: int, end: int) -> Iterator[Item | Padding]:
+def place_within(items: Iterator[Item | Padding], start: int, end: int) -> Iterator[Item | Padding]:
     """Give the items of one member their places in the file.
 
     One item takes the whole span. Where several share a member, each takes one byte and the last one the
@@ -111,10 +127,10 @@ def is_record_a_member(file: Source, codec: Codec, grammar: Grammar) -> bool:
         while not member.done:
             member.read(_HEAD_ROOM)
         position = max(member.end, position + 1)
+        if member.fault:  # what came out of it may run into the next one
+            continue
         if excess > 0 and data[-excess:].strip(_BLANK):
             return False
-        if member.fault:
-            continue
         if whole and excess < 0 and not _begins_at(file, codec, grammar, position):
             return False
         sound += 1

@@ -40,14 +40,15 @@ def to_page(record: Record, config: ArchiveConfig | None = None) -> Page | Refus
     if record.kind in ("resource", "response") and _is_crawlers_own(record):
         return Skip("metadata")
     config = config or ArchiveConfig()
-    host = host_of(record.url)
+    url = record.url
+    host = host_of(url)
     if problem := record.problem or _unusable(record):
-        return Refusal(*problem, record.url, host)
+        return Refusal(*problem, url, host)
     if record.kind == "text":
-        return Page(record.url, host, None, "text/plain", "utf-8", record.block, str(record.block, "utf-8"))
+        return Page(url, host, None, "text/plain", "utf-8", record.block, str(record.view, "utf-8"))
     if record.kind == "response" and _is_http(record):
-        return _http_page(record, host, config)
-    return _plain_page(record, host, config)
+        return _http_page(record, url, host, config)
+    return _plain_page(record, url, host, config)
 
 
 def host_of(url: str | None) -> str | None:
@@ -60,7 +61,7 @@ def host_of(url: str | None) -> str | None:
 
 def _unusable(record: Record) -> Problem | None:
     """What the record's own header says against its use."""
-    fields = record.headers
+    fields = record.header.fields
     if record.kind == "revisit":
         original = fields.get("warc-refers-to-target-uri") or fields.get("warc-refers-to") or record.url
         date = fields.get("warc-refers-to-date")
@@ -79,27 +80,27 @@ def _is_crawlers_own(record: Record) -> bool:
 
 def _is_http(record: Record) -> bool:
     scheme = (record.url or "http:")[:5].lower()
-    return scheme.startswith("http") or "http" in record.headers.get("content-type", "")
+    return scheme.startswith("http") or "http" in record.header.fields.get("content-type", "")
 
 
-def _http_page(record: Record, host: str | None, config: ArchiveConfig) -> Page | Refusal:
-    message = parse_message(record.block)
+def _http_page(record: Record, url: str | None, host: str | None, config: ArchiveConfig) -> Page | Refusal:
+    message = parse_message(record)
     if message is None:
-        return Refusal("http", "no HTTP status line", record.url, host)
+        return Refusal("http", "no HTTP status line", url, host)
     status, fields, _ = message
     content_type = fields.get("content-type", "")
-    mime = parse_mime(record.headers.get("warc-identified-payload-type")) or parse_mime(content_type)
+    mime = parse_mime(record.header.fields.get("warc-identified-payload-type")) or parse_mime(content_type)
     if not 200 <= status < 300 or status == 206:
-        return Refusal("http_status", str(status), record.url, host, status, mime)
+        return Refusal("http_status", str(status), url, host, status, mime)
     if mime and mime not in config.accepted_mimes:
-        return Refusal("mime", mime, record.url, host, status, mime)
+        return Refusal("mime", mime, url, host, status, mime)
     body = _sound_body(record, message, config)
     if isinstance(body, Problem):
-        return Refusal(*body, record.url, host, status, mime)
+        return Refusal(*body, url, host, status, mime)
     mime = binary_mime(body) or mime or sniff_mime(body)
     if body and mime not in config.accepted_mimes:
-        return Refusal("mime", mime or "unknown", record.url, host, status, mime)
-    return Page(record.url, host, status, mime, charset_of(content_type), body, None)
+        return Refusal("mime", mime or "unknown", url, host, status, mime)
+    return Page(url, host, status, mime, charset_of(content_type), body, None)
 
 
 def _sound_body(record: Record, message: Message, config: ArchiveConfig) -> bytes | Problem:
@@ -116,23 +117,26 @@ def _digests_hold(record: Record, message: Message, decoded: bytes | Problem) ->
     Writers disagree on what the payload is: the body as sent (the standard), without chunks, or decoded.
     """
     holds = block_digest_holds(record)
-    stated = record.headers.get("warc-payload-digest")
+    stated = record.header.fields.get("warc-payload-digest")
     if holds is not None or not stated:
         return holds is not False
-    candidates = (message.body, join_chunks(message), decoded)
+    if digest_holds(stated, message.body) is not False:
+        return True
+    candidates = (join_chunks(message), decoded)
     return any(digest_holds(stated, body) is not False for body in candidates if isinstance(body, bytes))
 
 
-def _plain_page(record: Record, host: str | None, config: ArchiveConfig) -> Page | Refusal:
+def _plain_page(record: Record, url: str | None, host: str | None, config: ArchiveConfig) -> Page | Refusal:
     """A record whose block is the payload itself: resource, conversion, or a response of another protocol."""
-    content_type = record.headers.get("content-type", "")
-    mime = parse_mime(record.headers.get("warc-identified-payload-type")) or parse_mime(content_type)
-    mime = binary_mime(record.block) or mime or sniff_mime(record.block)
+    content_type = record.header.fields.get("content-type", "")
+    mime = parse_mime(record.header.fields.get("warc-identified-payload-type")) or parse_mime(content_type)
+    block = record.block
+    mime = binary_mime(block) or mime or sniff_mime(block)
     if mime not in config.accepted_mimes:
-        return Refusal("mime", mime or "unknown", record.url, host, None, mime)
-    if config.verify_digests and not _digests_hold(record, Message(0, {}, record.block), record.block):
-        return Refusal("digest", "the record's digest does not hold", record.url, host, None, mime)
+        return Refusal("mime", mime or "unknown", url, host, None, mime)
+    if config.verify_digests and not _digests_hold(record, Message(0, {}, record.view), block):
+        return Refusal("digest", "the record's digest does not hold", url, host, None, mime)
     text = None
     if record.kind == "conversion":
-        text = clean_text(str(record.block, "utf-8", "replace"))
-    return Page(record.url, host, None, mime, charset_of(content_type), record.block, text)
+        text = clean_text(str(block, "utf-8", "replace"))
+    return Page(url, host, None, mime, charset_of(content_type), block, text)

@@ -64,10 +64,10 @@ class ParquetRows:
 
     def _record(self, row: dict[str, object], position: int) -> Item:
         record = row_record(row, position, 1, self._text_field)
-        if len(record.block) <= self._max_text:
+        if record.end <= self._max_text:
             return record
-        detail = f"text of {len(record.block)} bytes, max_record_bytes is {self._max_text}"
-        return record._replace(block=b"", problem=Problem("too_large", detail))
+        detail = f"text of {record.end} bytes, max_record_bytes is {self._max_text}"
+        return record._replace(content=b"", end=0, problem=Problem("too_large", detail))
 
 
 def _first_line(error: Exception) -> str:

@@ -15,7 +15,10 @@ from pipeline.archive.parquet import ParquetRows
 from pipeline.archive.records import Item, Padding, Unreadable
 from pipeline.archive.sniff import Layout, sniff
 from pipeline.archive.source import FileSource, Source
+from pipeline.archive.wacz import archive_parts, walk_parts
 from pipeline.archive.walk import walk_records
+from pipeline.archive.zip_parts import MAGIC as ZIP_MAGIC
+from pipeline.archive.zip_parts import Part, find_parts
 
 
 class ArchiveReader:
@@ -23,7 +26,7 @@ class ArchiveReader:
 
     Attributes:
         name: As given.
-        format: "warc", "arc", "jsonl" or "parquet"; None where nothing was recognised.
+        format: "warc", "arc", "wacz", "jsonl" or "parquet"; None where nothing was recognised.
         offsets_in: What offsets and lengths count: "file" (its bytes), "rows", or "stream": the bytes it
             decompresses to, and those that do not decompress as they stand.
         stream_bytes: Size of what offsets count in. The lengths of all items add up to it, always.
@@ -43,12 +46,27 @@ class ArchiveReader:
     def _items(self) -> Iterator[Item | Padding]:
         if self._file.size == 0:
             return iter(())
-        if self._file.read(0, 4) == PARQUET_MAGIC:
+        magic = self._file.read(0, 4)
+        if magic == PARQUET_MAGIC:
             return self._parquet()
-        layout = sniff(self._file)
-        if isinstance(layout, str):
-            return iter((Unreadable(0, self._file.size, layout),))
-        return self._read(layout)
+        parts = find_parts(self._stream, self._file) if magic == ZIP_MAGIC else None
+        if parts is not None:
+            return self._wacz(parts)
+        self.format, items, run = read_records(self._file, self._config)
+        if isinstance(run, DecodedSource):
+            self.offsets_in, self.stream_bytes = "stream", run.size
+        return items
+
+    def _wacz(self, parts: list[Part]) -> Iterator[Item | Padding]:
+        archives = archive_parts(parts)
+        if not archives:
+            return iter((Unreadable(0, self._file.size, "not an archive: a ZIP without WARC or ARC files in it"),))
+        self.format = "wacz"
+        return walk_parts(self._file, archives, self._part)
+
+    def _part(self, part: Source) -> tuple[Iterator[Item | Padding], bool]:
+        _, items, run = read_records(part, self._config)
+        return items, run is part
 
     def _parquet(self) -> Iterator[Item]:
         self.format = "parquet"
@@ -59,27 +77,33 @@ class ArchiveReader:
         self.offsets_in, self.stream_bytes = "rows", rows.size
         return iter(rows)
 
-    def _read(self, layout: Layout) -> Iterator[Item | Padding]:
-        grammar, codec, limit = layout.grammar, layout.codec, self._config.max_record_bytes
-        self.format = grammar.name if grammar else "jsonl"
-        if grammar and codec and is_record_a_member(self._file, codec, grammar):
-            return iter(MemberWalk(self._file, codec, grammar, limit))
-        source = self._decompressed(layout)
-        text_field = self._config.text_field
-        items = walk_records(source, grammar, limit) if grammar else walk_lines(source, text_field, limit)
-        return chain(items, _loss_at_end(source))
 
-    def _decompressed(self, layout: Layout) -> Source:
-        if layout.codec is None:
-            return self._file
-        segments = scan_segments(self._file, layout.codec, 0, self._file.size, layout.begins)
-        source = DecodedSource(self._file, layout.codec, segments)
-        self.offsets_in, self.stream_bytes = "stream", source.size
-        return source
+def read_records(file: Source, config: ArchiveConfig) -> tuple[str | None, Iterator[Item | Padding], Source]:
+    """The format of a WARC, ARC or JSON lines file (None: not recognised), its items, and what their offsets count in.
+
+    That is the file, or a `DecodedSource` over it.
+    """
+    layout = sniff(file)
+    if isinstance(layout, str):
+        return None, iter((Unreadable(0, file.size, layout),)), file
+    grammar, codec, limit = layout.grammar, layout.codec, config.max_record_bytes
+    name = grammar.name if grammar else "jsonl"
+    if grammar and codec and is_record_a_member(file, codec, grammar):
+        return name, iter(MemberWalk(file, codec, grammar, limit)), file
+    run = _decompressed(file, layout)
+    items = walk_records(run, grammar, limit) if grammar else walk_lines(run, config.text_field, limit)
+    return name, chain(items, _loss_at_end(run)), run
+
+
+def _decompressed(file: Source, layout: Layout) -> Source:
+    if layout.codec is None:
+        return file
+    segments = scan_segments(file, layout.codec, 0, file.size, layout.begins)
+    return DecodedSource(file, layout.codec, segments)
 
 
 def read_archive(stream: BinaryIO, name: str, size: int, config: ArchiveConfig | None = None) -> ArchiveReader:
-    """A reader over WARC, ARC, WET, WAT, JSON lines or Parquet, compressed or not, told apart by its bytes.
+    """A reader over WARC, ARC, WET, WAT, WACZ, JSON lines or Parquet, compressed or not, told apart by its bytes.
 
     Damage costs the record it hit: the span is yielded as `Unreadable` with its cause and reading goes on at
     the next record. What was compressed is yielded only after its checksum held. Memory stays bounded by

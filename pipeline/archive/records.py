@@ -6,8 +6,9 @@ an archive lie end to end and cover the stream to the byte.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 
 class Problem(NamedTuple):
@@ -17,30 +18,87 @@ class Problem(NamedTuple):
     detail: str
 
 
+class Header(Protocol):
+    """What a record says of itself. Half of an archive's records are never asked, so it may be read only when it is."""
+
+    @property
+    def record_id(self) -> str | None:
+        """Canonical UUID; null where the record names none."""
+        ...
+
+    @property
+    def url(self) -> str | None:
+        """Target URI; null where the record names none."""
+        ...
+
+    @property
+    def date(self) -> datetime | None:
+        """When it was fetched, UTC; null where unknown or unreadable."""
+        ...
+
+    @property
+    def fields(self) -> Mapping[str, str]:
+        """Header fields by lower-case name; the first of several wins."""
+        ...
+
+
+class KnownHeader(NamedTuple):
+    """A `Header` that was read already."""
+
+    record_id: str | None = None
+    url: str | None = None
+    date: datetime | None = None
+    fields: Mapping[str, str] = {}
+
+
 class Record(NamedTuple):
     """One record of an archive, or one row of a text source.
 
     Attributes:
         offset: Where it starts in the stream.
         length: Up to the next item: padding after a record belongs to it.
-        kind: WARC-Type in lower case; "text" for a row of JSONL or Parquet.
-        record_id: Canonical UUID; null where the record names none.
-        url: Target URI; null where the record names none.
-        date: When it was fetched, UTC; null where unknown or unreadable.
-        headers: Header fields by lower-case name; the first of several wins.
-        block: Content: for a response the HTTP message, for a row its text in UTF-8.
-        problem: Null, or why `block` is not to be used.
+        kind: WARC-Type in lower case; "text" for a row of JSONL or Parquet; "zip" for a part of a WACZ that is
+            no archive.
+        header: What it says of itself.
+        content: Bytes that hold its block, which is not copied out of them before it is wanted.
+        start: Where in `content` the block begins.
+        end: Where in `content` the block ends.
+        problem: Null, or why the block is not to be used.
     """
 
     offset: int
     length: int
     kind: str
-    record_id: str | None
-    url: str | None
-    date: datetime | None
-    headers: dict[str, str]
-    block: bytes
+    header: Header
+    content: bytes | bytearray = b""
+    start: int = 0
+    end: int = 0
     problem: Problem | None = None
+
+    @property
+    def record_id(self) -> str | None:
+        """See `Header`."""
+        return self.header.record_id
+
+    @property
+    def url(self) -> str | None:
+        """See `Header`."""
+        return self.header.url
+
+    @property
+    def date(self) -> datetime | None:
+        """See `Header`."""
+        return self.header.date
+
+    @property
+    def block(self) -> bytes:
+        """A copy of its block: for a response the HTTP message, for a row its text in UTF-8."""
+        return bytes(self.view)
+
+    @property
+    def view(self) -> memoryview:
+        """Its block, not copied."""
+        return memoryview(self.content)[self.start : self.end]
 
 
 class Unreadable(NamedTuple):

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pipeline.archive.headers import parse_date
-from pipeline.archive.records import Problem, Record
+from pipeline.archive.records import KnownHeader, Problem, Record
 
 ID_FIELDS = ("id", "doc_id", "url")
 DATE_FIELDS = ("date", "timestamp", "fetched_at")
@@ -25,7 +25,8 @@ def row_record(row: Mapping[str, Any], offset: int, length: int, text_field: str
     url = row.get("url")
     url = clean_text(url) if isinstance(url, str) and url else None
     block = clean_text(text).encode()
-    return Record(offset, length, "text", _row_id(row), url, _row_date(row), {}, block, problem)
+    header = KnownHeader(_row_id(row), url, _row_date(row))
+    return Record(offset, length, "text", header, block, 0, len(block), problem)
 
 
 def clean_text(text: str) -> str:

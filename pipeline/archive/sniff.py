@@ -19,7 +19,7 @@ from pipeline.archive.zstd_codec import zstd_codec
 GRAMMARS: tuple[Grammar, ...] = (WarcGrammar(), ArcGrammar())
 _LOOK = 1 << 16
 _OTHERS = {
-    b"PK\x03\x04": "a ZIP or WACZ container, which is not read",
+    b"PK\x03\x04": "a ZIP whose directory cannot be read, without an archive in it",
     b"BZh": "bzip2 data, which is not read",
     b"\xfd7zXZ": "xz data, which is not read",
     b"%PDF": "a PDF document",

@@ -72,7 +72,7 @@ def _judge(source: Source, head: Head, start: int, end: int, max_block: int) -> 
         problem = Problem("too_large", f"block of {size} bytes, max_record_bytes is {max_block}")
     else:
         block = source.read(start + head.head_bytes, size)
-    record = Record(start, end - start, *head[2:], block, problem)
+    record = Record(start, end - start, head.kind, head.header, block, 0, len(block), problem)
     doubt = source.doubt(start, end)
     if doubt and (problem or not block_digest_holds(record)):
         return Unreadable(start, end - start, doubt)

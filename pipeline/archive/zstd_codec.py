@@ -10,7 +10,7 @@ from typing import BinaryIO, cast
 import zstandard
 
 from pipeline.archive.codec import CUT_SHORT
-from pipeline.archive.source import Source
+from pipeline.archive.source import CHUNK, Source
 
 _MAGIC = b"\x28\xb5\x2f\xfd"
 _SKIPPABLE = b"\x2a\x4d\x18"  # after a byte 50 to 5F
@@ -88,6 +88,18 @@ class ZstdCodec:
     def open(self, source: Source, position: int) -> ZstdFrame:
         """See `codec.Codec`."""
         return ZstdFrame(source, position, self._decompressor)
+
+    def whole(self, source: Source, position: int, max_bytes: int) -> tuple[bytes, int] | None:
+        """See `codec.Codec`."""
+        end, broken = _frame_end(source, position)
+        if broken or end - position > CHUNK or is_skippable(source, position):
+            return None
+        frame = source.read(position, end - position)
+        try:
+            size = zstandard.frame_content_size(frame)
+            return (self._decompressor.decompress(frame), end) if 0 < size <= max_bytes else None
+        except zstandard.ZstdError:
+            return None
 
     def prefix(self, source: Source, position: int) -> bytes:
         """See `codec.Codec`."""

@@ -30,7 +30,7 @@ def decode_page(body: bytes, charset_hint: str | None) -> tuple[str, str]:
     for bom, charset in _BOMS:
         if body.startswith(bom):
             return _clean(body[len(bom) :].decode(charset, "replace")), charset
-    declared = _known(charset_hint) or _stated(body)
+    declared = _credible(_known(charset_hint), body) or _stated(body)
     for charset in dict.fromkeys((declared or "utf-8", "utf-8")):
         text = _decode_well(body, charset)
         if text is not None:
@@ -43,6 +43,12 @@ def _known(label: str | None) -> str | None:
     """The character set a label stands for on the web; None for a label that stands for none."""
     name = map_encoding_to_html5(label.strip(), fallback_utf8=False) if label else None
     return str(name) if name else None
+
+
+def _credible(charset: str | None, body: bytes) -> str | None:
+    """The character set, unless it is UTF-16 and no byte is zero: any bytes fit that, and a page's markup has zeros."""
+    utf16 = charset is not None and charset.startswith("utf-16")
+    return None if utf16 and b"\0" not in body[:_META_BYTES] else charset
 
 
 def _stated(body: bytes) -> str | None:

@@ -13,6 +13,18 @@ from pipeline.archive.records import Record
 SHARED = ["one gzip", "one zstd"]
 
 
+@pytest.mark.parametrize("content", [b"one part of the text " * 20, b""])
+def test_a_raw_dictionary_is_used(content, archives, bodies, read):
+    """A dictionary without a dictionary's magic is a run of text that frames refer to."""
+    text = content or archives["plain"][1]
+    known = zstandard.ZstdCompressionDict(text, dict_type=zstandard.DICT_TYPE_RAWCONTENT)
+    compressor = zstandard.ZstdCompressor(dict_data=known, write_checksum=True)
+    head = b"\x5d\x2a\x4d\x18" + len(text).to_bytes(4, "little") + text
+    reading = read(head + b"".join(map(compressor.compress, archives["plain"])))
+    assert [page.body for page in reading.pages] == bodies
+    assert not reading.lost
+
+
 @pytest.mark.parametrize("container", ["plain", "gzip", "zstd", *SHARED])
 def test_every_container_gives_the_same_records(container, archives, bodies, read):
     reading = read(b"".join(archives[container]))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 RECORD_A_PART = ["plain", "gzip", "zstd"]
 ALL = [*RECORD_A_PART, "one gzip", "one zstd"]
 RELAXED = settings(
-    max_examples=120,
+    max_examples=100,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
     derandomize=True,
@@ -22,7 +22,7 @@ RELAXED = settings(
 @st.composite
 def faults(draw):
     """A fault as (kind, place 0..1, size, filler)."""
-    kind = draw(st.sampled_from(["flip", "cut out", "insert", "zero", "truncate"]))
+    kind = draw(st.sampled_from(["flip", "cut out", "insert", "zero", "truncate", "repeat"]))
     size = 1 if kind == "flip" else draw(st.integers(1, 3000))
     return kind, draw(st.floats(0, 1, exclude_max=True)), size, draw(st.binary(min_size=1, max_size=200))
 
@@ -39,6 +39,8 @@ def damage(data: bytes, fault) -> tuple[bytes, int, int]:
             return data[:at] + data[end:], at, end
         case "insert":
             return data[:at] + filler + data[at:], at, at
+        case "repeat":
+            return data[:end] + data[at:end] + data[end:], at, end
         case "zero":
             return data[:at] + bytes(end - at) + data[end:], at, end
         case _:
@@ -121,3 +123,43 @@ def test_wrong_lengths_cost_only_their_record(archives, bodies, read):
         reading = read(b"".join(broken))
         assert [page.body for page in reading.pages] == [bodies[0], *bodies[2:]]
         assert str(wrong) in reading.lost[0].cause
+
+
+@given(fault=faults())
+@RELAXED
+def test_an_arc_loses_only_what_was_hit(fault, bodies, read):
+    parts = [gzip.compress(part, mtime=0) for part in arc_parts(bodies)]
+    damaged, start, end = damage(b"".join(parts), fault)
+    reading = read(damaged)
+    ends = list(accumulate(map(len, parts)))
+    hit = [i for i, part in enumerate(parts) if ends[i] - len(part) <= end and start <= ends[i]]
+    assert {page.body for page in reading.pages} <= set(bodies)
+    assert len({record.url for record in reading.records}) >= len(parts) - len(hit)
+
+
+def arc_parts(bodies: list[bytes]) -> list[bytes]:
+    version = b"1 1 test\nURL IP-address Archive-date Content-type Archive-length\n"
+    parts = [b"filedesc://test.arc 0.0.0.0 20080430204825 text/plain %d\n%b\n" % (len(version), version)]
+    for number, body in enumerate(bodies):
+        block = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n" + body
+        head = b"http://site%d.example/ 10.0.0.1 20080430204825 text/html %d\n" % (number, len(block))
+        parts.append(head + block + b"\n")
+    return parts
+
+
+def test_a_member_with_its_end_repeated_is_one_record(archives, bodies, read):
+    parts = archives["gzip"]
+    reading = read(b"".join(part + part[-30:] for part in parts))
+    assert [page.body for page in reading.pages] == bodies
+    assert [record.length for record in reading.records] == [len(part) + 30 for part in parts]
+
+
+@pytest.mark.parametrize("change", ["checksum", "size", "magic"])
+def test_a_member_whose_frame_is_wrong_is_lost_alone(change, archives, bodies, read):
+    parts = list(archives["gzip"])
+    at = {"checksum": -8, "size": -4, "magic": 1}[change]
+    broken = bytearray(parts[3])
+    broken[at] ^= 1
+    reading = read(b"".join([*parts[:3], bytes(broken), *parts[4:]]))
+    assert [page.body for page in reading.pages] == [bodies[0], *bodies[2:]]
+    assert [(span.offset, span.length) for span in reading.lost] == [(sum(map(len, parts[:3])), len(parts[3]))]

@@ -48,7 +48,7 @@ def test_a_warc_header_is_read_as_written(read):
     assert record.record_id == "7c1adc7b-7f62-49c3-b3d3-42ee1c6345d6"
     assert record.date == datetime(2024, 2, 29, 10, 0, 0, 123456, UTC)
     assert record.url == "http://B.example/a b"
-    assert record.headers["warc-folded"] == "one two"
+    assert record.header.fields["warc-folded"] == "one two"
 
 
 @pytest.mark.parametrize(
@@ -129,6 +129,13 @@ def test_json_lines_under_another_key_and_over_the_limit(read):
     reading = read(data, text_field="body", max_record_bytes=1 << 20)
     assert [page.text for page in reading.pages] == ["kept", "kept too"]
     assert [refusal.reason for refusal in reading.refusals] == ["too_large"]
+
+
+def test_a_json_line_of_too_many_values_is_not_parsed(read):
+    """Each takes 64 bytes of memory and three of the line."""
+    reading = read(b'{"text": [' + b"{}," * 4_100_000 + b'{}]}\n{"text": "kept"}')
+    assert [page.text for page in reading.pages] == ["kept"]
+    assert "too many values" in reading.lost[0].cause
 
 
 def test_a_json_line_over_a_megabyte_is_read_whole(read):

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from pipeline.archive.config import ArchiveConfig
 from pipeline.archive.page import CONTENT_KINDS, REASONS, to_page
-from pipeline.archive.records import Page, Problem, Record, Refusal, Skip
+from pipeline.archive.records import KnownHeader, Page, Problem, Record, Refusal, Skip
 
 HTML = b"<!DOCTYPE html><html><body><p>" + b"Some words of a page. " * 30 + b"</p></body></html>"
 
@@ -24,7 +24,14 @@ def response(body: bytes, *fields: str, status: str = "HTTP/1.1 200 OK", **heade
     lines = [status, *(fields or ("Content-Type: text/html",))]
     block = "\r\n".join(lines).encode() + b"\r\n\r\n" + body
     names = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Record(0, len(block), "response", None, "http://A.Example/x", None, names, block)
+    header = KnownHeader(None, "http://A.Example/x", None, names)
+    return Record(0, len(block), "response", header, block, 0, len(block))
+
+
+def altered(record: Record, kind: str, block: bytes | None = None, url: str | None = None, **headers: str) -> Record:
+    names = {name.replace("_", "-"): value for name, value in headers.items()}
+    block = record.block if block is None else block
+    return Record(0, 1, kind, KnownHeader(None, url or record.url, None, names), block, 0, len(block))
 
 
 def raw_deflate(data: bytes) -> bytes:
@@ -216,22 +223,20 @@ def test_a_digest_that_cannot_be_checked_refuses_nothing(stated):
 
 def test_kinds():
     page = response(HTML)
-    headers = {"warc-refers-to-target-uri": "http://o.example/", "warc-refers-to-date": "2020-01-01"}
-    revisit = judge(page._replace(kind="revisit", headers=headers))
+    repeats = {"warc_refers_to_target_uri": "http://o.example/", "warc_refers_to_date": "2020-01-01"}
+    revisit = judge(altered(page, "revisit", **repeats))
     assert revisit == Refusal("revisit", "repeats http://o.example/ of 2020-01-01", page.url, "a.example")
-    assert reason(judge(page._replace(headers={"warc-truncated": "length"}))) == "truncated"
-    assert reason(judge(page._replace(headers={"warc-segment-number": "1"}))) == "segmented"
+    assert reason(judge(altered(page, "response", warc_truncated="length"))) == "truncated"
+    assert reason(judge(altered(page, "response", warc_segment_number="1"))) == "segmented"
     assert reason(judge(page._replace(problem=Problem("too_large", "x")))) == "too_large"
     for kind in ("request", "metadata", "warcinfo", "", "x-new"):
         assert judge(page._replace(kind=kind)) == Skip(kind or "unknown")
-    log = page._replace(kind="resource", url="metadata://gnu.org/software/wget/warc/wget.log", block=b"log")
+    log = altered(page, "resource", b"log", "metadata://gnu.org/software/wget/warc/wget.log")
     assert judge(log) == Skip("metadata")
-    text = judge(
-        page._replace(kind="conversion", headers={"content-type": "text/plain"}, block=b"W\xc3\xb6rter\0 \xff")
-    )
+    text = judge(altered(page, "conversion", b"W\xc3\xb6rter\0 \xff", content_type="text/plain"))
     assert isinstance(text, Page)
     assert text.text == "Wörter \ufffd"
-    html = judge(page._replace(kind="resource", headers={"content-type": "text/html"}, block=HTML))
+    html = judge(altered(page, "resource", HTML, content_type="text/html"))
     assert isinstance(html, Page)
     assert (html.text, html.body, html.http_status) == (None, HTML, None)
 
@@ -246,5 +251,5 @@ def test_kinds():
     ),
 )
 def test_no_record_makes_it_raise(block, kind, url, fields):
-    page = to_page(Record(0, 1, kind, None, url, None, fields, block))
+    page = to_page(Record(0, 1, kind, KnownHeader(None, url, None, fields), block, 0, len(block)))
     assert not isinstance(page, Refusal) or page.reason in REASONS

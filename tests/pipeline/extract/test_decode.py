@@ -35,6 +35,8 @@ META = '<meta http-equiv="Content-Type" content="text/html; charset={}">'
         ),
         (META.format("utf-16").encode(), None, META.format("utf-16"), "utf-8"),
         (b"plain", "no-such-charset", "plain", "utf-8"),
+        (b"<p>plain</p>", "utf-16", "<p>plain</p>", "utf-8"),
+        ("<p>wide</p>".encode("utf-16-le"), "utf-16", "<p>wide</p>", "utf-16-le"),
         (RUSSIAN.encode("cp1251"), None, RUSSIAN, "cp1251"),
         (RUSSIAN.encode("cp1251"), "utf-8", RUSSIAN, "cp1251"),
         (RUSSIAN.encode(), "windows-1251", None, "cp1251"),
