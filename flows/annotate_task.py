@@ -20,6 +20,7 @@ from typing import Any
 import pyarrow as pa
 
 from flows.annotate_rows import document_id, documents_of, pages_schema, pii_of
+from flows.model_files import identity_of
 from flows.recipe import Recipe
 from pipeline.archive.page import to_page
 from pipeline.archive.reader import ArchiveReader, read_archive
@@ -64,7 +65,10 @@ class AnnotateJob:
         content = source.sha256 or (source.uri, source.etag, source.size)
         identity = (source.crawl, source.archive, source.domain, content)
         # of deduplication only the signature counts: moving its threshold must not read the archives again
-        sections = [getattr(s, "signature_settings", lambda s=s: s)() for s in self.recipe.sections(source.domain)]
+        sections = [
+            getattr(s, "signature_settings", lambda s=s: identity_of(s))()
+            for s in self.recipe.sections(source.domain)
+        ]
         stages = [(stage.name, stage.version, stage.rules) for stage in self.stages]
         return fingerprint("annotate", VERSION, self.recipe.archive, sections, stages, identity)
 
