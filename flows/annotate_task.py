@@ -66,8 +66,7 @@ class AnnotateJob:
         identity = (source.crawl, source.archive, source.domain, content)
         # of deduplication only the signature counts: moving its threshold must not read the archives again
         sections = [
-            getattr(s, "signature_settings", lambda s=s: identity_of(s))()
-            for s in self.recipe.sections(source.domain)
+            getattr(s, "signature_settings", lambda s=s: identity_of(s))() for s in self.recipe.sections(source.domain)
         ]
         stages = [(stage.name, stage.version, stage.rules) for stage in self.stages]
         return fingerprint("annotate", VERSION, self.recipe.archive, sections, stages, identity)

@@ -19,7 +19,8 @@ def identity_of(section: Any) -> Any:
     Raises:
         UserError: A file is not there, or a calibration is of another model.
     """
-    if not (named := getattr(section, "files", dict)()):
+    named: dict[str, str] = section.files() if hasattr(section, "files") else {}
+    if not named:
         return section
     digests = {key: digest_of(path) for key, path in sorted(named.items())}
     _check_calibration(section, digests)

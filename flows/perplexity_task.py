@@ -47,7 +47,9 @@ class PerplexityTraining(Section):
     )
     normalisation: str = Field("words", description="words, or spaces for text that is cut into pieces already")
     held_out_frac: float = Field(0.01, ge=0, lt=1, description="share of the texts that the report measures on")
-    run_words: int = Field(8_000_000, ge=1, description="words counted before a run is written: 70 bytes of memory each")
+    run_words: int = Field(
+        8_000_000, ge=1, description="words counted before a run is written: 70 bytes of memory each"
+    )
 
     def prunes(self) -> tuple[int, ...]:
         """A count for each length.
@@ -59,24 +61,30 @@ class PerplexityTraining(Section):
         if given[0] != 0 or list(given) != sorted(given):
             raise UserError(f"pruning counts {self.prune} must begin with 0 and never fall, for example 0 0 1.")
         if self.normalisation not in NORMALISATIONS:
-            raise UserError(f"there is no normalisation {self.normalisation!r}.", f"One of {', '.join(NORMALISATIONS)}.")
+            raise UserError(
+                f"there is no normalisation {self.normalisation!r}.", f"One of {', '.join(NORMALISATIONS)}."
+            )
         return given
 
 
-def train_perplexity(texts: Texts, language: str, output: str, config: PerplexityTraining, arpa: str = "") -> dict[str, Any]:
+def train_perplexity(
+    texts: Texts, language: str, output: str, config: PerplexityTraining, arpa: str = ""
+) -> dict[str, Any]:
     """Write the model, its ARPA form where asked for, and `output`.json with what was found; returns the latter.
 
     Raises:
         UserError: The texts hold no word.
     """
-    prune, started = config.prunes(), time.process_time()
+    prune = config.prunes()
     make_directory_of(output)
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix=".runs-", dir=local_path(output).parent))
         counted = _Counting(Path(folder), config)
         counted.read(texts)
         if not counted.words:
-            raise UserError(f"{', '.join(texts.inputs)}: there is no word in them.", "Is the text under the key `text`?")
+            raise UserError(
+                f"{', '.join(texts.inputs)}: there is no word in them.", "Is the text under the key `text`?"
+            )
         tell(f"{counted.words:,} words, {len(counted.vocabulary):,} of them different; estimating")
         found = estimate(counted.parts, config.order, len(counted.vocabulary), prune)
     header = Header(
@@ -85,7 +93,7 @@ def train_perplexity(texts: Texts, language: str, output: str, config: Perplexit
     _write(output, pack(found.levels, counted.vocabulary.hashes, header))
     if arpa:
         _write(arpa, write_arpa(found.levels, counted.vocabulary.words))
-    report = _describe(header, found, counted, texts) | {"cpu_seconds": time.process_time() - started}
+    report = _describe(header, found, counted, texts)
     report |= {"held_out": _held_out(output, counted.held_out), "model": output, "sha256": digest_of(output)}
     write_bytes(f"{output}.json", json.dumps(report, indent=1, ensure_ascii=False).encode())
     return report

@@ -8,8 +8,10 @@ one's key, and no key depends on what another word matched: a processor looks se
 # mypy: allow-untyped-defs, allow-untyped-calls, disable-error-code="no-any-return"
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
-from llvmlite import ir
+from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
@@ -23,8 +25,7 @@ _HALF = np.uint64(32)
 _FETCHED, _FETCHED_LENGTHS = 32, 5
 
 
-@intrinsic
-def _prefetch(_typing, address):
+def _prefetcher(_typing, address):
     """Ask the processor for the cache line at an address; never fails."""
 
     def generate(context, builder, signature, arguments):
@@ -36,6 +37,9 @@ def _prefetch(_typing, address):
         return context.get_dummy_value()
 
     return types.void(types.intp), generate
+
+
+_prefetch: Any = intrinsic(_prefetcher)
 
 
 @inlined

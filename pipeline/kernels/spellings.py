@@ -1,6 +1,7 @@
 """UTF-8 to the words a language model sees: hashes for scoring, and their letters where a vocabulary is built.
 
-What each character becomes is in the table of `pipeline.quality.normalise`. A sentence is a line; its end is a word too.
+What each character becomes is in the table of `pipeline.quality.normalise`. A sentence is a line; its end is
+a word too.
 """
 
 # mypy: allow-untyped-defs, allow-untyped-calls, disable-error-code="no-any-return"
@@ -95,12 +96,10 @@ def _spell(data, offsets, starts, table_points, kinds, letters):
             else:
                 i += 1
             for j in range(first, last):
-                point = code
+                point, piece = code, np.uint8(kind)
                 if code < codes and kind != LINE:
                     point = table_points[j]
-                    piece = np.int64(kinds[j])
-                else:
-                    piece = kind
+                    piece = kinds[j]
                 if piece == LETTER:
                     if not in_word:
                         in_word, state = True, SEED

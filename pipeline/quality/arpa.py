@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,9 @@ def write_arpa(levels: list[Level], words: list[str]) -> Iterator[bytes]:
     for depth, level in enumerate(levels, 1):
         yield f"\n\\{depth}-grams:\n".encode()
         own = vocabulary.take(pa.array(level.words))
-        texts = own if texts is None else pc.binary_join_element_wise(own, texts.take(pa.array(level.parents)), _text(" "))
+        texts = (
+            own if texts is None else pc.binary_join_element_wise(own, texts.take(pa.array(level.parents)), _text(" "))
+        )
         for start in range(0, len(level), _ROWS):
             yield _lines(level, texts, slice(start, start + _ROWS), last=depth == len(levels))
     yield b"\n\\end\\\n"
@@ -65,7 +68,7 @@ def read_arpa(lines: Iterable[str]) -> tuple[list[Level], list[str]]:
         except KeyError as error:
             raise ValueError(f"an n-gram of {len(levels) + 1} words has a suffix that is not listed") from error
         index = {key: number for number, key in enumerate(sorted(keys))} if len(levels) > 1 else _by_id(len(words))
-    for above, below in zip(levels, levels[1:], strict=False):
+    for above, below in pairwise(levels):
         above.begins = np.concatenate([[0], np.cumsum(np.bincount(below.parents, minlength=len(above)))])
     return levels, words
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from pipeline.batch import DocumentBatch
 from storage.errors import UserError
 
 POINTS = np.linspace(0, 100, 101)
@@ -42,9 +43,16 @@ def percentiles(values: pa.Array[Any], languages: list[str | None], calibration:
     found: list[float | None] = []
     for value, language in zip(values.to_pylist(), languages, strict=True):
         entry = calibration.get(language or "") or calibration.get(ANY_LANGUAGE)
-        known = value is not None and entry is not None
-        found.append(percentile(value, np.asarray(entry["quantiles"])) if known and entry else None)
+        found.append(None if value is None or entry is None else percentile(value, np.asarray(entry["quantiles"])))
     return pa.array(found, pa.float64())
+
+
+def languages_of(batch: DocumentBatch, otherwise: str | None = None) -> list[str | None]:
+    """Each page's language as the language stage found it; where it did not run, `otherwise`."""
+    if "language" not in batch.names:
+        return [otherwise] * batch.num_rows
+    languages: list[str | None] = batch.column("language").to_pylist()
+    return languages
 
 
 @cache

@@ -1,11 +1,11 @@
 """A fastText classifier's opinion of a page: its own, or one that somebody published.
 
-The score is the probability of one label (DCLM's `__label__hq`, threshold 0.018112, the best tenth of its crawl), or, with
-`label = "number"`, the mean of labels that are numbers, weighted by their probabilities (FineWeb-Edu's 0 to 5, keep 3 and
-above). What it sees is the page's text with line ends taken as spaces, in training as in scoring.
+The score is the probability of one label (DCLM's `__label__hq`, threshold 0.018112, the best tenth of its crawl), or,
+with `label = "number"`, the mean of labels that are numbers, weighted by their probabilities (FineWeb-Edu's 0 to 5,
+keep 3 and above). What it sees is the page's text with line ends taken as spaces, in training as in scoring.
 
-Source: Li et al. (2024), "DataComp-LM", arXiv:2406.11794, section 4.4; Penedo et al. (2024), arXiv:2406.17557, section 4;
-Joulin et al. (2016), "Bag of Tricks for Efficient Text Classification".
+Source: Li et al. (2024), "DataComp-LM", arXiv:2406.11794, section 4.4; Penedo et al. (2024), arXiv:2406.17557, section
+4; Joulin et al. (2016), "Bag of Tricks for Efficient Text Classification".
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from pipeline.batch import DocumentBatch
-from pipeline.quality.calibration import load_calibration, percentiles
+from pipeline.quality.calibration import languages_of, load_calibration, percentiles
 from pipeline.quality.limits import limit
 from pipeline.stage import Columns, Rule, Stage, signal
 from storage.errors import UserError
@@ -92,8 +92,7 @@ def measure(batch: DocumentBatch, model: str | None, label: str, calibration: st
     if model is None:
         raise UserError("classifier.model names no model.", TRAIN_HINT)
     values = pa.array(score_texts(load_classifier(model), batch.texts, label), pa.float64())
-    languages = batch.column("language").to_pylist() if "language" in batch.names else [None] * batch.num_rows
-    known = percentiles(values, languages, load_calibration(calibration, "classifier"))
+    known = percentiles(values, languages_of(batch), load_calibration(calibration, "classifier"))
     return {"classifier_score": values, "classifier_percentile": known}
 
 

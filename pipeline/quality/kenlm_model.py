@@ -1,8 +1,8 @@
 """A model from its file: Winnow's own, mapped; or anyone's KenLM model through the `kenlm` package.
 
 KenLM models with a SentencePiece model are scored as cc_net does: the whole page, normalised with its line ends gone,
-cut into pieces, one sentence. Those without are taken to be of words, as `train-perplexity --arpa` writes them: lines of
-normalised words.
+cut into pieces, one sentence. Those without are taken to be of words, as `train-perplexity --arpa` writes them: lines
+of normalised words.
 """
 
 from __future__ import annotations

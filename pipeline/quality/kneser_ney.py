@@ -1,8 +1,8 @@
 """Interpolated modified Kneser-Ney smoothing with three discounts for each order, as KenLM's lmplz estimates it.
 
 Counts of n-grams that are not the longest are adjusted: how many different words stand before them (those that begin
-a sentence keep how often they occur). With a(x) the adjusted count, D the discount of its order (equation 26 of Chen and
-Goodman), c the context and x' the n-gram without its first word:
+a sentence keep how often they occur). With a(x) the adjusted count, D the discount of its order (equation 26 of Chen
+and Goodman), c the context and x' the n-gram without its first word:
 
     p(x) = (a(x) - D(a(x))) / sum a(c *) + backoff(c) p(x')
     backoff(c) = (sum of discounts taken from the kept n-grams of c + counts of its pruned ones) / sum a(c *)
@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 
@@ -79,7 +80,7 @@ def estimate(parts: Parts, order: int, ids: int, prune: Sequence[int]) -> Estima
     Raises:
         ValueError: `prune` is not such a list.
     """
-    if len(prune) != order or prune[0] != 0 or any(a > b for a, b in zip(prune, prune[1:], strict=False)):
+    if len(prune) != order or prune[0] != 0 or any(a > b for a, b in pairwise(prune)):
         raise ValueError(f"pruning counts {tuple(prune)} are not {order} rising ones that begin with 0")
     kept, counts_of_counts = _keep(parts, order, ids, prune)
     discounts = [_discounts(counts) for counts in counts_of_counts]
@@ -205,7 +206,9 @@ def _with_contexts(nodes: list[_Nodes], levels: list[Level]) -> Iterator[tuple[_
         yield here, contexts
 
 
-def _interpolate(levels: list[Level], tallies: list[_Tally], discounts: list[tuple[float, float, float]]) -> list[Level]:
+def _interpolate(
+    levels: list[Level], tallies: list[_Tally], discounts: list[tuple[float, float, float]]
+) -> list[Level]:
     """The levels with their probabilities and back-off weights."""
     shorter = np.full(1, 1 / (len(levels[0]) - 1))
     for depth, level in enumerate(levels):
@@ -216,6 +219,7 @@ def _interpolate(levels: list[Level], tallies: list[_Tally], discounts: list[tup
             levels[depth - 1].backoffs = weights
         discounted = level.adjusted - np.take(taken, np.minimum(level.adjusted, 3))
         level.probs = discounted / tally.sums[level.contexts] + weights[level.contexts] * shorter[level.parents]
+        np.minimum(level.probs, 1, out=level.probs)  # rounding may leave more
         if depth == 0:
             level.probs[BEGIN_ID] = 1.0
         shorter = level.probs

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -68,7 +68,8 @@ class Scores(NamedTuple):
     def perplexities(self) -> np.ndarray:
         """float64[documents], 10 ** (-log10_prob / words), as cc_net computes it; NaN without a word."""
         with np.errstate(invalid="ignore", divide="ignore"):
-            return np.power(10.0, -self.log10_probs / self.words)
+            found: np.ndarray = np.power(10.0, -self.log10_probs / self.words)
+        return found
 
 
 class NgramModel:
@@ -120,8 +121,9 @@ def pack(levels: list[Level], word_hashes: np.ndarray, header: Header) -> Iterat
 
 
 def log10(values: np.ndarray) -> np.ndarray:
-    """float32 as the file keeps it; never above 0 for what rounding left above 1, never infinite."""
-    return np.log10(np.maximum(values, 1e-45)).astype(np.float32)
+    """float32 as the file keeps it, never infinite."""
+    found: np.ndarray = np.log10(np.maximum(values, 1e-45)).astype(np.float32)
+    return found
 
 
 def _read_header(block: np.ndarray) -> tuple[int, Header]:
@@ -130,10 +132,10 @@ def _read_header(block: np.ndarray) -> tuple[int, Header]:
         raise ValueError("it does not begin as one")
     size = int.from_bytes(block[len(MAGIC) : head].tobytes(), "little")
     try:
-        fields = json.loads(block[head : head + size].tobytes())
+        fields: dict[str, Any] = json.loads(block[head : head + size].tobytes())
         discounts = tuple(tuple(found) for found in fields.pop("discounts"))
-        lists = {name: tuple(fields.pop(name)) for name in ("ngrams", "prune")}
-        header = Header(**fields, **lists, discounts=discounts)
+        fields |= {name: tuple(fields[name]) for name in ("ngrams", "prune")}
+        header = Header(**fields, discounts=discounts)
     except (ValueError, TypeError, KeyError) as error:
         raise ValueError("its header is damaged") from error
     if header.normalisation not in NORMALISATIONS or not 1 <= header.order <= MAX_ORDER:

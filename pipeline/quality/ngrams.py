@@ -58,7 +58,8 @@ class Vocabulary:
     def add(self, spelled: Spelled) -> np.ndarray:
         """uint32[words]: the ids of words spelt with their letters, without `<s>` and `<unk>` written in the text."""
         self._make_room(len(spelled.hashes))
-        ids, fresh = intern(spelled.hashes, self._keys, self._ids, len(self.words))
+        found: tuple[np.ndarray, np.ndarray] = intern(spelled.hashes, self._keys, self._ids, len(self.words))
+        ids, fresh = found
         for position in fresh:
             letters = spelled.points[spelled.starts[position] : spelled.starts[position + 1]]
             self.words.append("".join(map(chr, letters)))

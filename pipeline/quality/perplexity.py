@@ -4,8 +4,8 @@ Perplexity is 10 ** (-sum of log10 probabilities / words), an end for every line
 it. It is low for boilerplate and repetition, high for lists, tables and gibberish. Values of two models do not compare:
 limits for several languages are set in percentiles or buckets, which each language has its own of.
 
-A model is one that `winnow quality train-perplexity` made, or any KenLM file (ARPA or binary; needs `winnow[kenlm]`), with
-the SentencePiece model that goes with it where it has one, such as cc_net's `en.arpa.bin` and `en.sp.model`.
+A model is one that `winnow quality train-perplexity` made, or any KenLM file (ARPA or binary; needs `winnow[kenlm]`),
+with the SentencePiece model that goes with it where it has one, such as cc_net's `en.arpa.bin` and `en.sp.model`.
 
 Source: Wenzek et al. (2020), "CCNet", arXiv:1911.00359, section 3.4, and its `perplexity.py`.
 """
@@ -21,7 +21,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from pipeline.batch import DocumentBatch
-from pipeline.quality.calibration import load_calibration, percentiles
+from pipeline.quality.calibration import languages_of, load_calibration, percentiles
 from pipeline.quality.kenlm_model import load_model
 from pipeline.quality.limits import limit
 from pipeline.stage import Columns, Rule, Stage, signal
@@ -61,9 +61,7 @@ class PerplexityConfig(Section):
 
     def stages(self) -> tuple[Stage, ...]:
         """One stage."""
-        compute = partial(
-            measure, models=self.models, pieces=self.pieces, calibration=self.calibration, cuts=self.cuts
-        )
+        compute = partial(measure, models=self.models, pieces=self.pieces, calibration=self.calibration, cuts=self.cuts)
         return (Stage("perplexity", SIGNALS, compute, self._rules()),)
 
     def files(self) -> dict[str, str]:
@@ -113,9 +111,9 @@ def measure(
     Raises:
         UserError: A file that is named cannot be read.
     """
-    languages = languages_of(batch, models)
+    languages = languages_of(batch, next(iter(models)) if len(models) == 1 else None)
     values = np.full(batch.num_rows, np.nan)
-    for language in sorted({language for language in languages if language in models}):
+    for language in sorted(set(models).intersection(filter(None, languages))):
         rows = np.array([here == language for here in languages])
         model = load_model(models[language], pieces.get(language))
         values[rows] = model.score(batch.filter(rows)).perplexities
@@ -126,14 +124,6 @@ def measure(
         "perplexity_percentile": known,
         "perplexity_bucket": _buckets(found, known, languages, cuts),
     }
-
-
-def languages_of(batch: DocumentBatch, models: Mapping[str, str]) -> list[str | None]:
-    """Each page's language as the language stage found it."""
-    if "language" in batch.names:
-        languages: list[str | None] = batch.column("language").to_pylist()
-        return languages
-    return [next(iter(models)) if len(models) == 1 else None] * batch.num_rows
 
 
 def _buckets(
