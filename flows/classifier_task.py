@@ -38,7 +38,7 @@ class ClassifierTraining(Section):
 
     dim: int = Field(64, ge=1, description="width of the word vectors")
     buckets: int = Field(200_000, ge=1, description="hashed word pairs; more make the file larger")
-    epochs: int = Field(3, ge=1, description="times through the texts")
+    epochs: int = Field(5, ge=1, description="times through the texts")
     word_ngrams: int = Field(2, ge=1, description="words that count together; DCLM 2")
     min_count: int = Field(2, ge=1, description="rarer words are not words of the model")
     learning_rate: float = Field(0.1, gt=0, description="halved and begun again where training ends in NaN")

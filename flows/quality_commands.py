@@ -57,7 +57,7 @@ def train_classifier(
     negative: Annotated[list[str], typer.Option(help="A random part of a crawl, or a lake; repeatable.")],
     output: OutputOption,
     dim: Annotated[int, typer.Option(min=1, help="Width of the word vectors.")] = 64,
-    epochs: Annotated[int, typer.Option(min=1, help="Times through the texts.")] = 3,
+    epochs: Annotated[int, typer.Option(min=1, help="Times through the texts.")] = 5,
     learning_rate: Annotated[float, typer.Option(help="Halved where training ends in NaN.")] = 0.1,
     as_json: JsonOption = False,
 ) -> None:
