@@ -85,7 +85,7 @@ def merge_runs(runs: Sequence[Run], ids: int) -> Run:
     """One run with the counts of all."""
     filled = [run for run in runs if len(run.counts)]
     if len(filled) == 1:
-        return Run(np.ascontiguousarray(filled[0].rows), np.ascontiguousarray(filled[0].counts))
+        return Run(*(np.require(column, requirements=["C", "W"]) for column in filled[0]))  # kernels compile once
     if not filled:
         return runs[0]
     rows = np.concatenate([run.rows for run in filled])

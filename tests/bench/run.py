@@ -16,6 +16,7 @@ WARC = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "warc"
 PEERS = (
     ("reading archives, beside warcio and FastWARC", ["tests.bench.bench_reading"]),
     ("signatures, beside datasketch", ["tests.bench.bench_minhash"]),
+    ("perplexity, beside KenLM", ["tests.bench.bench_perplexity"]),
 )
 DATATROVE = "the FineWeb filters, beside datatrove"
 PIPELINE = (

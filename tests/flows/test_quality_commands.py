@@ -24,6 +24,7 @@ from storage.shards import read_table
 from storage.sources import Source, expand_inputs
 from tests.flows.archives import article, page, write_jsonl, write_warc
 
+NEGATIVES = ("--negative", "{}/good.jsonl.gz", "--output", "{}/m")
 SPAM = "buy cheap now click here best price {} free shipping deal {} limited offer order today {}"
 
 
@@ -248,7 +249,7 @@ class TestFingerprint:
         (("train-perplexity", "{}/good.jsonl.gz", "--output", "{}/m", "--prune", "x"), "list of counts"),
         (("train-perplexity", "{}/good.jsonl.gz", "--output", "{}/m", "--normalisation", "x"), "no normalisation"),
         (
-            tuple("train-classifier --positive {}/blank.jsonl.gz --negative {}/good.jsonl.gz --output {}/m".split()),
+            ("train-classifier", "--positive", "{}/blank.jsonl.gz", *NEGATIVES),
             "too few",
         ),
         (("calibrate", "{}/good.jsonl.gz", "--output", "{}/m"), "nothing to calibrate"),
