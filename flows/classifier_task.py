@@ -123,7 +123,6 @@ def _fit(path: str, config: ClassifierTraining) -> tuple[Any, float]:
 
 
 def _report(output: str, sides: dict[str, _Side], config: ClassifierTraining) -> dict[str, Any]:
-    load_classifier.cache_clear()  # a model of that name may have been there before
     model = load_classifier(output)
     positive, negative = (_scores(model, side.held_out) for side in sides.values())
     digest = digest_of(output)

@@ -36,6 +36,7 @@ from storage.schema import Section
 
 _TOLD_SECONDS = 10.0
 _SHUFFLED_LINES, _LEAST_WORDS = 2000, 8
+_MOST_HELD_OUT = 5000
 
 
 class PerplexityTraining(Section):
@@ -113,11 +114,15 @@ class _Counting:
 
     def read(self, texts: Texts) -> None:
         for batch in texts:
-            kept = [text for text in batch if share_of(text) >= self.config.held_out_frac]
-            self.held_out += [text for text in batch if share_of(text) < self.config.held_out_frac]
-            self._add(kept)
+            self._add([text for text in batch if not self._hold_out(text)])
         if self._pending or not self.runs:
             self._close_run(spill=bool(self.runs))
+
+    def _hold_out(self, text: str) -> bool:
+        held = len(self.held_out) < _MOST_HELD_OUT and share_of(text) < self.config.held_out_frac
+        if held:
+            self.held_out.append(text)
+        return held
 
     def parts(self) -> Iterator[Run]:
         ids = len(self.vocabulary)
@@ -179,7 +184,6 @@ def _held_out(path: str, texts: Sequence[str]) -> dict[str, Any]:
     """Perplexity of texts the model has not seen, and how well it tells their lines from the same words shuffled."""
     if not texts:
         return {"documents": 0}
-    load_model.cache_clear()  # a model of that name may have been there before
     model = load_model(path)
     scores = model.score(DocumentBatch.of_texts(list(texts)))
     known = scores.perplexities[scores.words > 0]

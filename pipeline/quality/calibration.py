@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.batch import DocumentBatch
+from pipeline.quality.named_files import state_of
 from storage.errors import UserError
 
 POINTS = np.linspace(0, 100, 101)
@@ -55,7 +56,6 @@ def languages_of(batch: DocumentBatch, otherwise: str | None = None) -> list[str
     return languages
 
 
-@cache
 def load_calibration(path: str | None, signal: str) -> Calibration:
     """The calibration of one signal in a file; nothing where no file is named.
 
@@ -66,12 +66,16 @@ def load_calibration(path: str | None, signal: str) -> Calibration:
         return {}
     hint = "`winnow quality calibrate` writes such a file."
     try:
-        content = json.loads(Path(path).read_text("utf-8"))
-        found: Calibration = content.get(signal, {})
-        if any(len(entry["quantiles"]) != len(POINTS) for entry in found.values()):
-            raise ValueError(f"{signal} has not {len(POINTS)} quantiles")
+        return _read(path, signal, state_of(path))
     except OSError as error:
         raise UserError(f"calibration {path} cannot be read: {error.strerror}.", hint) from error
     except (ValueError, AttributeError, TypeError, KeyError) as error:
         raise UserError(f"{path} is no calibration: {error}.", hint) from error
+
+
+@cache
+def _read(path: str, signal: str, _state: tuple[int, int]) -> Calibration:
+    found: Calibration = json.loads(Path(path).read_text("utf-8")).get(signal, {})
+    if any(len(entry["quantiles"]) != len(POINTS) for entry in found.values()):
+        raise ValueError(f"{signal} has not {len(POINTS)} quantiles")
     return found

@@ -21,6 +21,7 @@ from pydantic import Field
 from pipeline.batch import DocumentBatch
 from pipeline.quality.calibration import languages_of, load_calibration, percentiles
 from pipeline.quality.limits import limit
+from pipeline.quality.named_files import state_of
 from pipeline.stage import Columns, Rule, Stage, signal
 from storage.errors import UserError
 from storage.schema import Section
@@ -108,9 +109,8 @@ def one_line(text: str) -> str:
     return text.replace("\n", " ").replace("\0", " ")
 
 
-@cache
 def load_classifier(path: str) -> Any:
-    """fastText's own model object, kept for the life of the process.
+    """fastText's own model object, kept for as long as the file does not change.
 
     Raises:
         UserError: The file cannot be read.
@@ -118,9 +118,14 @@ def load_classifier(path: str) -> Any:
     if not Path(path).is_file():
         raise UserError(f"there is no classifier model {path}.", TRAIN_HINT)
     try:
-        return fasttext.FastText._FastText(model_path=path).f  # `load_model` prints a warning on every call
+        return _load(path, state_of(path))
     except ValueError as error:
         raise UserError(f"classifier model {path} cannot be read: {error}.", TRAIN_HINT) from error
+
+
+@cache
+def _load(path: str, _state: tuple[int, int]) -> Any:
+    return fasttext.FastText._FastText(model_path=path).f  # `load_model` prints a warning on every call
 
 
 @cache

@@ -16,6 +16,7 @@ import numpy as np
 
 from pipeline.batch import DocumentBatch, Utf8
 from pipeline.kernels.spellings import spell
+from pipeline.quality.named_files import state_of
 from pipeline.quality.ngram_model import MAGIC, NgramModel, Scores
 from pipeline.quality.normalise import normalise_text, spelling_table
 from storage.errors import UserError
@@ -40,7 +41,10 @@ class _Own:
 
 class _KenLM:
     def __init__(self, path: str, pieces: str | None) -> None:
-        self._model = _package("kenlm").Model(path)
+        kenlm = _package("kenlm")
+        quietly = kenlm.Config()
+        quietly.show_progress, quietly.arpa_complain = False, kenlm.ARPALoadComplain.NONE
+        self._model = kenlm.Model(path, quietly)
         self._pieces = _package("sentencepiece").SentencePieceProcessor(model_file=pieces) if pieces else None
 
     def score(self, batch: DocumentBatch) -> Scores:
@@ -72,23 +76,27 @@ def sentences_of(text: str) -> list[list[str]]:
     return sentences[:-1]
 
 
-@cache
 def load_model(path: str, pieces: str | None = None) -> Model:
-    """The model in a file, kept for the life of the process.
+    """The model in a file, kept for as long as the file does not change.
 
     Raises:
         UserError: There is no such file, it is no model, or reading it takes a package that is not installed.
     """
     try:
-        with Path(path).open("rb") as stream:
-            own = stream.read(len(MAGIC)) == MAGIC
-        return _Own(path) if own else _KenLM(path, pieces)
+        return _load(path, pieces, state_of(path))
     except OSError as error:
         reason = error.strerror or str(error).splitlines()[0]
         hint = "`winnow quality train-perplexity` makes one."
         raise UserError(f"perplexity model {path} cannot be read: {reason}.", hint) from error
     except (ValueError, RuntimeError) as error:
         raise UserError(f"{path} is no perplexity model: {error}.") from error
+
+
+@cache
+def _load(path: str, pieces: str | None, _state: tuple[int, int]) -> Model:
+    with Path(path).open("rb") as stream:
+        own = stream.read(len(MAGIC)) == MAGIC
+    return _Own(path) if own else _KenLM(path, pieces)
 
 
 def _package(name: str) -> Any:

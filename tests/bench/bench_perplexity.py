@@ -148,9 +148,7 @@ def main() -> None:
                 rows["lmplz"] = train_lmplz(options.lmplz, corpus, theirs, prune)
                 rows["apart"] = differ(arpa, theirs)
             rows |= {"model_mb": round(path.stat().st_size / 1e6, 1), "auc_shuffled_lines": shuffled_auc(path, asked)}
-            load_model.cache_clear()
             rows["scoring"] = score(path, arpa, asked)
-            load_model.cache_clear()
             result[f"prune {prune}"] = rows
     print(json.dumps(result, indent=2))
 
