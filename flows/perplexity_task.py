@@ -37,6 +37,7 @@ from storage.schema import Section
 _TOLD_SECONDS = 10.0
 _SHUFFLED_LINES, _LEAST_WORDS = 2000, 8
 _MOST_HELD_OUT = 5000
+_PART_NGRAMS = 1 << 21
 
 
 class PerplexityTraining(Section):
@@ -126,7 +127,7 @@ class _Counting:
 
     def parts(self) -> Iterator[Run]:
         ids = len(self.vocabulary)
-        for low, high in cut_ranges(self.runs, ids, self.config.run_words):
+        for low, high in cut_ranges(self.runs, ids, min(self.config.run_words, _PART_NGRAMS)):
             yield merge_runs([run.between(low, high) for run in self.runs], ids)
 
     def _add(self, kept: Sequence[str]) -> None:

@@ -39,10 +39,15 @@ def write_arpa(levels: list[Level], words: list[str]) -> Iterator[bytes]:
 
 
 def _lines(level: Level, texts: Any, rows: slice, last: bool) -> bytes:
-    columns = [log10(level.probs[rows]), texts[rows], *([] if last else [log10(level.backoffs[rows])])]
-    strings = [c if isinstance(c, pa.Array) else pa.array(c).cast(pa.large_string()) for c in columns]
-    lines = pc.binary_join_element_wise(*strings, _text("\t"))
-    return "".join(f"{line}\n" for line in lines.to_pylist()).encode()
+    probs, backoffs = (
+        pa.array(log10(values[rows])).cast(pa.large_string()) for values in (level.probs, level.backoffs)
+    )
+    tab = _text("\t")
+    rest = [] if last else [tab, backoffs]
+    lines = pc.binary_join_element_wise(probs, tab, texts[rows], *rest, _text("\n"), _text(""))
+    _, offsets, data = lines.buffers()
+    found: bytes = data.to_pybytes()[: np.frombuffer(offsets, np.int64)[len(lines)]]
+    return found
 
 
 def _text(value: str) -> Any:

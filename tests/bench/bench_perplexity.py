@@ -49,11 +49,12 @@ def normalised_lines(megabytes: float) -> tuple[list[str], list[str]]:
 def train(corpus: Path, output: Path, prune: str, arpa: Path) -> dict[str, float]:
     """CPU seconds and peak memory of Winnow's training in a process of its own, ARPA file included."""
     code = (
-        "import sys, resource, time; from flows.perplexity_task import *; from flows.quality_texts import Texts;"
+        "import sys, time; from flows.perplexity_task import *; from flows.quality_texts import Texts;"
         "t = time.process_time(); prune = tuple(map(int, sys.argv[3].split()));"
         "train_perplexity(Texts((sys.argv[1],)), 'en', sys.argv[2],"
         "  PerplexityTraining(prune=prune, normalisation='spaces', held_out_frac=0), sys.argv[4]);"
-        "print(time.process_time() - t, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)"
+        "peak = [line for line in open('/proc/self/status') if line.startswith('VmHWM')][0];"
+        "print(time.process_time() - t, int(peak.split()[1]) / 1024)"
     )
     out = subprocess.run(
         [sys.executable, "-c", code, str(corpus), str(output), prune, str(arpa)],
@@ -66,7 +67,22 @@ def train_lmplz(lmplz: str, corpus: Path, arpa: Path, prune: str) -> dict[str, f
     """The same of lmplz, its ARPA file included."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     with corpus.open("rb") as source, arpa.open("wb") as target:
-        command = [lmplz, "-o", str(ORDER), "-S", "2G", "-T", str(arpa.parent), "--prune", *prune.split()]
+        # a shell between: what a process is started from counts in its peak memory
+        command = [
+            "sh",
+            "-c",
+            '"$@"; exit $?',
+            "sh",
+            lmplz,
+            "-o",
+            str(ORDER),
+            "-S",
+            "2G",
+            "-T",
+            str(arpa.parent),
+            "--prune",
+            *prune.split(),
+        ]
         done = subprocess.run(command, stdin=source, stdout=target, stderr=subprocess.PIPE, check=True, text=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     peak = int(done.stderr.split("RSSMax:")[-1].split()[0]) / 1024
