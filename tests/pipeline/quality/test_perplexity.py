@@ -19,6 +19,12 @@ from tests.pipeline.quality.models import packed, train
 
 TEXT = "the cat sat on the mat\nthe cat ate the rat\na dog sat on the cat\nthe dog"
 
+KENLM = {"the cat sat on the mat": -2.67310, "mat the on sat": -5.66807, "xq zv": -3.50277, "the dog ate the": -4.62674}
+"""Golden: log10 probabilities that KenLM 0.3 gives with the model its trainer makes of TEXT:
+
+    lmplz -o 3 --discount_fallback < text.txt > text.arpa; python -c "kenlm.Model('text.arpa').score(sentence)"
+"""
+
 
 @pytest.fixture
 def models(tmp_path: Path) -> dict[str, str]:
@@ -39,6 +45,13 @@ def judge(texts: list[str | None], languages: list[str | None], **settings: Any)
 def values(verdicts: Verdicts, column: str = "perplexity") -> list[Any]:
     found: list[Any] = verdicts.table[column].to_pylist()
     return found
+
+
+@pytest.mark.parametrize(("text", "log10_prob"), KENLM.items())
+def test_golden_perplexities(models: dict[str, str], text: str, log10_prob: float) -> None:
+    """A change of one of these is a change of what people's limits mean: raise the stage's version with it."""
+    expected = 10 ** (-log10_prob / (len(text.split()) + 1))
+    assert values(judge([text], ["en"], models=models)) == [pytest.approx(expected, rel=1e-4)]
 
 
 def test_familiar_text_surprises_less_than_the_same_words_shuffled(models: dict[str, str]) -> None:
