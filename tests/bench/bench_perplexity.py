@@ -22,6 +22,7 @@ import kenlm
 import numpy as np
 
 from flows.quality_texts import Texts
+from flows.warm import warm_perplexity
 from pipeline.batch import DocumentBatch
 from pipeline.quality.kenlm_model import load_model, sentences_of
 from pipeline.quality.reliability import auc
@@ -151,6 +152,7 @@ def main() -> None:
     parser.add_argument("--lmplz", default="")
     parser.add_argument("--megabytes", type=float, default=36)
     options = parser.parse_args()
+    warm_perplexity()  # compiling is not training
     known, asked = normalised_lines(options.megabytes)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
