@@ -20,6 +20,7 @@ import pyarrow as pa
 
 from flows.annotate_rows import document_id, documents_of, pages_schema, pii_of
 from flows.archive_input import Reader, open_archive
+from flows.model_files import identity_of
 from flows.recipe import Recipe
 from pipeline.archive.page import to_page
 from pipeline.archive.records import Page, Record, Refusal, Skip, Unreadable
@@ -61,7 +62,9 @@ class AnnotateJob:
         source = self.source
         identity = (source.crawl, source.archive, source.domain, source.content)
         # of deduplication only the signature counts: moving its threshold must not read the archives again
-        sections = [getattr(s, "signature_settings", lambda s=s: s)() for s in self.recipe.sections(source.domain)]
+        sections = [
+            getattr(s, "signature_settings", lambda s=s: identity_of(s))() for s in self.recipe.sections(source.domain)
+        ]
         stages = [(stage.name, stage.version, stage.rules) for stage in self.stages]
         return fingerprint("annotate", VERSION, self.recipe.archive, sections, stages, identity)
 

@@ -29,6 +29,7 @@ from flows.options import (
     WorkersOption,
     index_changes,
 )
+from flows.quality_commands import quality_app
 from flows.settings import quiet_prefect
 from storage.errors import UserError, WinnowError
 
@@ -40,6 +41,7 @@ app = typer.Typer(
 )
 scaling_app = typer.Typer(no_args_is_help=True, help="Ladders of small runs, fits, and plans for bigger ones.")
 app.add_typer(scaling_app, name="scaling")
+app.add_typer(quality_app, name="quality")
 
 LEARNING: tuple[Callable[..., None], ...] = (tokens, pretrain, generate, export, params)
 SCALING: tuple[Callable[..., None], ...] = (scaling_commands.run, scaling_commands.fit, scaling_commands.plan)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from flows.recipe import load_recipe
+from flows.recipe import STAGE_SECTIONS, load_recipe
 from pipeline.stage import Rule
 from storage import schema
 from storage.views import VIEWS
@@ -112,7 +112,9 @@ def _columns(columns: pa.Schema) -> str:
 
 def _signals() -> str:
     rows = []
-    for stage in load_recipe("fineweb").stages():
+    recipe = load_recipe("fineweb")
+    parts = [part for name in STAGE_SECTIONS for part in recipe.section(name)]  # those that are off, too
+    for stage in (stage for part in parts for stage in part.stages()):
         rules = {rule.signal: rule for rule in stage.rules}
         for column in schema.describe(stage.adds):
             name = column["column"]

@@ -29,8 +29,10 @@ from pipeline.language import LanguageConfig
 from pipeline.mix import MixConfig
 from pipeline.pii.config import PiiConfig
 from pipeline.quality.c4 import C4Config
+from pipeline.quality.classifier import ClassifierConfig
 from pipeline.quality.fineweb import FineWebConfig
 from pipeline.quality.gopher import GopherConfig
+from pipeline.quality.perplexity import PerplexityConfig
 from pipeline.stage import Rule, Stage
 from pipeline.tokens import TokensConfig
 from storage.errors import UserError
@@ -85,6 +87,8 @@ class Recipe(Section):
     gopher: GopherConfig = GopherConfig()
     c4: C4Config = C4Config()
     fineweb: FineWebConfig = FineWebConfig()
+    perplexity: PerplexityConfig = PerplexityConfig()
+    classifier: ClassifierConfig = ClassifierConfig()
     custom: tuple[CustomStage, ...] = ()
     pii: PiiConfig = PiiConfig()
     dedup: DedupConfig = DedupConfig()
@@ -113,7 +117,10 @@ class Recipe(Section):
         return tuple(rule for stage in self.stages() for rule in stage.rules)
 
 
-STAGE_SECTIONS = ("extract", "domains", "language", "gopher", "c4", "fineweb", "custom", "pii", "dedup")
+STAGE_SECTIONS = (
+    *("extract", "domains", "language", "gopher", "c4", "fineweb"),
+    *("perplexity", "classifier", "custom", "pii", "dedup"),
+)
 """Sections that measure documents, in the order they run: a filter of the house is a line here and a field above."""
 
 
@@ -138,9 +145,12 @@ def load_recipe(name_or_path: str, changes: Sequence[str] = ()) -> Recipe:
     for change in changes:
         _apply(data, change)
     try:
-        return Recipe.model_validate(data)
+        recipe = Recipe.model_validate(data)
     except ValidationError as error:
         raise UserError(_explain(error), "`winnow recipe NAME` prints every key with its default.") from error
+    for section in (recipe.perplexity, recipe.classifier):
+        section.check(recipe.language.targets if recipe.language.enabled else ())
+    return recipe
 
 
 def _recipe_folder() -> Any:

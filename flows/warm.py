@@ -8,12 +8,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pyarrow as pa
 
 from flows.recipe import load_recipe
 from pipeline.batch import DocumentBatch
 from pipeline.dedup.signatures import shingle_sets
 from pipeline.dedup.verification import measure_jaccard
+from pipeline.kernels.spellings import spell
+from pipeline.quality.kneser_ney import estimate
+from pipeline.quality.ngram_model import Header, NgramModel, pack
+from pipeline.quality.ngrams import Vocabulary, count_run
+from pipeline.quality.normalise import spelling_table
 from pipeline.stage import run_stages
 from storage import schema
 
@@ -36,6 +42,19 @@ def warm_kernels() -> None:
     sets = shingle_sets(DocumentBatch.of_texts([TEXT, TEXT + " It did."]).utf8, recipe.dedup.shingling)
     zero, one = pa.array([0]).to_numpy(), pa.array([1]).to_numpy()
     measure_jaccard(sets, zero, one)
+    warm_perplexity()
+
+
+def warm_perplexity() -> None:
+    """Train on a line and score it."""
+    utf8 = DocumentBatch.of_texts([TEXT]).utf8
+    vocabulary = Vocabulary()
+    words = vocabulary.add(spell(utf8.data, utf8.offsets, spelling_table("words"), letters=True))
+    run = count_run(words, 3, len(vocabulary))
+    found = estimate(lambda: [run], 3, len(vocabulary), (0, 0, 0))
+    header = Header("words", tuple(map(len, found.levels)), 0, "en", (0, 0, 0), tuple(found.discounts), len(words))
+    block = np.frombuffer(b"".join(map(bytes, pack(found.levels, vocabulary.hashes, header))), np.uint8)
+    NgramModel(block).score(utf8)
 
 
 if __name__ == "__main__":

@@ -48,6 +48,11 @@ class LanguageConfig(Section):
         compute = partial(identify, model=self.model, max_chars=self.max_chars, targets=self.targets)
         return (Stage("language", SIGNALS, compute, self._rules()),)
 
+    def files(self) -> dict[str, str]:
+        """Key to path of every file whose content decides what is measured; the installed model is no file of
+        the user's."""
+        return {"model": self.model} if self.model else {}
+
     def _rules(self) -> tuple[Rule, ...]:
         is_target = Rule("language.language_is_target", "language_is_target", low=1, knob="language.targets", gate=True)
         if self.min_prob is None:

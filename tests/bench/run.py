@@ -17,6 +17,7 @@ PEERS = (
     ("reading archives, beside warcio and FastWARC", ["tests.bench.bench_reading"]),
     ("the way to an archive, beside fsspec and a plain loop", ["tests.bench.bench_sources"]),
     ("signatures, beside datasketch", ["tests.bench.bench_minhash"]),
+    ("perplexity, beside KenLM", ["tests.bench.bench_perplexity"]),
 )
 DATATROVE = "the FineWeb filters, beside datatrove"
 PIPELINE = (
