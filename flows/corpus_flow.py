@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from types import MappingProxyType
@@ -278,17 +278,8 @@ def write_run(
 
 
 def recipe_record(recipe: Recipe) -> dict[str, Any]:
-    """The recipe as the lake keeps it: its values, its stages in order, and its rules with their knobs."""
-    rules = [
-        {
-            "name": r.name,
-            "signal": r.signal,
-            "low": r.low,
-            "high": r.high,
-            "knob": r.knob,
-            "expected_drop": r.expected_drop,
-        }
-        for r in recipe.rules()
-    ]
+    """The recipe as the lake keeps it: its values, its stages in order, its rules with their knobs, and the sha256 of
+    the files it names."""
+    rules = [asdict(rule) for rule in recipe.rules()]
     stages = [stage.name for stage in recipe.stages()]
-    return recipe.model_dump(mode="json") | {"stages": stages, "rules": rules}
+    return recipe.model_dump(mode="json") | {"stages": stages, "rules": rules, "files": recipe.files()}

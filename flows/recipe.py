@@ -19,6 +19,7 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from flows.demo.config import DemoConfig
+from flows.url_lists import UrlSection, content_digest
 from model.config import ModelConfig, TrainConfig
 from model.scaling.ladder import LadderConfig
 from pipeline.archive.config import ArchiveConfig
@@ -32,6 +33,8 @@ from pipeline.quality.c4 import C4Config
 from pipeline.quality.classifier import ClassifierConfig
 from pipeline.quality.fineweb import FineWebConfig
 from pipeline.quality.gopher import GopherConfig
+from pipeline.quality.lines import LinesConfig
+from pipeline.quality.nemo import NemoConfig
 from pipeline.quality.perplexity import PerplexityConfig
 from pipeline.stage import Rule, Stage
 from pipeline.tokens import TokensConfig
@@ -81,12 +84,15 @@ class Recipe(Section):
 
     index: IndexConfig = IndexConfig()
     archive: ArchiveConfig = ArchiveConfig()
+    url: UrlSection = UrlSection()
     extract: ExtractConfig = ExtractConfig()
     domains: DomainsConfig = DomainsConfig()
     language: LanguageConfig = LanguageConfig()
     gopher: GopherConfig = GopherConfig()
     c4: C4Config = C4Config()
     fineweb: FineWebConfig = FineWebConfig()
+    lines: LinesConfig = LinesConfig()
+    nemo: NemoConfig = NemoConfig()
     perplexity: PerplexityConfig = PerplexityConfig()
     classifier: ClassifierConfig = ClassifierConfig()
     custom: tuple[CustomStage, ...] = ()
@@ -112,13 +118,22 @@ class Recipe(Section):
         """The stages a source of that domain goes through, in order."""
         return tuple(stage for part in self.sections(domain) for stage in part.stages())
 
+    def files(self, domain: str = "web") -> dict[str, str]:
+        """Files that the sections of that domain name and whose content decides what comes out, with their sha256.
+
+        Raises:
+            UserError: There is no such file, or it may not be read.
+        """
+        named = [path for part in self.sections(domain) for path in getattr(part, "files", tuple)()]
+        return {path: content_digest(path) for path in sorted(set(named))}
+
     def rules(self) -> tuple[Rule, ...]:
         """Every rule of the web stages, in the order they judge."""
         return tuple(rule for stage in self.stages() for rule in stage.rules)
 
 
 STAGE_SECTIONS = (
-    *("extract", "domains", "language", "gopher", "c4", "fineweb"),
+    *("url", "extract", "domains", "language", "gopher", "c4", "fineweb", "lines", "nemo"),
     *("perplexity", "classifier", "custom", "pii", "dedup"),
 )
 """Sections that measure documents, in the order they run: a filter of the house is a line here and a field above."""

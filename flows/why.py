@@ -76,9 +76,17 @@ def _judged(rules: Sequence[Mapping[str, Any]], row: Mapping[str, Any]) -> list[
     for rule in rules:
         value = row.get(rule["signal"])
         verdict = "failed" if rule["name"] in failed else "not judged" if value is None else "passed"
+        if not _judges(rule, row.get("language")):
+            continue
         limits = {name: rule.get(name) for name in ("low", "high", "knob")}
         judged.append({"rule": rule["name"], "verdict": verdict, "signal": rule["signal"], "value": value, **limits})
     return judged
+
+
+def _judges(rule: Mapping[str, Any], language: str | None) -> bool:
+    """Whether the rule, as the lake keeps it, is for pages in that language."""
+    wanted, others = rule.get("languages") or (), rule.get("not_languages") or ()
+    return (not wanted or language in wanted) and language not in others
 
 
 def _survivor(catalog: Catalog, row: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -30,6 +30,9 @@ from pipeline.batch import DocumentBatch
 
 Columns = Mapping[str, "pa.Array[Any]"]
 
+LANGUAGE = "language"
+"""The column that says which rules judge a page, where rules differ by language."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
@@ -45,6 +48,8 @@ class Rule:
 
         gate: A document that fails this is measured no further (its later signals are null): for a page without
             text, or in a language nobody asked for.
+        languages: The rule judges only pages in these languages; empty: pages in any.
+        not_languages: It does not judge pages in these, which have a rule of their own.
 
     A null or NaN signal fails: what could not be measured was not found good.
     """
@@ -56,23 +61,63 @@ class Rule:
     knob: str = ""
     expected_drop: tuple[float, float] = (0.0, 0.999)
     gate: bool = False
+    languages: tuple[str, ...] = ()
+    not_languages: tuple[str, ...] = ()
 
-    def passes(self, values: pa.Array[Any]) -> np.ndarray:
-        """Boolean per value; agrees with `sql()` on every value, the limits themselves included."""
+    def passes(self, values: pa.Array[Any], languages: pa.Array[Any] | None = None) -> np.ndarray:
+        """Boolean per value; agrees with `sql()` on every value, the limits themselves included.
+
+        Args:
+            values: The signal.
+            languages: The pages' languages (string; null: not known); None: of none of them.
+
+        A page that the rule does not judge passes.
+        """
         numbers = np.asarray(pc.cast(values, pa.float64()).to_numpy(zero_copy_only=False), dtype=np.float64)
         low = -np.inf if self.low is None else self.low
         high = np.inf if self.high is None else self.high
-        return (numbers >= low) & (numbers <= high)  # NaN, which is also Arrow's null here, compares false
+        within: np.ndarray = (numbers >= low) & (
+            numbers <= high
+        )  # NaN, which is also Arrow's null here, compares false
+        passed: np.ndarray = within | ~self.judges(languages, len(numbers))
+        return passed
+
+    def judges(self, languages: pa.Array[Any] | None, rows: int) -> np.ndarray:
+        """Boolean per page: whether the rule judges pages in its language."""
+        if not self.languages and not self.not_languages:
+            return np.ones(rows, dtype=bool)
+        known = pa.nulls(rows, pa.string()) if languages is None else languages
+        judged: np.ndarray = _among(known, self.languages) if self.languages else np.ones(rows, dtype=bool)
+        rest: np.ndarray = judged & ~_among(known, self.not_languages)
+        return rest
+
+    def judges_sql(self) -> str:
+        """The same as an SQL expression over a table with a column `language`; never null."""
+        tests = [_among_sql(self.languages)] if self.languages else []
+        tests += [f"NOT {_among_sql(self.not_languages)}"] if self.not_languages else []
+        return " AND ".join(tests) or "true"
 
     def sql(self) -> str:
-        """The same test as an SQL expression over a table that has the signal as a column; never null."""
+        """The test of `passes` as an SQL expression over a table that has the signal as a column (and
+        `language`, where the rule is not for all); never null."""
         column = f'CAST("{self.signal}" AS DOUBLE)'
         tests = [f"{column} IS NOT NULL", f"NOT isnan({column})"]
         if self.low is not None:
             tests.append(f"{column} >= '{self.low!r}'::DOUBLE")  # a bare 0.1 would be a decimal, inf a name
         if self.high is not None:
             tests.append(f"{column} <= '{self.high!r}'::DOUBLE")
-        return "coalesce(" + " AND ".join(tests) + ", false)"
+        within = "coalesce(" + " AND ".join(tests) + ", false)"
+        return within if self.judges_sql() == "true" else f"({within} OR NOT ({self.judges_sql()}))"
+
+
+def _among(values: pa.Array[Any], wanted: tuple[str, ...]) -> np.ndarray:
+    found = pc.is_in(values, value_set=pa.array(wanted, pa.string()))
+    return np.asarray(found.to_numpy(zero_copy_only=False), dtype=bool)
+
+
+def _among_sql(wanted: tuple[str, ...]) -> str:
+    quoted = ", ".join("'" + language.replace("'", "''") + "'" for language in wanted)
+    return f'coalesce("{LANGUAGE}" IN ({quoted}), false)'
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +213,7 @@ class _Run:
         _check_promise(stage, computed, batch.num_rows)
         for column in stage.adds:
             self.columns[column.name] = self._scatter(computed[column.name], positions, self.columns.get(column.name))
-        gone = self._judge(stage, computed, positions)
+        gone = self._judge(stage, computed, positions, _languages_of(batch, computed))
         self._advance(stage, computed, batch, gone)
 
     def _scope(self, stage: Stage) -> tuple[DocumentBatch, np.ndarray]:
@@ -186,11 +231,13 @@ class _Run:
         source[positions] = self.rows + np.arange(len(positions))
         return pa.concat_arrays([whole.cast(values.type), values]).take(source)
 
-    def _judge(self, stage: Stage, computed: Columns, positions: np.ndarray) -> np.ndarray:
+    def _judge(
+        self, stage: Stage, computed: Columns, positions: np.ndarray, languages: pa.Array[Any] | None
+    ) -> np.ndarray:
         """Note what failed; true for the rows that failed at a gate."""
         gone = np.zeros(len(positions), dtype=bool)
         for rule in stage.rules:
-            failed = ~rule.passes(computed[rule.signal])
+            failed = ~rule.passes(computed[rule.signal], languages)
             gone |= failed & rule.gate
             for position in positions[failed]:
                 self.failed[position].append(rule.name)
@@ -216,6 +263,13 @@ class _Run:
         }
         kept = np.array([not names for names in self.failed], dtype=bool)
         return Verdicts(pa.table({**self.columns, **verdict}), kept, self.costs)
+
+
+def _languages_of(batch: DocumentBatch, computed: Columns) -> pa.Array[Any] | None:
+    """The pages' languages, where a stage has said them."""
+    if LANGUAGE in computed:
+        return computed[LANGUAGE]
+    return batch.column(LANGUAGE) if LANGUAGE in batch.names else None
 
 
 def _nothing(stage: Stage) -> Columns:

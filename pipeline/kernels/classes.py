@@ -6,6 +6,7 @@ The sets follow Unicode's own properties where they exist (general category, `st
 
 from __future__ import annotations
 
+import string
 import unicodedata
 from functools import cache
 
@@ -30,6 +31,13 @@ UNSPACED = 1 << 15
 BEFORE_STOP = 1 << 16
 HYPHEN = 1 << 17
 COUNTED = 1 << 18
+CAPITAL = 1 << 19
+NUMERAL = 1 << 20
+ALNUM = 1 << 21
+PLAIN_ENGLISH = 1 << 22
+BLANK = 1 << 23
+BRACKET = 1 << 24
+URL_PART = 1 << 25
 
 TERMINAL_RANGES = """
 21 2E 3F 589 61D-61F 6D4 700-702 7F9 837 839 83D-83E 964-965 104A-104B 1362 1367-1368 166E 1735-1736 17D4-17D6
@@ -60,6 +68,9 @@ whole."""
 STOPS_AND_BRACKETS = "…,:;!?¿؟¡()[]{}<>_#*&。？！，、；：～·।،۔؛٪"
 QUOTES = "'\"”“`‘´’‚,„»«「」『』（）〔〕【】《》〈〉⟦⟧"
 HYPHENS = "-–—~"
+_ASCII_ALNUM = string.ascii_letters + string.digits
+BRACKETS = "{}⟨⟩[]()"
+BLANKS = "\t\n\r\b "
 _LINE_ENDS = "\n\v\f\r\x1c\x1d\x1e\x85\u2028\u2029"  # as str.splitlines
 
 
@@ -96,6 +107,9 @@ def _properties(c: str) -> int:
         | PUNCTUATION * (category[0] == "P")
         | (ICON | PREFIX | SUFFIX) * (category == "So")
         | (CURRENCY | PREFIX) * (category == "Sc")
+        | CAPITAL * c.isupper()
+        | NUMERAL * c.isdigit()
+        | ALNUM * c.isalnum()
     )
 
 
@@ -109,6 +123,10 @@ def _edge_characters() -> tuple[tuple[str, int], ...]:
         (HYPHENS, HYPHEN),
         (_LINE_ENDS, LINE_END | COUNTED),
         ("#.…", COUNTED),
+        (_ASCII_ALNUM + "\n?!,.", PLAIN_ENGLISH),
+        (BLANKS, BLANK),
+        (BRACKETS, BRACKET),
+        (_ASCII_ALNUM + "!$%&'()*+,-./:;<=>?@[\\]^_", URL_PART),
     )
 
 

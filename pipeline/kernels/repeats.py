@@ -56,7 +56,7 @@ def count_repeated_grams(words: Words) -> np.ndarray:
 
 
 @inlined
-def _slots_for(entries):
+def slots_for(entries):
     """Slots of a table at most half full: a power of two."""
     slots = 16
     while slots < 2 * entries:
@@ -65,7 +65,7 @@ def _slots_for(entries):
 
 
 @inlined
-def _find_slot(keys, stamps, stamp, key, mask):
+def find_slot(keys, stamps, stamp, key, mask):
     """Slot of `key`, or the free one where it belongs; a slot with another stamp is free."""
     slot = np.int64(key & np.uint64(mask))
     while stamps[slot] == stamp and keys[slot] != key:
@@ -76,14 +76,14 @@ def _find_slot(keys, stamps, stamp, key, mask):
 @compiled
 def _count_repeated_lines(starts, ends, hashes, doc_offsets):
     found = np.zeros((len(doc_offsets) - 1, 3), np.int64)
-    slots = _slots_for(_longest(doc_offsets))
+    slots = slots_for(longest_run(doc_offsets))
     keys, stamps = np.empty(slots, np.uint64), np.zeros(slots, np.int64)
     for d in range(len(doc_offsets) - 1):
         first, last = doc_offsets[d], doc_offsets[d + 1] - 1
         for n in range(first, last + 1):
             if starts[n] == ends[n] and n != first and n != last:
                 continue  # between two newlines of a run
-            slot = _find_slot(keys, stamps, d + 1, hashes[n], slots - 1)
+            slot = find_slot(keys, stamps, d + 1, hashes[n], slots - 1)
             found[d, 0] += 1
             if stamps[slot] == d + 1:
                 found[d, 1] += 1
@@ -93,7 +93,7 @@ def _count_repeated_lines(starts, ends, hashes, doc_offsets):
 
 
 @inlined
-def _longest(doc_offsets):
+def longest_run(doc_offsets):
     longest = 1
     for d in range(len(doc_offsets) - 1):
         longest = max(longest, doc_offsets[d + 1] - doc_offsets[d])
@@ -140,7 +140,7 @@ def _strip(classes, low, high):
 @compiled
 def _count_repeated_grams(hashes, chars, doc_offsets, longest):
     found = np.zeros((len(doc_offsets) - 1, LONGEST_GRAM - SHORTEST_GRAM + 1), np.int64)
-    slots = _slots_for(longest)
+    slots = slots_for(longest)
     keys, stamps = np.empty(slots, np.uint64), np.zeros(slots, np.int64)
     counts, firsts = np.empty(slots, np.int32), np.empty(slots, np.int32)
     grams, ends = np.empty(longest, np.uint64), np.zeros(longest + 1, np.int64)
@@ -148,7 +148,7 @@ def _count_repeated_grams(hashes, chars, doc_offsets, longest):
     stamp = 0
     for d in range(len(doc_offsets) - 1):
         first, total = doc_offsets[d], doc_offsets[d + 1] - doc_offsets[d]
-        mask = _slots_for(total) - 1
+        mask = slots_for(total) - 1
         for i in range(total):
             grams[i], live[i] = hashes[first + i], True
             ends[i + 1] = ends[i] + chars[first + i]
@@ -184,7 +184,7 @@ def _top_gram(grams, live, n, total, keys, stamps, stamp, counts, firsts, places
     for i in range(total - n + 1):
         if not live[i]:
             continue
-        slot = _find_slot(keys, stamps, stamp, grams[i], mask)
+        slot = find_slot(keys, stamps, stamp, grams[i], mask)
         if stamps[slot] != stamp:
             keys[slot], stamps[slot], counts[slot], firsts[slot] = grams[i], stamp, 0, i
         counts[slot] += 1
@@ -204,7 +204,7 @@ def _repeated_grams(grams, live, ends, n, total, keys, stamps, stamp, mask):
         if not live[i]:
             i += 1
             continue
-        slot = _find_slot(keys, stamps, stamp, grams[i], mask)
+        slot = find_slot(keys, stamps, stamp, grams[i], mask)
         if stamps[slot] == stamp:
             repeated += ends[i + n] - ends[i]
             i += n

@@ -9,7 +9,6 @@ citations. The list of bad words is left out, as in FineWeb.
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -17,12 +16,11 @@ from pydantic import Field
 
 from pipeline.batch import DocumentBatch
 from pipeline.kernels import line_filter
-from pipeline.kernels.line_filter import FilteredLines, LineLimits, filter_lines
+from pipeline.kernels.line_filter import LineLimits, filter_lines
 from pipeline.kernels.tallies import count_sentences
-from pipeline.quality.limits import limit
-from pipeline.quality.ratios import count, ratio
+from pipeline.quality.limits import Limits, compute_by_language, limit, rules_by_language
+from pipeline.quality.ratios import count, ratio, strings
 from pipeline.stage import Columns, Rule, Stage, signal
-from storage.schema import Section
 
 SIGNALS = pa.schema(
     [
@@ -58,10 +56,9 @@ _LINE_COUNTS = {
 _NO_LIMIT = 2**62
 
 
-class C4Config(Section):
-    """C4's rules. None switches a limit off."""
+class C4Config(Limits):
+    """C4's rules. None ("off" in a recipe) switches a limit off."""
 
-    enabled: bool = True
     terminal_punctuation: bool = Field(
         False,
         description="remove lines that do not end in . ? ! \" or '; the paper does, FineWeb does not",
@@ -85,25 +82,29 @@ class C4Config(Section):
 
     def stages(self) -> tuple[Stage, ...]:
         """One stage, which rewrites `text`."""
-        compute = partial(correct_lines, limits=self._line_limits(), policy=self.policy_phrases)
-        return (Stage("c4", SIGNALS, compute, self._rules()),)
-
-    def _line_limits(self) -> LineLimits:
-        return LineLimits(
-            max_word_chars=_NO_LIMIT if self.max_word_chars is None else self.max_word_chars,
-            min_words=self.min_words_per_line or 0,
-            terminal=self.terminal_punctuation,
-            citations=self.remove_citations,
-            javascript=self.remove_javascript,
-            policy=self.remove_policy,
+        compute = compute_by_language(
+            self, lambda c: partial(correct_lines, limits=_line_limits(c), policy=c.policy_phrases)
         )
+        return (Stage("c4", SIGNALS, compute, rules_by_language(self, _rules)),)
 
-    def _rules(self) -> tuple[Rule, ...]:
-        return (
-            *limit(self, "c4", "lorem_ipsum_count", high="max_lorem_ipsum"),
-            *limit(self, "c4", "curly_bracket_count", high="max_curly_brackets"),
-            *limit(self, "c4", "sentence_count", low="min_sentences"),
-        )
+
+def _line_limits(config: C4Config) -> LineLimits:
+    return LineLimits(
+        max_word_chars=_NO_LIMIT if config.max_word_chars is None else config.max_word_chars,
+        min_words=config.min_words_per_line or 0,
+        terminal=config.terminal_punctuation,
+        citations=config.remove_citations,
+        javascript=config.remove_javascript,
+        policy=config.remove_policy,
+    )
+
+
+def _rules(config: C4Config) -> tuple[Rule, ...]:
+    return (
+        *limit(config, "c4", "lorem_ipsum_count", high="max_lorem_ipsum"),
+        *limit(config, "c4", "curly_bracket_count", high="max_curly_brackets"),
+        *limit(config, "c4", "sentence_count", low="min_sentences"),
+    )
 
 
 def correct_lines(batch: DocumentBatch, limits: LineLimits, policy: tuple[str, ...]) -> Columns:
@@ -112,16 +113,10 @@ def correct_lines(batch: DocumentBatch, limits: LineLimits, policy: tuple[str, .
     with lorem ipsum or a curly bracket stay in the text: it is the page they speak against.
     """
     filtered = filter_lines(batch.utf8.data, batch.characters, limits, policy)
-    text = _as_strings(filtered)
+    text = strings(filtered.data, filtered.offsets)
     return {
         "text": text,
         **{name: count(filtered.counts[:, column]) for name, column in _LINE_COUNTS.items()},
         "kept_text_frac": ratio(np.diff(filtered.offsets), np.diff(batch.utf8.offsets)),
         "sentence_count": count(count_sentences(DocumentBatch({"text": text}).characters)),
     }
-
-
-def _as_strings(filtered: FilteredLines) -> pa.Array[Any]:
-    offsets, data = (pa.py_buffer(part.tobytes()) for part in (filtered.offsets, filtered.data))
-    large = pa.Array.from_buffers(pa.large_string(), len(filtered.offsets) - 1, [None, offsets, data])
-    return large.cast(pa.string())

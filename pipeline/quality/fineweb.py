@@ -16,10 +16,9 @@ from pipeline.batch import DocumentBatch
 from pipeline.kernels.repeats import count_repeated_filled_lines
 from pipeline.kernels.tallies import count_line_shapes
 from pipeline.kernels.words import count_words
-from pipeline.quality.limits import limit
+from pipeline.quality.limits import Limits, compute_by_language, limit, rules_by_language
 from pipeline.quality.ratios import ratio
 from pipeline.stage import Columns, Rule, Stage, signal
-from storage.schema import Section
 
 SIGNALS = pa.schema(
     [
@@ -32,10 +31,9 @@ SIGNALS = pa.schema(
 )  # fmt: skip
 
 
-class FineWebConfig(Section):
-    """FineWeb's rules; None switches a rule off."""
+class FineWebConfig(Limits):
+    """FineWeb's rules; None ("off" in a recipe) switches a rule off."""
 
-    enabled: bool = True
     min_punctuated_line_frac: float | None = Field(0.12, description="section 3.6")
     max_short_line_frac: float | None = Field(0.67, description="section 3.6")
     short_line_chars: int = Field(30, description="longest line that is short; section 3.6")
@@ -44,16 +42,17 @@ class FineWebConfig(Section):
 
     def stages(self) -> tuple[Stage, ...]:
         """One stage."""
-        compute = partial(measure, short_line_chars=self.short_line_chars)
-        return (Stage("fineweb", SIGNALS, compute, self._rules()),)
+        compute = compute_by_language(self, lambda c: partial(measure, short_line_chars=c.short_line_chars))
+        return (Stage("fineweb", SIGNALS, compute, rules_by_language(self, _rules)),)
 
-    def _rules(self) -> tuple[Rule, ...]:
-        return (
-            *limit(self, "fineweb", "punctuated_line_frac", low="min_punctuated_line_frac"),
-            *limit(self, "fineweb", "short_line_frac", high="max_short_line_frac"),
-            *limit(self, "fineweb", "dup_filled_line_chars_frac", high="max_dup_line_chars_frac"),
-            *limit(self, "fineweb", "newline_word_frac", high="max_newline_word_frac"),
-        )
+
+def _rules(config: FineWebConfig) -> tuple[Rule, ...]:
+    return (
+        *limit(config, "fineweb", "punctuated_line_frac", low="min_punctuated_line_frac"),
+        *limit(config, "fineweb", "short_line_frac", high="max_short_line_frac"),
+        *limit(config, "fineweb", "dup_filled_line_chars_frac", high="max_dup_line_chars_frac"),
+        *limit(config, "fineweb", "newline_word_frac", high="max_newline_word_frac"),
+    )
 
 
 def measure(batch: DocumentBatch, short_line_chars: int) -> Columns:

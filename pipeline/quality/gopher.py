@@ -28,10 +28,9 @@ from pipeline.batch import DocumentBatch
 from pipeline.kernels.hashing import hash_text
 from pipeline.kernels.repeats import count_repeated_grams, count_repeated_lines, count_repeated_paragraphs
 from pipeline.kernels.tallies import count_marks, count_word_kinds
-from pipeline.quality.limits import limit
+from pipeline.quality.limits import Limits, compute_by_language, limit, rules_by_language
 from pipeline.quality.ratios import count, ratio
 from pipeline.stage import Columns, Rule, Stage, signal
-from storage.schema import Section
 
 _GRAMS = tuple((n, "top") for n in range(2, 5)) + tuple((n, "dup") for n in range(5, 11))
 
@@ -75,10 +74,9 @@ QUALITY_SIGNALS = pa.schema(
 )
 
 
-class GopherConfig(Section):
-    """Gopher's rules; None switches a rule off, its signal is measured all the same."""
+class GopherConfig(Limits):
+    """Gopher's rules; None ("off" in a recipe) switches a rule off, its signal is measured all the same."""
 
-    enabled: bool = True
     max_dup_line_frac: float | None = Field(0.30, description="Table A1")
     max_dup_paragraph_frac: float | None = Field(0.30, description="Table A1")
     max_dup_line_chars_frac: float | None = Field(0.20, description="Table A1")
@@ -110,33 +108,35 @@ class GopherConfig(Section):
 
     def stages(self) -> tuple[Stage, ...]:
         """Repetition, then quality: the order of FineWeb's funnel."""
-        quality = partial(measure_quality, stop_words=self.stop_words)
+        quality = compute_by_language(self, lambda c: partial(measure_quality, stop_words=c.stop_words))
         return (
-            Stage("gopher_repetition", REPETITION_SIGNALS, measure_repetition, self._repetition_rules()),
-            Stage("gopher_quality", QUALITY_SIGNALS, quality, self._quality_rules()),
-        )
-
-    def _repetition_rules(self) -> tuple[Rule, ...]:
-        ceilings = ((name, f"max_{name}") for name in REPETITION_SIGNALS.names)
-        return tuple(rule for name, key in ceilings for rule in limit(self, "gopher_repetition", name, high=key))
-
-    def _quality_rules(self) -> tuple[Rule, ...]:
-        return (
-            *limit(self, "gopher_quality", "word_count", low="min_words", high="max_words"),
-            *limit(
-                self,
-                "gopher_quality",
-                "mean_word_chars",
-                low="min_mean_word_chars",
-                high="max_mean_word_chars",
+            Stage(
+                "gopher_repetition",
+                REPETITION_SIGNALS,
+                measure_repetition,
+                rules_by_language(self, _repetition_rules),
             ),
-            *limit(self, "gopher_quality", "hash_word_frac", high="max_hash_word_frac"),
-            *limit(self, "gopher_quality", "ellipsis_word_frac", high="max_ellipsis_word_frac"),
-            *limit(self, "gopher_quality", "bullet_line_frac", high="max_bullet_line_frac"),
-            *limit(self, "gopher_quality", "ellipsis_line_frac", high="max_ellipsis_line_frac"),
-            *limit(self, "gopher_quality", "alpha_word_frac", low="min_alpha_word_frac"),
-            *limit(self, "gopher_quality", "stop_word_count", low="min_stop_words"),
+            Stage("gopher_quality", QUALITY_SIGNALS, quality, rules_by_language(self, _quality_rules)),
         )
+
+
+def _repetition_rules(config: GopherConfig) -> tuple[Rule, ...]:
+    ceilings = ((name, f"max_{name}") for name in REPETITION_SIGNALS.names)
+    return tuple(rule for name, key in ceilings for rule in limit(config, "gopher_repetition", name, high=key))
+
+
+def _quality_rules(config: GopherConfig) -> tuple[Rule, ...]:
+    stage = "gopher_quality"
+    return (
+        *limit(config, stage, "word_count", low="min_words", high="max_words"),
+        *limit(config, stage, "mean_word_chars", low="min_mean_word_chars", high="max_mean_word_chars"),
+        *limit(config, stage, "hash_word_frac", high="max_hash_word_frac"),
+        *limit(config, stage, "ellipsis_word_frac", high="max_ellipsis_word_frac"),
+        *limit(config, stage, "bullet_line_frac", high="max_bullet_line_frac"),
+        *limit(config, stage, "ellipsis_line_frac", high="max_ellipsis_line_frac"),
+        *limit(config, stage, "alpha_word_frac", low="min_alpha_word_frac"),
+        *limit(config, stage, "stop_word_count", low="min_stop_words"),
+    )
 
 
 def measure_repetition(batch: DocumentBatch) -> Columns:

@@ -1,0 +1,230 @@
+"""Counts for NeMo Curator's English heuristics: characters of several kinds, words between spaces, lines,
+paragraphs."""
+
+# mypy: allow-untyped-defs, allow-untyped-calls, disable-error-code="no-any-return"
+from __future__ import annotations
+
+import numpy as np
+
+from pipeline.kernels.characters import Characters
+from pipeline.kernels.classes import ALPHA, BLANK, BRACKET, DIGIT, PLAIN_ENGLISH, SPACE, URL_PART
+from pipeline.kernels.compiled import called, compiled, inlined
+from pipeline.kernels.hashing import SEED, add_point, combine, finish, hash_text
+from pipeline.kernels.lines import Lines
+from pipeline.kernels.phrases import Hits
+from pipeline.kernels.repeats import find_slot, longest_run, slots_for
+
+(
+    PLAIN, DIGITS, BLANKS, BRACKETS, URLS,
+    WORDS, WORD_CHARS, LONGEST_WORD, ALPHA_WORDS, SYMBOL_WORDS, COMMON_WORDS,
+    LINES, UNENDED, ELLIPSES, BULLETS,
+) = range(15)  # fmt: skip
+"""Columns of `count_english`."""
+
+PARAGRAPHS, REPEATED, PARAGRAPH_CHARS, REPEATED_CHARS, BOILERPLATE = range(5)
+"""Columns of `count_paragraphs`."""
+
+BULLET_MARKS = "•‣⁃⁌⁍∙○●◘◦⦾⦿"
+ELLIPSIS_MARKS = ("...", "[...]", "…", "(...)", "[…]", "-»", "read more..", "read more")
+"""What ends a line in an ellipsis (lowered, stripped), and what is one as a word."""
+
+_PLAIN_SHIFT, _DIGIT_SHIFT, _BLANK_SHIFT, _BRACKET_SHIFT = (
+    np.uint32(bit.bit_length() - 1) for bit in (PLAIN_ENGLISH, DIGIT, BLANK, BRACKET)
+)
+_ONE = np.uint32(1)
+_NEWLINE, _HASH, _COLON, _SLASH, _S = 0x0A, 0x23, 0x3A, 0x2F, 0x73
+_LONGEST_MARK = 5  # of the ellipses without white space
+
+
+def _joined(phrases: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
+    points = np.array([ord(c) for phrase in phrases for c in phrase], np.int32)
+    return points, np.cumsum([0, *map(len, phrases)]).astype(np.int64)
+
+
+_HTTP = np.array([ord(c) for c in "http"], np.int32)
+_END_MARKS = np.array([ord(c) for c in ".?!\"'"], np.int32)
+_BULLETS = np.array([ord(c) for c in BULLET_MARKS], np.int32)
+_ELLIPSIS_POINTS, _ELLIPSIS_ENDS = _joined(ELLIPSIS_MARKS)
+
+
+def count_english(characters: Characters, lines: Lines, common_words: tuple[str, ...]) -> np.ndarray:
+    """int64[documents, 15]: characters (letters and digits of ASCII with \\n ? ! , . ; digits; white space of ASCII;
+    brackets; of URLs); words between white space (all, their characters, the longest, with a letter, ellipses and
+    number signs, of `common_words`); lines not blank (all, without . ? ! " ' at the end, with an
+    ellipsis there, with a bullet at the start)."""
+    common = np.array([hash_text(word) for word in common_words], np.uint64)
+    longest = max(map(len, common_words), default=0)
+    return _count_english(
+        characters.points, characters.classes, characters.doc_offsets,
+        lines.starts, lines.ends, lines.blank, lines.doc_offsets, common, longest,
+    )  # fmt: skip
+
+
+def count_paragraphs(lines: Lines, offsets: np.ndarray, line_bytes: np.ndarray, hits: Hits) -> np.ndarray:
+    """int64[documents, 5]: paragraphs as `text.split("\\n\\n")` cuts them; those equal to an earlier one; the
+    characters of all and of those; paragraphs with a phrase (where one of them is phrase 0, all).
+
+    Args:
+        offsets: int64[documents + 1], bytes of the texts that `hits` were found in.
+        line_bytes: int64[lines], byte where each line begins.
+    """
+    return _count_paragraphs(*lines, offsets, line_bytes, *hits)
+
+
+@compiled
+def _count_english(points, classes, doc_offsets, line_starts, line_ends, blank, line_offsets, common, longest_common):
+    found = np.zeros((len(doc_offsets) - 1, BULLETS + 1), np.int64)
+    for d in range(len(doc_offsets) - 1):
+        low, high = doc_offsets[d], doc_offsets[d + 1]
+        counts = found[d]
+        _count_characters(classes, low, high, counts)
+        i = covered = low  # `covered`: up to where URLs have been counted
+        while i < high:
+            if classes[i] & SPACE:
+                i += 1
+                continue
+            first, some = i, np.uint32(0)
+            while i < high and not classes[i] & SPACE:
+                some |= classes[i]
+                if points[i] == _COLON:
+                    start, after = _find_url(points, classes, low, i, high)
+                    if after and start >= covered:
+                        counts[URLS] += after - start
+                        covered = after
+                i += 1
+            counts[WORDS] += 1
+            counts[WORD_CHARS] += i - first
+            counts[LONGEST_WORD] = max(counts[LONGEST_WORD], i - first)
+            counts[ALPHA_WORDS] += some & ALPHA != 0
+            if some & ALPHA == 0 or points[first] == _HASH:
+                counts[SYMBOL_WORDS] += _is_symbol_word(points, first, i)
+            if i - first <= longest_common:
+                counts[COMMON_WORDS] += _is_listed(points, first, i, common)
+        for line in range(line_offsets[d], line_offsets[d + 1]):
+            if not blank[line]:
+                _judge_line(points, classes, line_starts[line], line_ends[line], counts)
+    return found
+
+
+@inlined
+def _count_characters(classes, low, high, counts):
+    plain = digits = blanks = brackets = np.int64(0)
+    for i in range(low, high):
+        c = classes[i]
+        plain += np.int64((c >> _PLAIN_SHIFT) & _ONE)
+        digits += np.int64((c >> _DIGIT_SHIFT) & _ONE)
+        blanks += np.int64((c >> _BLANK_SHIFT) & _ONE)
+        brackets += np.int64((c >> _BRACKET_SHIFT) & _ONE)
+    counts[PLAIN], counts[DIGITS], counts[BLANKS], counts[BRACKETS] = plain, digits, blanks, brackets
+
+
+@called
+def _find_url(points, classes, low, colon, high):
+    """Start and end of the URL whose scheme ends at `colon`; 0, 0 where there is none."""
+    start = colon - len(_HTTP)
+    if colon > low and points[colon - 1] == _S:
+        start -= 1
+    if start < low or colon + 2 >= high or points[colon + 1] != _SLASH or points[colon + 2] != _SLASH:
+        return 0, 0
+    for k in range(len(_HTTP)):
+        if points[start + k] != _HTTP[k]:
+            return 0, 0
+    end = colon + 3
+    while end < high and classes[end] & URL_PART:
+        end += 1
+    return (start, end) if end > colon + 3 else (0, 0)
+
+
+@called
+def _is_symbol_word(points, first, after):
+    """Runs of # for over half of its characters, or an ellipsis."""
+    runs = 0
+    for i in range(first, after):
+        runs += points[i] == _HASH and (i == first or points[i - 1] != _HASH)
+    if 2 * runs > after - first:
+        return True
+    return after - first <= _LONGEST_MARK and _ends_in_mark(points, first, after, True)
+
+
+@inlined
+def _ends_in_mark(points, first, after, whole):
+    """Whether first..after ends in an ellipsis, or (whole) is one."""
+    for k in range(len(_ELLIPSIS_ENDS) - 1):
+        length = _ELLIPSIS_ENDS[k + 1] - _ELLIPSIS_ENDS[k]
+        if after - first < length or (whole and after - first != length):
+            continue
+        i = 0
+        while i < length:
+            point = points[after - length + i]
+            if (point | 0x20 if 0x41 <= point <= 0x5A else point) != _ELLIPSIS_POINTS[_ELLIPSIS_ENDS[k] + i]:
+                break
+            i += 1
+        if i == length:
+            return True
+    return False
+
+
+@inlined
+def _is_listed(points, first, after, common):
+    state = SEED
+    for i in range(first, after):
+        state = add_point(state, points[i])
+    state = finish(state)
+    for k in range(len(common)):  # noqa: SIM110  numba compiles no generators into a caller
+        if common[k] == state:
+            return True
+    return False
+
+
+@called
+def _judge_line(points, classes, low, high, counts):
+    while classes[low] & SPACE:
+        low += 1
+    while classes[high - 1] & SPACE:
+        high -= 1
+    counts[LINES] += 1
+    ended = bullet = False
+    for k in range(len(_END_MARKS)):
+        ended = ended or points[high - 1] == _END_MARKS[k]
+    for k in range(len(_BULLETS)):
+        bullet = bullet or points[low] == _BULLETS[k]
+    counts[UNENDED] += not ended
+    counts[BULLETS] += bullet
+    counts[ELLIPSES] += _ends_in_mark(points, low, high, False)
+
+
+@compiled
+def _count_paragraphs(starts, ends, hashes, blank, line_offsets, offsets, line_bytes, hit_starts, hit_phrases):
+    found = np.zeros((len(offsets) - 1, BOILERPLATE + 1), np.int64)
+    slots = slots_for(longest_run(line_offsets))
+    keys, stamps = np.empty(slots, np.uint64), np.zeros(slots, np.int64)
+    hit = 0
+    for d in range(len(offsets) - 1):
+        line, last = line_offsets[d], line_offsets[d + 1]
+        everything = False
+        while line < last:
+            state, chars = SEED, np.int64(-1)
+            while True:  # a paragraph ends before an empty line that another line follows
+                state = combine(state, hashes[line])
+                chars += ends[line] - starts[line] + 1
+                line += 1
+                if line >= last or (starts[line] == ends[line] and line + 1 < last):
+                    break
+            after = line_bytes[line] if line < last else offsets[d + 1]
+            line += 1
+            slot = find_slot(keys, stamps, d + 1, state, slots - 1)
+            repeated = stamps[slot] == d + 1
+            keys[slot], stamps[slot] = state, d + 1
+            found[d, PARAGRAPHS] += 1
+            found[d, PARAGRAPH_CHARS] += chars
+            found[d, REPEATED] += repeated
+            found[d, REPEATED_CHARS] += chars if repeated else 0
+            boilerplate = False
+            while hit < len(hit_starts) and hit_starts[hit] < after:
+                boilerplate = True
+                everything = everything or hit_phrases[hit] == 0
+                hit += 1
+            found[d, BOILERPLATE] += boilerplate
+        if everything:
+            found[d, BOILERPLATE] = found[d, PARAGRAPHS]
+    return found

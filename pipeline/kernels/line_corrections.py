@@ -1,0 +1,336 @@
+"""RefinedWeb's line corrections: lines that are menus, counters and buttons taken out of a text."""
+
+# mypy: allow-untyped-defs, allow-untyped-calls, disable-error-code="no-any-return"
+from __future__ import annotations
+
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+
+from pipeline.kernels.characters import Characters
+from pipeline.kernels.classes import ALNUM, CAPITAL, DIGIT, MARK, NUMERAL, SPACE, UNSPACED
+from pipeline.kernels.compiled import called, compiled, inlined
+
+CAPITALS, NUMERALS, COUNTER, FEW_WORDS, PHRASE, EDITED, LINES, WORDS, WORDS_LEFT = range(9)
+"""Columns of `CorrectedLines.counts`."""
+
+_NEWLINE, _DOT, _COMMA, _UNDERSCORE, _KILO, _MEGA, _GIGA = 0x0A, 0x2E, 0x2C, 0x5F, 0x6B, 0x6D, 0x62
+_UNSPACED_SHIFT, _MARK_SHIFT = UNSPACED.bit_length() - 1, MARK.bit_length() - 1
+_CAPITAL_SHIFT, _NUMERAL_SHIFT, _ALNUM_SHIFT = (bit.bit_length() - 1 for bit in (CAPITAL, NUMERAL, ALNUM))
+
+
+class Corrections(NamedTuple):
+    """What a line must be to stay, and what is cut out of one; defaults stand in `pipeline.quality.lines`.
+
+    Attributes:
+        max_capital_frac: Share of capitals above which a line goes; 1 for never.
+        max_numeral_frac: Share of digits above which a line goes; 1 for never.
+        min_words: Fewest words of a line that is not empty.
+        phrase_words: Phrases are looked for in lines of at most so many words.
+        counted: What a counter counts ("3 likes"), lower case.
+        anywhere, at_start, at_end: Phrases to cut out, lower case; "." stands for any character.
+    """
+
+    max_capital_frac: float
+    max_numeral_frac: float
+    min_words: int
+    phrase_words: int
+    counted: tuple[str, ...]
+    anywhere: tuple[str, ...]
+    at_start: tuple[str, ...]
+    at_end: tuple[str, ...]
+
+
+class CorrectedLines(NamedTuple):
+    """The text that stays.
+
+    Attributes:
+        data: uint8[bytes], UTF-8.
+        offsets: int64[documents + 1], bytes.
+        counts: int64[documents, 9]: lines removed by each cause (CAPITALS..PHRASE), lines that lost a phrase
+            (EDITED), all lines, words before and words left.
+    """
+
+    data: np.ndarray
+    offsets: np.ndarray
+    counts: np.ndarray
+
+
+def correct_lines(data: np.ndarray, characters: Characters, corrections: Corrections) -> CorrectedLines:
+    """Each document's lines (between newlines) that stay, joined by newlines, the whole stripped.
+
+    Causes are tried in the order of the columns. Words for `min_words` stand between white space; those of
+    WORDS and WORDS_LEFT begin with a letter or digit too. Every letter of an unspaced script (Han, Thai...) is
+    a word by itself.
+    """
+    c = corrections
+    limits = (c.max_capital_frac, c.max_numeral_frac, c.min_words, c.phrase_words)
+    counted, phrases = _packed((c.counted,)), _packed((c.anywhere, c.at_end, c.at_start))
+    return CorrectedLines(*_correct_lines(data, *characters, *limits, *counted[:2], *phrases))
+
+
+@cache
+def _packed(groups: tuple[tuple[str, ...], ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Code points of all phrases, int64 where each ends (from 0), and the number of the group of each."""
+    phrases = [(phrase.lower(), number) for number, group in enumerate(groups) for phrase in group if phrase]
+    points = np.array([ord(c) for phrase, _ in phrases for c in phrase], np.int32)
+    ends = np.cumsum([0, *(len(phrase) for phrase, _ in phrases)]).astype(np.int64)
+    return points, ends, np.array([number for _, number in phrases], np.int64)
+
+
+@compiled
+def _correct_lines(
+    data, points, classes, byte_starts, doc_offsets,
+    max_capital_frac, max_numeral_frac, min_words, phrase_words,
+    counted, counted_ends, letters, ends, groups,
+):  # fmt: skip
+    first_byte = byte_starts[0]
+    kept = np.empty(byte_starts[-1] - first_byte + len(doc_offsets), np.uint8)
+    offsets = np.zeros(len(doc_offsets), np.int64)
+    counts = np.zeros((len(doc_offsets) - 1, WORDS_LEFT + 1), np.int64)
+    places = np.empty(_longest_line(points) + 1, np.int64)
+    size = 0
+    for d in range(len(doc_offsets) - 1):
+        i, end = doc_offsets[d], doc_offsets[d + 1]
+        begun, solid = False, size  # `solid`: where the last character that is not white space ends
+        while i < end or (i == end and i > doc_offsets[d] and points[i - 1] == _NEWLINE):
+            low = i
+            while i < end and points[i] != _NEWLINE:
+                i += 1
+            high = i
+            i += 1
+            words, alnum, capitals, numerals = _measure_line(classes, low, high)
+            counts[d, LINES] += 1
+            counts[d, WORDS] += alnum
+            left = -1  # characters left where phrases were looked for
+            if high > low:
+                cause = _cause(points, classes, low, high, words, capitals, numerals,
+                               max_capital_frac, max_numeral_frac, min_words, counted, counted_ends)  # fmt: skip
+                if cause < 0 and words <= phrase_words and len(groups):
+                    left = _cut_phrases(points, classes, low, high, places, letters, ends, groups, phrase_words)
+                    cause = PHRASE if left == 0 else -1
+                if cause >= 0:
+                    counts[d, cause] += 1
+                    continue
+            edited = 0 <= left < high - low
+            if edited:
+                counts[d, EDITED] += 1
+                alnum = _alnum_words(classes, places, left)
+            else:
+                left = high - low
+            skip = _leading_spaces(classes, places, low, left, edited) if not begun else 0
+            if skip == left and not begun:
+                continue
+            counts[d, WORDS_LEFT] += alnum
+            if begun:
+                kept[size] = _NEWLINE
+                size += 1
+            begun = True
+            trailing = _trailing_spaces(classes, places, low, left, edited)
+            if edited:
+                for k in range(skip, left):
+                    if k == left - trailing:
+                        solid = size
+                    for b in range(byte_starts[places[k]], byte_starts[places[k] + 1]):
+                        kept[size] = data[b]
+                        size += 1
+                solid = size if trailing == 0 and left else solid
+            else:
+                start = byte_starts[low + skip]
+                for b in range(start, byte_starts[high]):
+                    kept[size + b - start] = data[b]
+                if trailing < left:
+                    solid = size + byte_starts[high - trailing] - start
+                size += byte_starts[high] - start
+        size = solid
+        offsets[d + 1] = size
+    return kept[:size].copy(), offsets, counts
+
+
+@inlined
+def _longest_line(points):
+    longest = run = 0
+    for i in range(len(points)):
+        run = 0 if points[i] == _NEWLINE else run + 1
+        longest = max(longest, run)
+    return longest
+
+
+@inlined
+def _measure_line(classes, low, high):
+    """Words, words that begin with a letter or digit, capitals, digits. Without branches: this is the hot loop."""
+    words = alnum = capitals = numerals = np.int64(0)
+    before = np.uint32(SPACE)
+    for i in range(low, high):
+        c = classes[i]
+        unspaced = ((c | before) >> np.uint32(_UNSPACED_SHIFT)) & ~(c >> np.uint32(_MARK_SHIFT))
+        begins = ((before & np.uint32(SPACE)) | unspaced) & ~c & np.uint32(1)
+        words += np.int64(begins)
+        alnum += np.int64(begins & (c >> np.uint32(_ALNUM_SHIFT)))
+        capitals += np.int64((c >> np.uint32(_CAPITAL_SHIFT)) & np.uint32(1))
+        numerals += np.int64((c >> np.uint32(_NUMERAL_SHIFT)) & np.uint32(1))
+        before = c
+    return words, alnum, capitals, numerals
+
+
+@inlined
+def _cause(points, classes, low, high, words, capitals, numerals,
+           max_capital_frac, max_numeral_frac, min_words, counted, counted_ends):  # fmt: skip
+    """Why the line goes, phrases apart; -1 where it stays."""
+    if capitals / (high - low) > max_capital_frac:
+        return CAPITALS
+    if numerals / (high - low) > max_numeral_frac:
+        return NUMERALS
+    if numerals and _is_counter(points, classes, low, high, counted, counted_ends):
+        return COUNTER
+    return FEW_WORDS if words < min_words else -1
+
+
+@called
+def _is_counter(points, classes, low, high, counted, counted_ends):
+    """A number (1,234 or 1.2k) and what it counts, and no other letter or digit."""
+    i = low
+    while i < high and not _is_word_part(points[i], classes[i]):
+        i += 1
+    if i == high or not classes[i] & DIGIT:
+        return False
+    while i < high and (classes[i] & DIGIT or points[i] == _COMMA or points[i] == _DOT):
+        i += 1
+    if i < high and _lower(points[i]) in (_KILO, _MEGA, _GIGA):
+        i += 1
+    noun = i
+    while noun < high and classes[noun] & SPACE:
+        noun += 1
+    if noun == i:
+        return False
+    while high > noun and not _is_word_part(points[high - 1], classes[high - 1]):
+        high -= 1
+    for k in range(len(counted_ends) - 1):
+        length = counted_ends[k + 1] - counted_ends[k]
+        if length == high - noun and _matches(points, noun, counted, counted_ends[k], length):
+            return True
+    return False
+
+
+@inlined
+def _is_word_part(point, cls):
+    return cls & ALNUM != 0 or point == _UNDERSCORE
+
+
+@inlined
+def _lower(point):
+    return point | 0x20 if 0x41 <= point <= 0x5A else point
+
+
+@inlined
+def _matches(points, start, letters, first, length):
+    for k in range(length):  # noqa: SIM110  numba compiles no generators into a caller
+        if _lower(points[start + k]) != letters[first + k]:
+            return False
+    return True
+
+
+@called
+def _cut_phrases(points, classes, low, high, places, letters, ends, groups, most_words):
+    """Put in `places` the characters of a line that are left without phrases; how many, 0 where only white
+    space would be."""
+    left = high - low
+    found = False
+    for group in range(3):
+        for k in range(len(groups)):
+            if groups[k] == group:
+                found = found or _occurs(points, low, high, letters, ends[k], ends[k + 1])
+    if not found:
+        return left
+    for i in range(low, high):
+        places[i - low] = i
+    for k in range(len(groups)):
+        before = left
+        if _spaced_words(classes, places, left) <= most_words:
+            left = _cut_phrase(points, classes, places, left, letters, ends[k], ends[k + 1], groups[k])
+        if before and _leading_spaces(classes, places, 0, left, True) == left:
+            return 0
+    return left
+
+
+@inlined
+def _occurs(points, low, high, letters, first, after):
+    """Whether the phrase is anywhere in the line."""
+    for i in range(low, high - (after - first) + 1):
+        k = first
+        while k < after and _alike(points[i + k - first], letters[k]):
+            k += 1
+        if k == after:
+            return True
+    return False
+
+
+@inlined
+def _alike(point, letter):
+    return letter == _DOT or _lower(point) == letter
+
+
+@called
+def _cut_phrase(points, classes, places, left, letters, first, after, group):
+    """Cut one phrase out: everywhere, or only at the end (1) or the start (2) of what is left. One white space
+    before it goes too (after it, at the start)."""
+    length = after - first
+    written = i = 0
+    while i < left:
+        space = 1 if group != 2 and classes[places[i]] & SPACE else 0
+        for lead in range(space, -1, -1):  # with the white space, where there is some; else without
+            start = i + lead
+            fits = start + length <= left and (group != 1 or start + length == left) and (group != 2 or i == 0)
+            k = 0
+            while fits and k < length and _alike(points[places[start + k]], letters[first + k]):
+                k += 1
+            if fits and k == length:
+                i = start + length
+                if group == 2 and i < left and classes[places[i]] & SPACE:
+                    i += 1
+                break
+        else:
+            places[written] = places[i]
+            written += 1
+            i += 1
+    return written
+
+
+@inlined
+def _spaced_words(classes, places, left):
+    words, space = 0, True
+    for k in range(left):
+        is_space = classes[places[k]] & SPACE != 0
+        words += space and not is_space
+        space = is_space
+    return words
+
+
+@called
+def _alnum_words(classes, places, left):
+    """Words that begin with a letter or digit among the characters left, as `_measure_line` counts them."""
+    words = 0
+    before = np.uint32(SPACE)
+    for k in range(left):
+        c = classes[places[k]]
+        unspaced = (c | before) & UNSPACED and not c & MARK
+        words += (before & SPACE or unspaced) and not c & SPACE and c & ALNUM != 0
+        before = c
+    return words
+
+
+@inlined
+def _leading_spaces(classes, places, low, left, edited):
+    k = 0
+    while k < left and classes[places[k] if edited else low + k] & SPACE:
+        k += 1
+    return k
+
+
+@inlined
+def _trailing_spaces(classes, places, low, left, edited):
+    k = 0
+    while k < left and classes[places[left - 1 - k] if edited else low + left - 1 - k] & SPACE:
+        k += 1
+    return k
