@@ -21,6 +21,7 @@ import pyarrow as pa
 from flows.annotate_rows import document_id, documents_of, pages_schema, pii_of
 from flows.archive_input import Reader, open_archive
 from flows.model_files import identity_of
+from flows.heap import keep_freed_memory
 from flows.recipe import Recipe
 from pipeline.archive.page import to_page
 from pipeline.archive.records import Page, Record, Refusal, Skip, Unreadable
@@ -78,6 +79,7 @@ def annotate(job: AnnotateJob) -> dict[str, Any]:
         ShardFailed: The source is gone, has changed, or cannot be had whole; nothing was written.
         Fatal: The books of the archive do not balance, or the lake cannot be written.
     """
+    keep_freed_memory()
     lake = Lake(job.lake)
     key = (job.source.crawl, job.source.archive, job.fingerprint)
     if done := lake.archive_row(*key):

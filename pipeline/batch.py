@@ -31,6 +31,10 @@ class Utf8(NamedTuple):
     offsets: np.ndarray
 
 
+_OF_TEXT = ("texts", "utf8", "characters", "lines", "words")
+"""What a batch keeps of its text once it is computed."""
+
+
 class DocumentBatch:
     """Documents as equal-length Arrow columns; immutable.
 
@@ -57,10 +61,14 @@ class DocumentBatch:
         return self._columns[name]
 
     def with_columns(self, columns: Mapping[str, pa.Array[Any]]) -> DocumentBatch:
-        """This batch with columns added or replaced; what was computed of the text stays while the text does."""
+        """This batch with columns added or replaced; what was computed of the text stays while the text does.
+
+        Of a text that is replaced, what `Rewritten` columns say was computed of the new one is taken over.
+        """
         batch = DocumentBatch({**self._columns, **columns})
-        if "text" not in columns:
-            kept = {name: value for name, value in self.__dict__.items() if not name.startswith("_")}
+        source = self if "text" not in columns else columns.measured if isinstance(columns, Rewritten) else None
+        if source is not None:
+            kept = {name: value for name, value in source.__dict__.items() if name in _OF_TEXT}
             batch.__dict__.update(kept)
         return batch
 
@@ -108,3 +116,16 @@ class DocumentBatch:
     def words(self) -> Words:
         """The words of the documents, as spans of `utf8` with their hashes."""
         return find_words(self.characters)
+
+
+class Rewritten(dict[str, "pa.Array[Any]"]):
+    """Columns that replace the text, with the batch in which the new text has been looked at already.
+
+    Args:
+        columns: The columns, `text` among them.
+        measured: A batch whose `text` is that column: what it has computed need not be computed again.
+    """
+
+    def __init__(self, columns: Mapping[str, pa.Array[Any]], measured: DocumentBatch) -> None:
+        super().__init__(columns)
+        self.measured = measured

@@ -26,7 +26,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.batch import DocumentBatch
+from pipeline.batch import DocumentBatch, Rewritten
 
 Columns = Mapping[str, "pa.Array[Any]"]
 
@@ -250,7 +250,8 @@ class _Run:
             rows = self.positions
             self.current = self.current.with_columns({name: self.columns[name].take(rows) for name in stage.adds.names})
             return
-        self.current = batch.with_columns({name: computed[name] for name in stage.adds.names})
+        promised = {name: computed[name] for name in stage.adds.names}
+        self.current = batch.with_columns(computed if isinstance(computed, Rewritten) else promised)
         if gone.any():
             self.current = self.current.filter(~gone)
             self.positions = self.positions[~gone]

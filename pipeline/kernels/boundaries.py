@@ -3,7 +3,7 @@
 The rules are spaCy's rule-based English tokeniser (prefixes, suffixes, infixes, clitics, abbreviations, URLs
 kept whole) written over character classes, because FineWeb's filters count its tokens; see docs of
 `find_words` for what is ours. Every function takes the characters' `points` and `classes`, and marks
-`breaks[i] = 1` where a word begins.
+`breaks[i] = 1` where a word begins, counted from the chunk's first character.
 """
 
 # mypy: allow-untyped-defs, allow-untyped-calls, disable-error-code="no-any-return"
@@ -12,19 +12,25 @@ from __future__ import annotations
 import numpy as np
 
 from pipeline.kernels.classes import (
+    ALNUM,
     ALPHA,
     BEFORE_STOP,
+    BLANK,
+    CAPITAL,
     CURRENCY,
     DIGIT,
     HYPHEN,
     ICON,
     LOWER,
     MARK,
+    NUMERAL,
+    PLAIN_ENGLISH,
     PREFIX,
     QUOTE,
     SUFFIX,
     UNSPACED,
     UPPER,
+    URL_PART,
 )
 from pipeline.kernels.compiled import called, inlined
 from pipeline.kernels.weblike import is_weblike
@@ -65,41 +71,44 @@ _DOT, _COMMA, _PLUS, _MINUS, _APOSTROPHE, _RIGHT_QUOTE, _ELLIPSIS = (
 _OPERATORS = (_PLUS, _MINUS, 0x2A, 0x5E)  # + - * ^
 _RELATIONS = (0x3A, 0x3C, 0x3E, 0x3D, 0x2F)  # : < > = /
 _LETTER = ALPHA | MARK
-_PLAIN = _LETTER | LOWER | UPPER | UNSPACED | BEFORE_STOP  # a chunk of these alone is one word
+_ELSEWHERE = CAPITAL | NUMERAL | ALNUM | PLAIN_ENGLISH | BLANK | URL_PART  # what only other kernels ask for
+_PLAIN = _LETTER | LOWER | UPPER | UNSPACED | BEFORE_STOP | _ELSEWHERE  # a chunk of these alone is one word
 _NOT_PLAIN = np.uint32(~_PLAIN & 0xFFFFFFFF)
 
 
-@inlined
-def mark_simple(points, classes, start, end, seen, breaks):
-    """Mark the words of a chunk that is one plain word with at most one mark after it, as nearly all are.
+NOT_SIMPLE, ONE_WORD, WORD_AND_MARK = range(3)
+"""What `simple_shape` says of a chunk; of a simple one, how many words it is."""
 
-    `seen` are the classes of all its characters but the last. False where the chunk is another, and `mark_chunk`
-    must look at it.
+
+@inlined
+def simple_shape(points, classes, start, end, seen):
+    """Whether a chunk is one plain word, with at most one mark after it, as nearly all are.
+
+    `seen` are the classes of all its characters but the last. What is not simple `mark_chunk` must look at.
     """
     before, last = end - 1, classes[end - 1]
+    if before == start:
+        return ONE_WORD
     if (seen & (_NOT_PLAIN | UNSPACED)) or last & UNSPACED:
-        return False
-    breaks[start] = 1
+        return NOT_SIMPLE
     if last & _NOT_PLAIN == 0:
-        return True
+        return ONE_WORD
     if last & SUFFIX:
-        breaks[before] = 1
-        return True
-    if points[before] != _DOT or before == start:
-        return False
-    if classes[before - 1] & BEFORE_STOP and not _is_abbreviation(points, start, end):
-        breaks[before] = 1
-        return True
-    return False
+        return WORD_AND_MARK
+    if points[before] != _DOT:
+        return NOT_SIMPLE
+    stop = classes[before - 1] & BEFORE_STOP and not _is_abbreviation(points, start, end)
+    return WORD_AND_MARK if stop else NOT_SIMPLE
 
 
 @called
 def mark_chunk(points, classes, start, end, breaks):
-    """Mark every word's first character in the chunk `start..end`, which holds no white space."""
-    breaks[start] = 1
+    """Mark every word's first character in the chunk `start..end`, which holds no white space: `breaks[0]` is the
+    chunk's first, and all are 0 before."""
+    breaks[0] = 1
     low, high = _peel(points, classes, start, end, breaks)
     if _classes_of(classes, low, high) & _NOT_PLAIN:
-        _mark_core(points, classes, low, high, breaks)
+        _mark_core(points, classes, start, low, high, breaks)
     if _classes_of(classes, start, end) & UNSPACED:
         _mark_unspaced(classes, start, end, breaks)
 
@@ -114,15 +123,16 @@ def _classes_of(classes, start, end):
 
 
 @called
-def _peel(points, classes, low, high, breaks):
+def _peel(points, classes, start, end, breaks):
     """Cut prefixes and suffixes off, marking each; what remains between them."""
+    low, high = start, end
     while low < high:
         if _is_abbreviation(points, low, high):
             break
         prefix = _prefix_length(points, classes, low, high)
         if prefix and _is_abbreviation(points, low + prefix, high):
             low += prefix
-            breaks[low] = 1
+            breaks[low - start] = 1
             break
         suffix = _suffix_length(points, classes, low + prefix, high)
         if prefix + suffix == 0:
@@ -130,9 +140,9 @@ def _peel(points, classes, low, high, breaks):
         low += prefix
         high -= suffix
         if low < high or suffix:
-            breaks[low] = 1
+            breaks[low - start] = 1
         if suffix:
-            breaks[high] = 1
+            breaks[high - start] = 1
     return low, high
 
 
@@ -187,21 +197,21 @@ def _unit_length(points, classes, low, high):
 
 
 @called
-def _mark_core(points, classes, low, high, breaks):
+def _mark_core(points, classes, start, low, high, breaks):
     """Clitics and compounds of what is left when the edges are peeled."""
     if _is_abbreviation(points, low, high) or is_weblike(points, classes, low, high):
         return
     clitic = _clitic_length(points, classes, low, high)
     if clitic:
-        breaks[high - clitic] = 1
+        breaks[high - clitic - start] = 1
         return
     i = low + 1
     while i < high:
         length = _infix_length(points, classes, i, low, high)
         if length:
-            breaks[i] = 1
+            breaks[i - start] = 1
             if i + length < high:
-                breaks[i + length] = 1
+                breaks[i + length - start] = 1
             i += length
         else:
             i += 1
@@ -261,7 +271,7 @@ def _mark_unspaced(classes, start, end, breaks):
         if classes[i] & MARK:
             continue
         if classes[i] & UNSPACED or (i > start and classes[i - 1] & UNSPACED):
-            breaks[i] = 1
+            breaks[i - start] = 1
 
 
 @inlined

@@ -17,7 +17,7 @@ class Characters(NamedTuple):
     Attributes:
         points: int32[characters], code points.
         classes: uint32[characters], bits of `pipeline.kernels.classes`.
-        byte_starts: int64[characters + 1], where each begins in the UTF-8 buffer; the last is its end.
+        byte_starts: int32[characters + 1], where each begins in the UTF-8 buffer; the last is its end.
         doc_offsets: int64[documents + 1], characters.
     """
 
@@ -31,6 +31,8 @@ def decode(data: np.ndarray, offsets: np.ndarray) -> Characters:
     """The characters of valid UTF-8 (as Arrow keeps it): uint8[bytes] and int64[documents + 1] byte
     offsets."""
     first, last = int(offsets[0]), int(offsets[-1])
+    if last >= 1 << 31:
+        raise ValueError(f"a batch holds at most 2 GiB of text, this one ends at byte {last:,}: give fewer documents")
     window = np.ascontiguousarray(data[first:last])
     count = int(np.count_nonzero((window & 0xC0) != 0x80))
     return Characters(*_decode(window, offsets, first, count, class_table()))
@@ -40,7 +42,7 @@ def decode(data: np.ndarray, offsets: np.ndarray) -> Characters:
 def _decode(data, offsets, first, count, table):
     points = np.empty(count, np.int32)
     classes = np.empty(count, np.uint32)
-    byte_starts = np.empty(count + 1, np.int64)
+    byte_starts = np.empty(count + 1, np.int32)
     doc_offsets = np.empty(len(offsets), np.int64)
     doc_offsets[0] = 0
     n = 0

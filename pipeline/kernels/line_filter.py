@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +11,7 @@ import numpy as np
 from pipeline.kernels.characters import Characters
 from pipeline.kernels.classes import LINE_END, SPACE
 from pipeline.kernels.compiled import called, compiled, inlined
+from pipeline.kernels.phrases import find_phrases, packed_phrases, phrase_at
 
 LONG_WORD, NO_TERMINAL, FEW_WORDS, LOREM_IPSUM, JAVASCRIPT, CURLY_BRACKET, POLICY, LINES = range(8)
 """Columns of `FilteredLines.counts`."""
@@ -73,43 +73,25 @@ def filter_lines(data: np.ndarray, characters: Characters, limits: LineLimits, p
     Phrases are found whatever the case of their ASCII letters. A line counts for the first cause that
     applies, in the order of the columns; words are counted before citations are cut.
     """
-    phrases = _Phrases.of(("lorem ipsum", "javascript", *policy))
-    return FilteredLines(*_filter_lines(data, *characters, *phrases, *limits))
+    phrases = ("lorem ipsum", "javascript", *policy)
+    hits = find_phrases(data, byte_offsets(characters), phrases)
+    return FilteredLines(*_filter_lines(data, *characters, *hits, *packed_phrases(phrases), *limits))
 
 
-class _Phrases(NamedTuple):
-    """Phrases to look for: their bytes, where each begins, and the pairs of bytes (first * 256 + second) that one
-    can begin with."""
-
-    letters: np.ndarray
-    ends: np.ndarray
-    openers: np.ndarray
-
-    @classmethod
-    @cache
-    def of(cls, phrases: tuple[str, ...]) -> _Phrases:
-        encoded = [phrase.lower().encode() for phrase in phrases if phrase]
-        openers = np.zeros(1 << 16, np.bool_)
-        for phrase in encoded:
-            firsts, seconds = _cases(phrase[0]), _cases(phrase[1]) if len(phrase) > 1 else range(256)
-            openers[[first << 8 | second for first in firsts for second in seconds]] = True
-        ends = np.cumsum([0, *map(len, encoded)]).astype(np.int64)
-        return cls(np.frombuffer(b"".join(encoded), np.uint8), ends, openers)
-
-
-def _cases(byte: int) -> tuple[int, ...]:
-    return (byte, byte - 0x20) if 0x61 <= byte <= 0x7A else (byte,)
+def byte_offsets(characters: Characters) -> np.ndarray:
+    """int64[documents + 1]: byte where each document begins."""
+    return characters.byte_starts[characters.doc_offsets].astype(np.int64)
 
 
 @compiled
 def _filter_lines(
-    data, points, classes, byte_starts, doc_offsets, letters, ends, openers,
+    data, points, classes, byte_starts, doc_offsets, hit_starts, hit_phrases, letters, ends, anchors, table, order,
     max_word_chars, min_words, terminal, citations, javascript, policy,
 ):  # fmt: skip
     kept = np.empty(len(data) + 1, np.uint8)
     offsets = np.zeros(len(doc_offsets), np.int64)
     counts = np.zeros((len(doc_offsets) - 1, LINES + 1), np.int64)
-    size = 0
+    size = hit = 0
     for d in range(len(doc_offsets) - 1):
         i, end = doc_offsets[d], doc_offsets[d + 1]
         doc_start = solid = size  # `solid`: where the last character that is not white space ends
@@ -122,15 +104,23 @@ def _filter_lines(
                 i += 1
             i += 1
             counts[d, LINES] += 1
-            words, longest, brackets = _measure_line(points, classes, low, high)
+            words, longest, brackets, curly = _measure_line(points, classes, low, high, max_word_chars)
+            seen = 0
+            while hit < len(hit_starts) and hit_starts[hit] < byte_starts[high]:
+                seen |= 1 << min(hit_phrases[hit], 2)
+                hit += 1
             line = size
             if size > doc_start:
                 kept[size] = _NEWLINE
                 line += 1
             if citations and brackets:
+                seen = 0
                 after, line_solid = _copy_uncited(
                     data, points, classes, byte_starts, low, high, kept, line, line == doc_start
                 )
+                for k in range(line, after):
+                    if table[kept[k]]:
+                        seen |= _phrases_around(kept, line, k, after, letters, ends, anchors)
             else:
                 after = line_solid = _copy(data, byte_starts, low, high, kept, line)
             cause = -1
@@ -141,7 +131,7 @@ def _filter_lines(
             elif words < min_words:
                 cause = FEW_WORDS
             else:
-                cause = _phrase_cause(kept, line, after, letters, ends, openers, javascript, policy)
+                cause = _phrase_cause(seen, curly, javascript, policy)
             if cause >= 0:
                 counts[d, cause] += 1
             if cause < 0 or cause in (LOREM_IPSUM, CURLY_BRACKET):
@@ -162,18 +152,27 @@ def _strip(classes, low, high):
 
 
 @inlined
-def _measure_line(points, classes, low, high):
-    """Words between white space, the longest one's length, opening brackets."""
-    words = longest = run = brackets = 0
+def _measure_line(points, classes, low, high, max_word_chars):
+    """Words between white space, the longest one's length (0 where none can be too long), opening brackets, whether
+    there is an opening curly one. Without branches where it is hot."""
+    words = brackets = curly = np.int64(0)
+    before = np.uint32(SPACE)
     for i in range(low, high):
-        if classes[i] & SPACE:
-            run = 0
-        else:
-            words += run == 0
-            run += 1
-            longest = max(longest, run)
-            brackets += points[i] == _OPEN
-    return words, longest, brackets
+        c, point = classes[i], points[i]
+        words += np.int64(before & ~c & np.uint32(SPACE))
+        brackets += point == _OPEN
+        curly += point == _CURLY
+        before = c
+    return words, _longest_word(classes, low, high) if high - low > max_word_chars else 0, brackets, curly > 0
+
+
+@called
+def _longest_word(classes, low, high):
+    longest = run = 0
+    for i in range(low, high):
+        run = 0 if classes[i] & SPACE else run + 1
+        longest = max(longest, run)
+    return longest
 
 
 @inlined
@@ -240,13 +239,9 @@ def _ends_well(kept, line, after):
 
 
 @inlined
-def _phrase_cause(kept, line, after, letters, ends, openers, javascript, policy):
-    """The first cause among LOREM_IPSUM, JAVASCRIPT, CURLY_BRACKET and POLICY; -1 for none."""
-    seen, curly = 0, False
-    for i in range(line, after):
-        curly = curly or kept[i] == _CURLY
-        if openers[np.int64(kept[i]) << 8 | (kept[i + 1] if i + 1 < after else 0)]:
-            seen |= _phrases_at(kept, i, after, letters, ends)
+def _phrase_cause(seen, curly, javascript, policy):
+    """The first cause among LOREM_IPSUM, JAVASCRIPT, CURLY_BRACKET and POLICY; -1 for none. `seen`: 1 for lorem ipsum,
+    2 for javascript, 4 for a policy phrase."""
     if seen & 1:
         return LOREM_IPSUM
     if javascript and seen & 2:
@@ -256,20 +251,12 @@ def _phrase_cause(kept, line, after, letters, ends, openers, javascript, policy)
     return POLICY if policy and seen & 4 else -1
 
 
-@inlined
-def _phrases_at(kept, i, after, letters, ends):
-    """Which phrases begin here: 1 the first, 2 the second, 4 any other."""
+@called
+def _phrases_around(kept, line, at, after, letters, ends, anchors):
+    """Which phrases have their anchor at a byte, within a line."""
     seen = 0
-    for phrase in range(len(ends) - 1):
-        length = ends[phrase + 1] - ends[phrase]
-        k = 0
-        while k < length and i + k < after and _lower(kept[i + k]) == letters[ends[phrase] + k]:
-            k += 1
-        if k == length:
-            seen |= 1 << min(phrase, 2)
+    for p in range(len(anchors)):
+        first = at - anchors[p]
+        if first >= line and phrase_at(kept, first, after, letters, ends, p):
+            seen |= 1 << min(p, 2)
     return seen
-
-
-@inlined
-def _lower(byte):
-    return byte | 0x20 if 0x41 <= byte <= 0x5A else byte

@@ -145,6 +145,7 @@ def _count_repeated_grams(hashes, chars, doc_offsets, longest):
     counts, firsts = np.empty(slots, np.int32), np.empty(slots, np.int32)
     grams, ends = np.empty(longest, np.uint64), np.zeros(longest + 1, np.int64)
     places, live = np.empty(longest, np.int64), np.empty(longest, np.bool_)
+    met = np.empty((2, slots // 8 + 16), np.uint64)
     stamp = 0
     for d in range(len(doc_offsets) - 1):
         first, total = doc_offsets[d], doc_offsets[d + 1] - doc_offsets[d]
@@ -155,6 +156,8 @@ def _count_repeated_grams(hashes, chars, doc_offsets, longest):
         for n in range(SHORTEST_GRAM, min(LONGEST_GRAM, total) + 1):
             stamp += 1
             alive = _extend(grams, live, hashes, first, n, total)
+            if n == SHORTEST_GRAM:
+                _drop_lone(grams, live, total - 1, met)
             if n <= TOP_GRAMS:
                 best, place = _top_gram(grams, live, n, total, keys, stamps, stamp, counts, firsts, places, mask)
                 found[d, n - SHORTEST_GRAM] = best * (ends[place + n] - ends[place] + n - 1)
@@ -174,6 +177,25 @@ def _extend(grams, live, hashes, first, n, total):
             alive += 1
     live[total - n + 1] = False
     return alive
+
+
+@inlined
+def _drop_lone(grams, live, total, met):
+    """Make `live` false for most of what occurs once: whose lowest bits nothing shares. Bits in a table that
+    fits the cache nearest to the processor cost a fraction of the slots that the rest is counted in."""
+    words = 16
+    while words * 8 < total:
+        words *= 2
+    met[:, :words] = 0
+    mask = np.uint64(words * 64 - 1)
+    for i in range(total):
+        place = grams[i] & mask
+        word, bit = np.int64(place >> np.uint64(6)), np.uint64(1) << (place & np.uint64(63))
+        met[1, word] |= met[0, word] & bit
+        met[0, word] |= bit
+    for i in range(total):
+        place = grams[i] & mask
+        live[i] = (met[1, np.int64(place >> np.uint64(6))] >> (place & np.uint64(63))) & np.uint64(1)
 
 
 @inlined

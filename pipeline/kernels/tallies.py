@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.kernels.boundaries import mark_chunk, mark_simple
+from pipeline.kernels.boundaries import NOT_SIMPLE, WORD_AND_MARK, mark_chunk, simple_shape
 from pipeline.kernels.characters import Characters
 from pipeline.kernels.classes import COUNTED, LINE_END, PUNCTUATION, SPACE, TERMINAL
 from pipeline.kernels.compiled import called, compiled, inlined
 from pipeline.kernels.lines import Lines
-from pipeline.kernels.words import ALL_SYMBOLS, HAS_ALPHA, Words
+from pipeline.kernels.words import ALL_SYMBOLS, HAS_ALPHA, Words, longest_chunk
 
 _CARRIAGE_RETURN, _NEWLINE, _HASH, _DOT, _ELLIPSIS, _BULLET, _MINUS = (
     0x0D,
@@ -53,6 +53,9 @@ def count_line_shapes(characters: Characters, lines: Lines, short_line_chars: in
 @compiled
 def _count_word_kinds(hashes, chars, kinds, doc_offsets, listed):
     found = np.zeros((len(doc_offsets) - 1, 5), np.int64)
+    some = np.uint64(0)  # which low six bits hashes of the list have: most words have none of them
+    for place in range(len(listed)):
+        some |= np.uint64(1) << (listed[place] & np.uint64(63))
     for d in range(len(doc_offsets) - 1):
         met = np.uint64(0)
         for w in range(doc_offsets[d], doc_offsets[d + 1]):
@@ -61,7 +64,8 @@ def _count_word_kinds(hashes, chars, kinds, doc_offsets, listed):
                 found[d, 2] += chars[w]
             if kinds[w] & HAS_ALPHA:
                 found[d, 3] += 1
-            met |= _place_bit(listed, hashes[w])
+            if some >> (hashes[w] & np.uint64(63)) & np.uint64(1):
+                met |= _place_bit(listed, hashes[w])
         found[d, 0] = doc_offsets[d + 1] - doc_offsets[d]
         while met:
             found[d, 4] += np.int64(met & np.uint64(1))
@@ -81,7 +85,7 @@ def _place_bit(listed, wanted):
 @compiled
 def _count_sentences(points, classes, doc_offsets):
     found = np.zeros(len(doc_offsets) - 1, np.int64)
-    breaks = np.zeros(len(points) + 1, np.uint8)
+    breaks = np.zeros(longest_chunk(classes, doc_offsets) + 1, np.uint8)
     for d in range(len(doc_offsets) - 1):
         i, end = doc_offsets[d], doc_offsets[d + 1]
         ended = new_line = True
@@ -109,12 +113,17 @@ def _count_sentences(points, classes, doc_offsets):
 @called
 def _end_sentences(points, classes, first, end, seen, breaks, ended):
     """Sentences that begin within a chunk that has terminal marks, and whether one has ended with it."""
-    if not mark_simple(points, classes, first, end, seen, breaks):
+    shape = simple_shape(points, classes, first, end, seen)
+    breaks[0] = 1
+    if shape == WORD_AND_MARK:
+        breaks[end - first - 1] = 1
+    elif shape == NOT_SIMPLE:
         mark_chunk(points, classes, first, end, breaks)
-    begun = 0
+    begun, start = 0, first
     while first < end:
         after, every = first + 1, classes[first]
-        while after < end and not breaks[after]:
+        breaks[first - start] = 0
+        while after < end and not breaks[after - start]:
             every &= classes[after]
             after += 1
         terminal = after - first == 1 and every & TERMINAL

@@ -1,4 +1,4 @@
-"""Words of a batch: spans, hashes and kinds, found once and shared by every filter and by the shingles."""
+"""Words of a batch: lengths, hashes and kinds, found once and shared by every filter and by the shingles."""
 
 # mypy: allow-untyped-defs, allow-untyped-calls, disable-error-code="no-any-return"
 from __future__ import annotations
@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.kernels.boundaries import mark_chunk, mark_simple
+from pipeline.kernels.boundaries import NOT_SIMPLE, ONE_WORD, WORD_AND_MARK, mark_chunk, simple_shape
 from pipeline.kernels.characters import Characters
 from pipeline.kernels.classes import ALPHA, SPACE, SYMBOL
-from pipeline.kernels.compiled import compiled, inlined
+from pipeline.kernels.compiled import called, compiled, inlined
 from pipeline.kernels.hashing import SEED, add_point, finish
 
 HAS_ALPHA = 1 << 0
@@ -18,20 +18,15 @@ ALL_SYMBOLS = 1 << 1
 
 
 class Words(NamedTuple):
-    """The words of a batch, punctuation marks among them. Document d has words `doc_offsets[d]:doc_offsets[d
-    + 1]`.
+    """The words of a batch, punctuation marks among them. Document d has words `doc_offsets[d]:doc_offsets[d + 1]`.
 
     Attributes:
-        starts: int64[words], byte in the batch's UTF-8 buffer where the word begins.
-        ends: int64[words], byte after its last.
         hashes: uint64[words], of its code points, as written (case counts).
         doc_offsets: int64[documents + 1], words.
         chars: int32[words], length in characters.
         kinds: uint8[words], bits: HAS_ALPHA (a letter), ALL_SYMBOLS (nothing but symbols).
     """
 
-    starts: np.ndarray
-    ends: np.ndarray
     hashes: np.ndarray
     doc_offsets: np.ndarray
     chars: np.ndarray
@@ -52,7 +47,7 @@ def find_words(characters: Characters) -> Words:
     its list of exceptions does that no rule does: here emoticons are marks, "and/or" is three words, and "cannot",
     "dont" and "id" are one word each.
     """
-    return Words(*_find_words(*characters))
+    return Words(*_find_words(characters.points, characters.classes, characters.doc_offsets))
 
 
 def count_words(characters: Characters) -> np.ndarray:
@@ -61,12 +56,11 @@ def count_words(characters: Characters) -> np.ndarray:
 
 
 @compiled
-def _find_words(points, classes, byte_starts, doc_offsets):
+def _find_words(points, classes, doc_offsets):
     most = len(points)  # only the pages of memory that are written to are ever taken
-    starts, ends = np.empty(most, np.int64), np.empty(most, np.int64)
     hashes, chars = np.empty(most, np.uint64), np.empty(most, np.int32)
     kinds, word_offsets = np.empty(most, np.uint8), np.zeros(len(doc_offsets), np.int64)
-    breaks = np.zeros(most + 1, np.uint8)
+    breaks = np.zeros(longest_chunk(classes, doc_offsets) + 1, np.uint8)
     n = 0
     for d in range(len(doc_offsets) - 1):
         i, end = doc_offsets[d], doc_offsets[d + 1]
@@ -74,54 +68,84 @@ def _find_words(points, classes, byte_starts, doc_offsets):
             if classes[i] & SPACE:
                 i += 1
                 continue
-            first = i
-            i = _mark_next(points, classes, i, end, breaks)
-            while first < i:
-                after, state, some, every = _read_word(points, classes, first, i, breaks)
-                starts[n], ends[n] = byte_starts[first], byte_starts[after]
-                hashes[n], chars[n] = finish(state), after - first
-                kinds[n] = _kind(some, every)
+            first, some, every, last = i, np.uint32(0), ~np.uint32(0), np.uint32(0)
+            state, before = SEED, SEED
+            while i < end and not classes[i] & SPACE:
+                if i > first:
+                    some |= last
+                    every &= last
+                last = classes[i]
+                before = state
+                state = add_point(state, points[i])
+                i += 1
+            shape = simple_shape(points, classes, first, i, some)
+            if shape == ONE_WORD:
+                hashes[n], chars[n], kinds[n] = finish(state), i - first, _kind(some | last, every & last)
                 n += 1
-                first = after
+            elif shape == WORD_AND_MARK:
+                hashes[n], chars[n], kinds[n] = finish(before), i - first - 1, _kind(some, every)
+                hashes[n + 1], chars[n + 1], kinds[n + 1] = finish(add_point(SEED, points[i - 1])), 1, _kind(last, last)
+                n += 2
+            else:
+                mark_chunk(points, classes, first, i, breaks)
+                n = _read_words(points, classes, first, i, breaks, hashes, chars, kinds, n)
         word_offsets[d + 1] = n
-    return starts[:n], ends[:n], hashes[:n], word_offsets, chars[:n], kinds[:n]
+    return hashes[:n], word_offsets, chars[:n], kinds[:n]
+
+
+@called
+def _read_words(points, classes, first, end, breaks, hashes, chars, kinds, n):
+    """Write the words that `breaks` marks between two characters; how many there are then."""
+    start = first
+    while start < end:
+        state, some, every, i = add_point(SEED, points[start]), classes[start], classes[start], start + 1
+        breaks[start - first] = 0
+        while i < end and not breaks[i - first]:
+            state = add_point(state, points[i])
+            some |= classes[i]
+            every &= classes[i]
+            i += 1
+        hashes[n], chars[n], kinds[n] = finish(state), i - start, _kind(some, every)
+        n += 1
+        start = i
+    return n
+
+
+@inlined
+def longest_chunk(classes, doc_offsets):
+    """Characters of the longest run without white space."""
+    longest = run = 0
+    for i in range(doc_offsets[0], doc_offsets[-1]):
+        run = 0 if classes[i] & SPACE else run + 1
+        longest = max(longest, run)
+    return longest
 
 
 @compiled
 def _count_words(points, classes, doc_offsets):
     found = np.zeros(len(doc_offsets) - 1, np.int64)
-    breaks = np.zeros(len(points) + 1, np.uint8)
+    breaks = np.zeros(longest_chunk(classes, doc_offsets) + 1, np.uint8)
     for d in range(len(doc_offsets) - 1):
         i, end = doc_offsets[d], doc_offsets[d + 1]
+        count = 0
         while i < end:
-            i = i + 1 if classes[i] & SPACE else _mark_next(points, classes, i, end, breaks)
-        found[d] = breaks[doc_offsets[d] : end].sum()
+            if classes[i] & SPACE:
+                i += 1
+                continue
+            first, seen, last = i, np.uint32(0), np.uint32(0)
+            while i < end and not classes[i] & SPACE:
+                seen |= last
+                last = classes[i]
+                i += 1
+            shape = simple_shape(points, classes, first, i, seen)
+            count += shape  # one or two
+            if shape == NOT_SIMPLE:
+                mark_chunk(points, classes, first, i, breaks)
+                for k in range(i - first):
+                    count += breaks[k]
+                    breaks[k] = 0
+        found[d] = count
     return found
-
-
-@inlined
-def _mark_next(points, classes, start, end, breaks):
-    """Mark the words of the chunk that begins at `start`; where it ends."""
-    i, seen, last = start, np.uint32(0), np.uint32(0)
-    while i < end and not classes[i] & SPACE:
-        seen |= last
-        last = classes[i]
-        i += 1
-    if not mark_simple(points, classes, start, i, seen, breaks):
-        mark_chunk(points, classes, start, i, breaks)
-    return i
-
-
-@inlined
-def _read_word(points, classes, start, end, breaks):
-    """The word from `start` to the next break: end, hash state, classes that some have and that all have."""
-    state, some, every, i = add_point(SEED, points[start]), classes[start], classes[start], start + 1
-    while i < end and not breaks[i]:
-        state = add_point(state, points[i])
-        some |= classes[i]
-        every &= classes[i]
-        i += 1
-    return i, state, some, every
 
 
 @inlined

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
-from pipeline.batch import DocumentBatch
+from pipeline.batch import DocumentBatch, Rewritten
 from pipeline.kernels import line_filter
 from pipeline.kernels.line_filter import LineLimits, filter_lines
 from pipeline.kernels.tallies import count_sentences
@@ -113,10 +113,11 @@ def correct_lines(batch: DocumentBatch, limits: LineLimits, policy: tuple[str, .
     with lorem ipsum or a curly bracket stay in the text: it is the page they speak against.
     """
     filtered = filter_lines(batch.utf8.data, batch.characters, limits, policy)
-    text = strings(filtered.data, filtered.offsets)
-    return {
-        "text": text,
+    rewritten = DocumentBatch({"text": strings(filtered.data, filtered.offsets)})
+    columns = {
+        "text": rewritten.column("text"),
         **{name: count(filtered.counts[:, column]) for name, column in _LINE_COUNTS.items()},
         "kept_text_frac": ratio(np.diff(filtered.offsets), np.diff(batch.utf8.offsets)),
-        "sentence_count": count(count_sentences(DocumentBatch({"text": text}).characters)),
+        "sentence_count": count(count_sentences(rewritten.characters)),
     }
+    return Rewritten(columns, rewritten)

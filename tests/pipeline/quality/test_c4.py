@@ -108,6 +108,6 @@ def test_texts_keep_their_places_in_the_batch() -> None:
 
 def test_what_was_computed_of_the_old_text_is_gone() -> None:
     batch = DocumentBatch.of_texts([f"{GOOD}\nHome page"])
-    before = len(batch.words.starts)
+    before = len(batch.words.hashes)
     columns = C4Config().stages()[0].compute(batch)
-    assert len(batch.with_columns(columns).words.starts) == before - 2
+    assert len(batch.with_columns(columns).words.hashes) == before - 2
