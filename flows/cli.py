@@ -176,9 +176,10 @@ def check(
 @app.command("try")
 def try_stage(
     stage: Annotated[
-        str, typer.Argument(help="extract, language, gopher, c4, fineweb, pii, dedup: a section of the recipe.")
+        str, typer.Argument(help="url, extract, language, gopher, c4, fineweb, lines, nemo, pii, dedup: a section.")
     ],
     file: Annotated[Path, typer.Argument(help="An HTML page or a text file; - for standard input.")],
+    url: Annotated[str, typer.Option(help="The page's address, for the rules about it.")] = "",
     recipe: Annotated[str, typer.Option(help="Recipe whose settings to use.")] = "fineweb",
     changes: SetOption = [],  # noqa: B006
     as_json: JsonOption = False,
@@ -186,7 +187,7 @@ def try_stage(
     """One page through one stage: what it measures, what its rules say, the text it gives."""
     from flows.commands import try_page
 
-    try_page(stage, file, recipe, changes, as_json)
+    try_page(stage, file, url, recipe, changes, as_json)
 
 
 @app.command()

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pyarrow as pa
 
@@ -71,10 +72,10 @@ def _flat(values: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
     return rows
 
 
-def try_page(section: str, file: Path, recipe: str, changes: Sequence[str], as_json: bool) -> None:
+def try_page(section: str, file: Path, url: str, recipe: str, changes: Sequence[str], as_json: bool) -> None:
     """Print what the stages of one recipe section make of a page."""
     loaded = load_recipe(recipe, changes)
-    verdicts = run_stages(_batch_of(_read(file), file), _stages_of(loaded, section))
+    verdicts = run_stages(_batch_of(_read(file), file, url), _stages_of(loaded, section))
     row = verdicts.table.drop_columns(["body"]).to_pylist()[0]
     if as_json:
         print(json.dumps(row, ensure_ascii=False, default=str))
@@ -103,15 +104,15 @@ def _read(file: Path) -> bytes:
         raise UserError(f"{file} cannot be read: {error.strerror}.") from error
 
 
-def _batch_of(data: bytes, file: Path) -> DocumentBatch:
+def _batch_of(data: bytes, file: Path, url: str) -> DocumentBatch:
     """One page: HTML is extracted, anything else is taken as text already."""
     is_html = file.suffix.lower() in (".html", ".htm", ".xhtml") or data.lstrip()[:1] == b"<"
     text = None if is_html else data.decode("utf-8", "replace")
     return DocumentBatch(
         {
             "doc_id": pa.array(["00000000-0000-0000-0000-000000000000"]),
-            "url": pa.array([None], pa.string()),
-            "host": pa.array([None], pa.string()),
+            "url": pa.array([url or None], pa.string()),
+            "host": pa.array([urlsplit(url).hostname], pa.string()),
             "domain": pa.array(["web"]),
             "mime": pa.array(["text/html" if is_html else "text/plain"]),
             "charset": pa.array([None], pa.string()),

@@ -165,6 +165,8 @@ def load_recipe(name_or_path: str, changes: Sequence[str] = ()) -> Recipe:
         raise UserError(_explain(error), "`winnow recipe NAME` prints every key with its default.") from error
     for section in (recipe.perplexity, recipe.classifier):
         section.check(recipe.language.targets if recipe.language.enabled else ())
+    if not recipe.language.enabled and any(rule.languages for rule in recipe.rules()):
+        raise UserError("the recipe has rules per language and language.enabled is false:", "switch it on.")
     return recipe
 
 

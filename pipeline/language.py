@@ -1,4 +1,7 @@
-"""Which language a page is in: fastText's lid.176 over its first characters.
+"""Which language a page is in: fastText's lid.176, or any other fastText model, over its first characters.
+
+Labels are the model's own without their prefix: "en" of lid.176's `__label__en`, "eng_Latn" of GlotLID's and OpenLID's
+`__label__eng_Latn`. A page that goes on in another language is told by its parts: see `other_language_frac`.
 
 Source: Joulin et al. (2016), "Bag of Tricks for Efficient Text Classification";
 fasttext.cc/docs/en/language-identification. Threshold 0.65 as RefinedWeb, FineWeb, DCLM and Dolma 3 have it
@@ -7,19 +10,20 @@ fasttext.cc/docs/en/language-identification. Threshold 0.65 as RefinedWeb, FineW
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache, partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import fasttext.FastText
 import pyarrow as pa
 from pydantic import Field
 
 from pipeline.batch import DocumentBatch
+from pipeline.quality.limits import Switches, limit
 from pipeline.stage import Columns, Rule, Stage, signal
 from storage.errors import UserError
-from storage.schema import Section
 
 LABEL_PREFIX = "__label__"
 
@@ -30,23 +34,40 @@ SIGNALS = pa.schema(
         signal("language_second", "runner-up", type=pa.string(), null="blank text, or a model of one language"),
         signal("language_second_prob", "its probability", "0..1", null="blank text, or a model of one language"),
         signal("language_is_target", "1 when the language is one of language.targets, else 0", null="blank text"),
+        signal(
+            "other_language_frac",
+            "parts of the page, spread over it, that are surely in another language than its beginning",
+            "fraction of parts",
+            null="blank text, or not in a target language",
+        ),
     ]
 )
 
 
-class LanguageConfig(Section):
+class LanguageConfig(Switches):
     """Which languages stay, and how sure the model must be."""
 
-    enabled: bool = True
     targets: tuple[str, ...] = Field(("en",), description="languages that stay, as the model labels them; none: all")
     min_prob: float | None = Field(0.65, description="least probability of the language; RefinedWeb, FineWeb, DCLM")
+    min_probs: dict[str, float] = Field({}, description="least probability of single languages, in place of min_prob")
+    max_other_language_frac: float | None = Field(
+        None, description="share of parts in another language, of which a page is taken for mixed; off"
+    )
+    parts: int = Field(4, ge=0, description="parts of a page looked at to tell mixed ones; 0 for none")
+    part_chars: int = Field(200, ge=1, description="characters of each; a shorter page has fewer parts")
+    sure_prob: float = Field(0.5, ge=0, le=1, description="probability from which on a part counts as in a language")
     max_chars: int = Field(2000, ge=1, description="characters the model sees, from the first; more tells no more")
     model: str | None = Field(None, description="path of a fastText model; by default the lid.176 that is installed")
 
     def stages(self) -> tuple[Stage, ...]:
         """One stage. A page in another language than the targets is measured no further."""
-        compute = partial(identify, model=self.model, max_chars=self.max_chars, targets=self.targets)
-        return (Stage("language", SIGNALS, compute, self._rules()),)
+        parts = Parts(self.parts, self.part_chars, self.sure_prob)
+        compute = partial(identify, model=self.model, max_chars=self.max_chars, targets=self.targets, parts=parts)
+        return (Stage("language", SIGNALS, compute, self._rules(), version=2),)
+
+    def files(self) -> tuple[str, ...]:
+        """The model: what it holds decides what is measured."""
+        return tuple(path for path in (self.model or shipped_model(),) if path)
 
     def files(self) -> dict[str, str]:
         """Key to path of every file whose content decides what is measured; the installed model is no file of
@@ -55,15 +76,44 @@ class LanguageConfig(Section):
 
     def _rules(self) -> tuple[Rule, ...]:
         is_target = Rule("language.language_is_target", "language_is_target", low=1, knob="language.targets", gate=True)
-        if self.min_prob is None:
-            return (is_target,)
         return (
             is_target,
-            Rule("language.language_prob", "language_prob", low=self.min_prob, knob="language.min_prob"),
+            *self._prob_rules(),
+            *limit(self, "language", "other_language_frac", high="max_other_language_frac"),
         )
 
+    def _prob_rules(self) -> tuple[Rule, ...]:
+        own = tuple(sorted(self.min_probs))
+        shared = limit(self, "language", "language_prob", low="min_prob")
+        return (
+            *(replace(rule, not_languages=own) for rule in shared),
+            *(
+                Rule(
+                    f"language.language_prob.{language}", "language_prob", low=self.min_probs[language],
+                    knob=f"language.min_probs.{language}", languages=(language,),
+                )
+                for language in own
+            ),
+        )  # fmt: skip
 
-def identify(batch: DocumentBatch, model: str | None, max_chars: int, targets: tuple[str, ...]) -> Columns:
+
+class Parts(NamedTuple):
+    """How a page is cut to see whether it changes language.
+
+    Attributes:
+        most: How many at most.
+        chars: Characters of each.
+        sure_prob: Probability from which on a part's language counts.
+    """
+
+    most: int
+    chars: int
+    sure_prob: float
+
+
+def identify(
+    batch: DocumentBatch, model: str | None, max_chars: int, targets: tuple[str, ...], parts: Parts
+) -> Columns:
     """`SIGNALS` of the first `max_chars` characters of each text, newlines taken as spaces.
 
     Raises:
@@ -71,6 +121,9 @@ def identify(batch: DocumentBatch, model: str | None, max_chars: int, targets: t
     """
     heads = [text[:max_chars].replace("\n", " ") for text in batch.texts]
     rows = [_identify_one(head, model, targets) if head.strip() else {} for head in heads]
+    for row, text in zip(rows, batch.texts, strict=True):
+        if row.get("language_is_target"):
+            row["other_language_frac"] = _other_language_frac(text, str(row["language"]), model, parts)
     return {field.name: pa.array([row.get(field.name) for row in rows], field.type) for field in SIGNALS}
 
 
@@ -85,6 +138,23 @@ def shipped_model() -> str | None:
         if path.is_file():
             return str(path)
     return None
+
+
+def _other_language_frac(text: str, language: str, model: str | None, parts: Parts) -> float:
+    """Share of the parts whose most probable language is another; the parts lie evenly over the text."""
+    count = min(parts.most, len(text) // parts.chars)
+    if count < 2:
+        return 0.0
+    step = (len(text) - parts.chars) / (count - 1)
+    others = 0
+    for number in range(count):
+        start = round(number * step)
+        part = text[start : start + parts.chars].replace("\n", " ")
+        ranked = _load(_path_of(model)).f.predict(part + "\n", 1, 0.0, "strict")
+        others += any(
+            label.removeprefix(LABEL_PREFIX) != language and prob >= parts.sure_prob for prob, label in ranked
+        )
+    return others / count
 
 
 def _identify_one(line: str, model: str | None, targets: tuple[str, ...]) -> dict[str, Any]:

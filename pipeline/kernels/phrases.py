@@ -61,7 +61,8 @@ def packed_phrases(phrases: tuple[str, ...]) -> Packed:
     for place, (phrase, anchor) in enumerate(zip(encoded, anchors, strict=True)):
         for byte in {*phrase[anchor : anchor + 1], *phrase[anchor : anchor + 1].upper()}:
             groups.setdefault(byte, []).append(place)
-    table, order = np.zeros(256, np.uint16), []
+    table = np.zeros(256, np.uint16)
+    order: list[int] = []
     for byte, places in sorted(groups.items()):
         table[byte] = len(order) + 1
         order += [*places, -1]

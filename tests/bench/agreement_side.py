@@ -106,7 +106,7 @@ def fineweb(text: str) -> dict[str, float | None]:
 def verdicts(text: str) -> dict[str, Any]:
     """What each filter says; C4 hands its text on to FineWeb, as the pipeline does."""
     if not text.strip():
-        return {name: False for name in ("gopher_repetition", "gopher_quality", "c4", "fineweb")} | {"c4_text": ""}
+        return dict.fromkeys(("gopher_repetition", "gopher_quality", "c4", "fineweb"), False) | {"c4_text": ""}
     c4_keeps, left = keeps(C4, text)
     return {
         "gopher_repetition": keeps(REPETITION, text)[0],

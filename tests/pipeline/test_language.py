@@ -6,6 +6,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import fasttext
 import pyarrow as pa
 import pytest
 
@@ -84,6 +85,33 @@ def test_the_shipped_model_is_found() -> None:
     path = shipped_model()
     assert path is not None and path.endswith("lid.176.ftz")
     assert judge([ENGLISH], model=path).table.equals(judge([ENGLISH]).table)
+
+
+def test_a_language_can_have_a_limit_of_its_own() -> None:
+    verdicts = judge([ENGLISH, FRENCH], targets=("en", "fr"), min_prob=0.0, min_probs={"fr": 1.0})
+    assert verdicts.table["failed_rules"].to_pylist() == [[], ["language.language_prob.fr"]]
+    verdicts = judge([ENGLISH, FRENCH], targets=("en", "fr"), min_prob=1.0, min_probs={"fr": 0.0})
+    assert verdicts.table["failed_rules"].to_pylist() == [["language.language_prob"], []]
+
+
+def test_a_page_that_goes_on_in_another_language_is_mixed() -> None:
+    pages: list[str | None] = [ENGLISH * 20, ENGLISH * 25 + FRENCH * 25, ENGLISH, FRENCH * 20]
+    rows = judge(pages).table["other_language_frac"].to_pylist()
+    assert rows == [0.0, 0.5, 0.0, None]  # one part is no mixture; French is no target
+    assert judge(pages, max_other_language_frac=0.5).table["failed_rules"].to_pylist()[1] == []
+    failed = judge(pages, max_other_language_frac=0.25).table["failed_rules"].to_pylist()[1]
+    assert failed == ["language.other_language_frac"]
+    assert judge(pages, parts=0).table["other_language_frac"].to_pylist()[1] == 0.0
+
+
+def test_labels_with_a_script_as_glotlid_has_them(tmp_path: Path) -> None:
+    lines = [f"__label__eng_Latn {ENGLISH}", f"__label__fra_Latn {FRENCH.replace(chr(10), ' ')}"] * 20
+    (tmp_path / "train.txt").write_text("\n".join(lines), encoding="utf-8")
+    trained = fasttext.train_supervised(str(tmp_path / "train.txt"), dim=8, epoch=20, thread=1, verbose=0)
+    trained.save_model(str(tmp_path / "model.bin"))
+    verdicts = judge([ENGLISH, FRENCH], model=str(tmp_path / "model.bin"), targets=("fra_Latn",), min_prob=0.5)
+    assert verdicts.table["language"].to_pylist() == ["eng_Latn", "fra_Latn"]
+    assert verdicts.kept.tolist() == [False, True]
 
 
 def test_documents_of_the_world(shared_data: Path) -> None:

@@ -38,6 +38,30 @@ def test_arrow_and_sql_agree(low: float | None, high: float | None, value: float
     assert CONNECTION.from_arrow(table).project(rule.sql()).fetchall() == [(passes,)]
 
 
+LANGUAGES = st.lists(st.sampled_from(["en", "de", "o'clock"]), max_size=2, unique=True).map(tuple)
+
+
+@given(LANGUAGES, LANGUAGES, st.sampled_from(["en", "de", "o'clock", "fr", None]), st.sampled_from([0.0, 1.0, None]))
+def test_arrow_and_sql_agree_on_languages(
+    languages: tuple[str, ...], others: tuple[str, ...], language: str | None, value: float | None
+) -> None:
+    rule = Rule("t.v", "v", low=0.5, languages=languages, not_languages=others)
+    names = pa.array([language], pa.string())
+    judged = (not languages or language in languages) and language not in others
+    assert rule.judges(names, 1).tolist() == [judged]
+    passes = bool(rule.passes(pa.array([value], pa.float64()), names)[0])
+    assert passes == (value == 1.0 or not judged)
+    table = CONNECTION.from_arrow(pa.table({"v": pa.array([value], pa.float64()), "language": names}))
+    assert table.project(rule.sql()).fetchall() == [(passes,)]
+    assert table.project(rule.judges_sql()).fetchall() == [(judged,)]
+
+
+def test_without_languages_a_rule_for_some_judges_nobody() -> None:
+    values = pa.array([0.0, 1.0])
+    assert Rule("t.v", "v", low=0.5, languages=("en",)).passes(values).tolist() == [True, True]
+    assert Rule("t.v", "v", low=0.5, not_languages=("en",)).passes(values).tolist() == [False, True]
+
+
 @pytest.mark.parametrize("limit", [0.1, 0.12, 0.3, 0.67, 0.8])
 def test_the_limit_itself_passes(limit: float) -> None:
     values = pa.array([limit, np.nextafter(limit, 1), np.nextafter(limit, 0)], pa.float64())
