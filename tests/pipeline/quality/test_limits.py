@@ -81,5 +81,5 @@ def test_a_recipe_keeps_its_languages_when_it_is_written_down() -> None:
 
 
 def test_rules_per_language_need_the_language() -> None:
-    with pytest.raises(UserError, match="language.enabled"):
+    with pytest.raises(UserError, match=r"language\.enabled"):
         load_recipe("fineweb2", ["language.enabled=false"])
