@@ -67,8 +67,7 @@ class AnnotateJob:
             getattr(s, "signature_settings", lambda s=s: identity_of(s))() for s in self.recipe.sections(source.domain)
         ]
         stages = [(stage.name, stage.version, stage.rules) for stage in self.stages]
-        files = list(self.recipe.files(source.domain).values())
-        return fingerprint("annotate", VERSION, self.recipe.archive, sections, stages, files, identity)
+        return fingerprint("annotate", VERSION, self.recipe.archive, sections, stages, identity)
 
 
 def annotate(job: AnnotateJob) -> dict[str, Any]:

@@ -124,7 +124,7 @@ class Recipe(Section):
         Raises:
             UserError: There is no such file, or it may not be read.
         """
-        named = [path for part in self.sections(domain) for path in getattr(part, "files", tuple)()]
+        named = [path for part in self.sections(domain) for path in getattr(part, "files", dict)().values()]
         return {path: content_digest(path) for path in sorted(set(named))}
 
     def rules(self) -> tuple[Rule, ...]:

@@ -31,9 +31,10 @@ class UrlSection(UrlConfig):
     soft_word_files: tuple[str, ...] = Field((), description="files of soft words")
     string_files: tuple[str, ...] = Field((), description="files of strings")
 
-    def files(self) -> tuple[str, ...]:
-        """Files whose content decides what the stage measures."""
-        return (*self.host_files, *self.word_files, *self.soft_word_files, *self.string_files)
+    def files(self) -> dict[str, str]:
+        """Files whose content decides what the stage measures: key and place in it, and path."""
+        keys = ("host_files", "word_files", "soft_word_files", "string_files")
+        return {f"{key}.{place}": path for key in keys for place, path in enumerate(getattr(self, key))}
 
     def stages(self) -> tuple[Stage, ...]:
         """One stage; its lists are read when it measures its first page."""

@@ -65,9 +65,10 @@ class LanguageConfig(Switches):
         compute = partial(identify, model=self.model, max_chars=self.max_chars, targets=self.targets, parts=parts)
         return (Stage("language", SIGNALS, compute, self._rules(), version=2),)
 
-    def files(self) -> tuple[str, ...]:
+    def files(self) -> dict[str, str]:
         """The model: what it holds decides what is measured."""
-        return tuple(path for path in (self.model or shipped_model(),) if path)
+        path = self.model or shipped_model()
+        return {"model": path} if path else {}
 
     def files(self) -> dict[str, str]:
         """Key to path of every file whose content decides what is measured; the installed model is no file of

@@ -21,6 +21,8 @@ PEERS = (
 )
 DATATROVE = "the FineWeb filters, beside datatrove"
 PIPELINE = (
+    ("the heuristic families, a page of 5 kB, beside datatrove", ["tests.bench.bench_signals"]),
+    ("do the two measure and judge alike", ["tests.bench.agreement"]),
     (
         DATATROVE,
         ["tests.bench.vs_datatrove", str(WARC / "docs-crawl" / "wget-06-small-mixed.warc.gz"), "--rounds", "2"],
