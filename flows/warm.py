@@ -36,7 +36,7 @@ def warm_kernels() -> None:
         "charset_hint": pa.array([None], pa.string()),
         "text": pa.array([None], pa.string()),
     }
-    recipe = load_recipe("fineweb")
+    recipe = load_recipe("fineweb", ["lines.enabled=true", "nemo.enabled=true"])
     stages = [replace(stage, rules=()) for stage in recipe.stages()]  # only survivors are signed: let it survive
     run_stages(DocumentBatch(fixed | given), stages)
     sets = shingle_sets(DocumentBatch.of_texts([TEXT, TEXT + " It did."]).utf8, recipe.dedup.shingling)
