@@ -20,8 +20,8 @@ import pyarrow as pa
 
 from flows.annotate_rows import document_id, documents_of, pages_schema, pii_of
 from flows.archive_input import Reader, open_archive
-from flows.model_files import identity_of
 from flows.heap import keep_freed_memory
+from flows.model_files import identity_of
 from flows.recipe import Recipe
 from pipeline.archive.page import to_page
 from pipeline.archive.records import Page, Record, Refusal, Skip, Unreadable

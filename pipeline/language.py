@@ -66,11 +66,6 @@ class LanguageConfig(Switches):
         return (Stage("language", SIGNALS, compute, self._rules(), version=2),)
 
     def files(self) -> dict[str, str]:
-        """The model: what it holds decides what is measured."""
-        path = self.model or shipped_model()
-        return {"model": path} if path else {}
-
-    def files(self) -> dict[str, str]:
         """Key to path of every file whose content decides what is measured; the installed model is no file of
         the user's."""
         return {"model": self.model} if self.model else {}
