@@ -15,7 +15,8 @@ from pydantic import BaseModel, ConfigDict
 class Section(BaseModel):
     """A recipe section: frozen, typed, and closed to unknown keys. Change one with `model_copy(update=...)`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # defaults validated too: 3 and 3.0 are one limit, and must not be two fingerprints
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
 
 def field(name: str, type: pa.DataType, doc: str, unit: str = "", null: str = "") -> pa.Field[Any]:

@@ -81,7 +81,7 @@ def _rows(lake: Lake, selection: Selection) -> dict[str, str]:
     """What each base view reads from, by its name: a parenthesised query."""
 
     def read(paths: Iterable[str], columns: pa.Schema) -> str:
-        return _relation([lake.absolute(path) for path in paths], columns)
+        return relation([lake.absolute(path) for path in paths], columns)
 
     def keyed(table: str, columns: pa.Schema, label: str | None) -> str:
         return _keyed(selection.steps_with(table), table, columns, label, read)
@@ -91,11 +91,11 @@ def _rows(lake: Lake, selection: Selection) -> dict[str, str]:
         *(path for step in selection.steps for path in step.files("costs")),
     ]
     return {
-        "archives": _relation([archive.row["filename"] for archive in selection.archives], schema.ARCHIVES),
-        "steps": _relation([step.row["filename"] for step in selection.steps], schema.STEPS),
-        "runs": _relation(lake.files_of("runs"), schema.RUNS),
-        "trainings": _relation(lake.files_of("trainings"), schema.TRAININGS),
-        "evaluations": _relation(lake.files_of("evaluations"), schema.EVALUATIONS),
+        "archives": relation([archive.row["filename"] for archive in selection.archives], schema.ARCHIVES),
+        "steps": relation([step.row["filename"] for step in selection.steps], schema.STEPS),
+        "runs": relation(lake.files_of("runs"), schema.RUNS),
+        "trainings": relation(lake.files_of("trainings"), schema.TRAININGS),
+        "evaluations": relation(lake.files_of("evaluations"), schema.EVALUATIONS),
         "pages": read(selection.archive_files("pages"), _PAGES),
         "documents": read(selection.archive_files("documents"), schema.DOCUMENTS),
         "pii": read(selection.archive_files("pii"), schema.PII),
@@ -106,8 +106,8 @@ def _rows(lake: Lake, selection: Selection) -> dict[str, str]:
     }
 
 
-def _relation(uris: Sequence[str], columns: pa.Schema) -> str:
-    """A query over files: typed columns even where there is no file, further ones as the files have them."""
+def relation(uris: Sequence[str], columns: pa.Schema) -> str:
+    """A parenthesised query over files: typed columns even where there is no file, further ones as the files have them."""
     nothing = ", ".join(f'NULL::{sql_type(column.type)} AS "{column.name}"' for column in columns)
     if not uris:
         return f"(SELECT {nothing} WHERE false)"
@@ -130,7 +130,7 @@ def _keyed(
         rows = read(step.files(table), columns)
         parts.append(f"SELECT {key}{quoted(step.row['fingerprint'])} AS fingerprint, * FROM {rows}")
     key = f"NULL::VARCHAR AS {label}, " if label else ""
-    parts.append(f"SELECT {key}NULL::VARCHAR AS fingerprint, * FROM {_relation([], columns)}")
+    parts.append(f"SELECT {key}NULL::VARCHAR AS fingerprint, * FROM {relation([], columns)}")
     return "(" + " UNION ALL BY NAME ".join(parts) + ")"
 
 
