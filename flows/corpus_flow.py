@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from types import MappingProxyType
@@ -17,6 +17,7 @@ from typing import Any
 
 import pyarrow as pa
 from prefect import flow
+from prefect.futures import PrefectFuture
 from pydantic import Field
 
 from flows import dedup_task, mix_task
@@ -38,6 +39,9 @@ from storage.schema import Section
 from storage.shards import Output, read_table, write_table
 from storage.snapshots import Store
 from storage.sources import Sample, Source, expand_inputs, name_apart
+
+Submit = Callable[[AnnotateJob], PrefectFuture[dict[str, Any]]]
+"""Starts the task that writes an archive's rows."""
 
 
 class CorpusRequest(Section):
@@ -144,11 +148,16 @@ def corpus_flow(request: CorpusRequest) -> CorpusResult:
     lake = Lake(request.lake)
     lake.check_writable()
     remove_stale(lake.root)
-    plan = plan_corpus(request)
+    return run_plan(plan_corpus(request), submit_annotation)
+
+
+def run_plan(plan: CorpusPlan, submit: Submit) -> CorpusResult:
+    """Everything a corpus run does, the rows of archives that are not in the lake yet made by what `submit` starts."""
+    lake = plan.lake
     if not exists(lake.absolute(lake.run_path(plan.run_id))):
         write_run(plan, "running", plan.fingerprints, [])
     tell(f"{len(plan.jobs)} archives, {len(plan.jobs) - len(plan.pending)} of them already in the lake {lake.root}")
-    rows, failures = phase("annotate", processes(plan.workers), lambda: annotate_all(plan))
+    rows, failures = phase("annotate", processes(plan.workers), lambda: annotate_all(plan, submit))
     dedup = phase("dedup", threads(plan.workers), lambda: dedup_all(plan, rows))
     mix = phase("mix", threads(plan.workers), lambda: mix_all(plan, rows, dedup))
     done = {label: fp for label, fp in plan.fingerprints.items() if label not in failures}
@@ -164,14 +173,19 @@ def annotate_archive(label: str, job: AnnotateJob) -> dict[str, Any]:
     return annotate(job)
 
 
-def annotate_all(plan: CorpusPlan) -> tuple[list[dict[str, Any]], dict[str, ShardFailed]]:
+def submit_annotation(job: AnnotateJob) -> PrefectFuture[dict[str, Any]]:
+    """Start reading one archive."""
+    return annotate_archive.submit(job.label, job)
+
+
+def annotate_all(plan: CorpusPlan, submit: Submit) -> tuple[list[dict[str, Any]], dict[str, ShardFailed]]:
     """Every archive's row, in the plan's order; those that failed apart.
 
     Raises:
         Fatal: More archives failed than the recipe allows.
     """
     with progress("annotate", len(plan.pending)) as shown:
-        futures = {job.label: annotate_archive.submit(job.label, job) for job in plan.pending}
+        futures = {job.label: submit(job) for job in plan.pending}
         _, failures = gather(futures, shown)
     allowed = plan.recipe.max_failed_share * len(plan.jobs)
     for label, error in failures.items():
@@ -279,16 +293,6 @@ def write_run(
 
 def recipe_record(recipe: Recipe) -> dict[str, Any]:
     """The recipe as the lake keeps it: its values, its stages in order, and its rules with their knobs."""
-    rules = [
-        {
-            "name": r.name,
-            "signal": r.signal,
-            "low": r.low,
-            "high": r.high,
-            "knob": r.knob,
-            "expected_drop": r.expected_drop,
-        }
-        for r in recipe.rules()
-    ]
+    rules = [asdict(rule) for rule in recipe.rules()]
     stages = [stage.name for stage in recipe.stages()]
     return recipe.model_dump(mode="json") | {"stages": stages, "rules": rules}

@@ -65,9 +65,7 @@ def compare(old: Recipe, new: Recipe) -> Difference:
     """Every key that two recipes do not share and that touches a corpus, by what it takes to see its effect."""
     limits, measures, later = [], [], []
     for change in changes_between(old, new):
-        if change.section in READING:
-            measures.append(change)
-        elif change.section in STAGE_SECTIONS and _measures(old, change):
+        if change.section in READING or (change.section in STAGE_SECTIONS and _measures(old, change)):
             measures.append(change)
         elif change.section in LATER:
             later.append(change)
@@ -82,9 +80,7 @@ def changes_between(old: Recipe, new: Recipe) -> list[Change]:
     """Keys, dotted, with different values, in the order of the recipe."""
     before, after = _flat(old), _flat(new)
     names = dict.fromkeys([*before, *after])
-    return [
-        Change(name, before.get(name), after.get(name)) for name in names if before.get(name) != after.get(name)
-    ]
+    return [Change(name, before.get(name), after.get(name)) for name in names if before.get(name) != after.get(name)]
 
 
 def _flat(section: BaseModel, prefix: str = "") -> dict[str, Any]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
+from flows.annotate_rows import WORKING_COLUMNS
 from pipeline.stage import Rule, Stage
 
 Fate = Literal["kept", "dropped", "unknown"]
@@ -106,5 +107,13 @@ def _walk(
         failed.extend(rule.name for rule in lost)
         if any(rule.gate for rule in lost):
             break
+    reread |= _shares_columns(set(measured) - set(judged_by), judged_by, stages)
     fate: Fate = "dropped" if failed else "unknown" if unknown_at else "kept"
     return Outcome(fate, tuple(failed), frozenset(judged_by), reread, unknown_at if fate == "unknown" else None)
+
+
+def _shares_columns(undone: Set[str], judged_by: Sequence[str], stages: Sequence[Stage]) -> bool:
+    """Whether a stage that would not have run wrote over a column of one that would: what that had is lost."""
+    lost = {name for stage in stages if stage.name in undone for name in stage.adds.names}
+    kept = {name for stage in stages if stage.name in judged_by for name in stage.adds.names}
+    return bool((lost & kept) - WORKING_COLUMNS)
