@@ -10,16 +10,15 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
-from flows.annotate_rows import pages_schema
 from flows.recipe import Recipe
 from flows.recorded import RecordedRun, find_run, job_of
 from flows.what_if.movable import Difference, compare
 from flows.what_if.verdicts import Move, Outcome
 from storage.catalog import Catalog
 from storage.lake import Lake
-from storage.views import relation, sql_text
+from storage.views import quoted, sql_text
 
 GROUPS = "what_if/groups"
 
@@ -32,13 +31,13 @@ class Part:
     move: Move
 
     def pages(self, lake: Lake) -> str:
-        """A query of their ledger rows."""
+        """A table function over their ledger rows; the files have the same columns."""
         paths = [o["path"] for row in self.archives for o in row["outputs"] if o["table"] == "pages"]
-        return relation([lake.absolute(path) for path in paths], pages_schema(self.move.old))
+        listed = ", ".join(quoted(lake.absolute(path)) for path in paths)
+        return f"read_parquet([{listed}], hive_partitioning = false)"
 
 
-@dataclass(frozen=True)
-class Group:
+class Group(NamedTuple):
     """Pages that failed the same rules and would fail the same changed ones now.
 
     Attributes:
@@ -46,7 +45,7 @@ class Group:
         failed: Rules they failed.
         outcome: What the new limits say of them; None where no rule judged them.
         pages, bytes: How many there are, and how large their records.
-        first_offset: Offset of one of them, drawn by hash: an example.
+        example_offset: Offset of the first of them in its archive.
     """
 
     part: Part
@@ -56,7 +55,6 @@ class Group:
     outcome: Outcome | None
     pages: int
     bytes: int
-    example_archive: str
     example_offset: int
 
 
@@ -92,8 +90,7 @@ class Question:
             failed, mask = tuple(row["failed_rules"]), int(row["mask"])
             judged = row["fate"] != "unreadable" and row["dropped_by"] != "archive"
             outcome = part.move.outcome(failed, mask) if judged else None
-            values = (row["pages"], row["bytes"], row["example_archive"], row["example_offset"])
-            yield Group(part, row["fate"], failed, mask, outcome, *values)
+            yield Group(part, row["fate"], failed, mask, outcome, row["pages"], row["bytes"], row["example_offset"])
 
 
 def ask(lake: Lake, recipe: Recipe) -> Question:
@@ -150,19 +147,22 @@ def summary(question: Question) -> dict[str, Any]:
     totals = Counter[str]()
     for group in question.groups:
         after = group.outcome.fate if group.outcome else "dropped"
-        moves = {
-            "pages": True,
-            "kept": group.before == "kept",
-            "new_kept": after == "kept",
-            "let_in": group.before != "kept" and after == "kept",
-            "put_out": group.before == "kept" and after == "dropped",
-            "unmeasured": after == "unknown",
-            "read_again": bool(group.outcome and group.outcome.reread),
-        }
-        for name, counts in moves.items():
-            totals[f"{name}_pages"] += group.pages * counts
-            totals[f"{name}_bytes"] += group.bytes * counts
-    return dict(totals)
+        names = ["read"]
+        if group.before == "kept":
+            names.append("kept")
+        if after != "dropped":
+            names.append("new_kept" if after == "kept" else "unmeasured")
+        if group.before != "kept" and after == "kept":
+            names.append("let_in")
+        if group.before == "kept" and after == "dropped":
+            names.append("put_out")
+        if group.outcome and group.outcome.reread:
+            names.append("read_again")
+        for name in names:
+            totals[f"{name}_pages"] += group.pages
+            totals[f"{name}_bytes"] += group.bytes
+    names = ["read", "kept", "new_kept", "let_in", "put_out", "unmeasured", "read_again"]
+    return {f"{name}_{unit}": totals[f"{name}_{unit}"] for name in names for unit in ("pages", "bytes")}
 
 
 def _stage(group: Group, failed: Sequence[str]) -> str:
