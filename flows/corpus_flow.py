@@ -21,6 +21,7 @@ from prefect.futures import PrefectFuture
 from pydantic import Field
 
 from flows import dedup_task, mix_task
+from flows.alarms import count_judged
 from flows.annotate_task import AnnotateJob, annotate
 from flows.artifacts import publish_corpus
 from flows.dedup_job import DedupJob
@@ -30,6 +31,7 @@ from flows.recipe import Recipe, load_recipe
 from flows.settings import settings
 from flows.steps import Step, run_step
 from flows.work import gather, phase, processes, threads, unit_of_work
+from pipeline.expected import expected_drop
 from storage import schema
 from storage.catalog import Catalog
 from storage.errors import Fatal, ShardFailed, UserError
@@ -161,7 +163,8 @@ def run_plan(plan: CorpusPlan, submit: Submit) -> CorpusResult:
     dedup = phase("dedup", threads(plan.workers), lambda: dedup_all(plan, rows))
     mix = phase("mix", threads(plan.workers), lambda: mix_all(plan, rows, dedup))
     done = {label: fp for label, fp in plan.fingerprints.items() if label not in failures}
-    write_run(plan, "finished", done, [*plan.selections, *dedup.values(), mix], failures)
+    steps = [*plan.selections, *dedup.values(), mix]
+    write_run(plan, "finished", done, steps, failures, count_judged(lake, plan.jobs, rows))
     Catalog(lake).rebuild()
     publish_corpus(lake)
     return CorpusResult(plan.run_id, rows, dedup, mix, failures)
@@ -272,6 +275,7 @@ def write_run(
     archives: Mapping[str, str],
     steps: Sequence[Step],
     failures: Mapping[str, ShardFailed] = MappingProxyType({}),
+    judged: list[dict[str, Any]] | None = None,
 ) -> None:
     """The run's row: the archives planned at the start; at the end those done, those failed, and the steps."""
     lake, path = plan.lake, plan.lake.absolute(plan.lake.run_path(plan.run_id))
@@ -287,12 +291,13 @@ def write_run(
         "steps": [{"step": "annotate", "key": label, "fingerprint": fp} for label, fp in archives.items()]
         + [{"step": s.step, "key": s.key, "fingerprint": s.fingerprint} for s in steps],
         "failed": [{"archive": label, "cause": str(error)} for label, error in failures.items()],
+        "judged": judged,
     }
     write_table(lake.root, lake.run_path(plan.run_id), "runs", pa.Table.from_pylist([row], schema.RUNS))
 
 
 def recipe_record(recipe: Recipe) -> dict[str, Any]:
     """The recipe as the lake keeps it: its values, its stages in order, and its rules with their knobs."""
-    rules = [asdict(rule) for rule in recipe.rules()]
+    rules = [asdict(rule) | {"expected_drop": expected_drop(rule)} for rule in recipe.rules()]
     stages = [stage.name for stage in recipe.stages()]
     return recipe.model_dump(mode="json") | {"stages": stages, "rules": rules}

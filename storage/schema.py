@@ -211,6 +211,12 @@ RUNS = table(
         "what the run consists of: (annotate, crawl/archive), (dedup, crawl), (mix, name), (tokens, name)...",
     ),
     field("failed", pa.list_(pa.struct([("archive", STRING), ("cause", STRING)])), "archives that could not be read"),
+    field(
+        "judged",
+        pa.list_(pa.struct([("rule", STRING), ("pages", INT), ("failed", INT)])),
+        "for every rule the pages it judged and those that failed it",
+        null="not finished, or no corpus run",
+    ),
 )
 
 TRAININGS = table(

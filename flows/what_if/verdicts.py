@@ -45,8 +45,9 @@ class Move:
 
     def __init__(self, old: Sequence[Stage], new: Sequence[Stage]) -> None:
         self.old, self.new = tuple(old), tuple(new)
-        before = {rule.name: rule for stage in old for rule in stage.rules}
-        self.changed = tuple(rule for stage in new for rule in stage.rules if before.get(rule.name) != rule)
+        before = {rule.name: (rule.sql(), rule.gate) for stage in old for rule in stage.rules}
+        judging = [rule for stage in new for rule in stage.rules]
+        self.changed = tuple(rule for rule in judging if before.get(rule.name) != (rule.sql(), rule.gate))
         self.stage_of = {rule.name: stage.name for stage in (*old, *new) for rule in stage.rules}
         self._changed_names = frozenset(rule.name for rule in self.changed)
         self._old_place = {stage.name: place for place, stage in enumerate(old)}
@@ -70,7 +71,7 @@ class Move:
         return self._known[key]
 
     def _judge(self, before: tuple[str, ...], mask: int) -> Outcome:
-        measured = self._measured(before)
+        measured = self.measured(before)
         failing = self._failing(before, mask)
         failed: list[str] = []
         judged_by: list[str] = []
@@ -94,7 +95,7 @@ class Move:
         fate: Fate = "dropped" if failed else "unknown" if unknown_at else "kept"
         return Outcome(fate, tuple(failed), stages, reread or overlap, unknown_at if fate == "unknown" else None)
 
-    def _measured(self, failed: Sequence[str]) -> list[str]:
+    def measured(self, failed: Sequence[str]) -> list[str]:
         """The old stages that measured a page which failed those rules."""
         lost = gone = len(self.old)
         for name in failed:
