@@ -110,7 +110,7 @@ def _rows(lake: Lake, selection: Selection) -> dict[str, str]:
 
 
 def relation(uris: Sequence[str], columns: pa.Schema) -> str:
-    """A parenthesised query over files: typed columns even where there is no file, further ones as the files have them."""
+    """A query over files, in parentheses: typed columns even without a file, further ones as the files have them."""
     nothing = ", ".join(f'NULL::{sql_type(column.type)} AS "{column.name}"' for column in columns)
     if not uris:
         return f"(SELECT {nothing} WHERE false)"

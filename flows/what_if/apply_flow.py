@@ -9,13 +9,16 @@ from prefect import flow
 from prefect.futures import PrefectFuture
 from pydantic import Field
 
+from flows import query
+from flows.alarms import tell_alarms
 from flows.corpus_flow import CorpusPlan, CorpusResult, run_plan
+from flows.progress import tell
 from flows.recipe import load_recipe
 from flows.recorded import job_of
 from flows.settings import settings
 from flows.what_if.derive import DeriveJob, derive
 from flows.what_if.question import Question, ask
-from flows.work import unit_of_work
+from flows.work import prefect_api, unit_of_work
 from storage.files import remove_stale
 from storage.lake import Lake
 from storage.schema import Section
@@ -41,6 +44,17 @@ def apply_flow(request: ApplyRequest) -> CorpusResult:
     plan = CorpusPlan(lake, question.recipe, request.workers, tuple(job.new for job in jobs))
     of_label = {job.new.label: job for job in jobs}
     return run_plan(plan, lambda job: submit_derivation(of_label[job.label]))
+
+
+def run_apply(request: ApplyRequest, quiet: bool) -> None:
+    """Run the flow and print the lake's funnel as it is then; with `quiet`, only say where it is."""
+    with prefect_api():
+        result = apply_flow(request)
+    if quiet:
+        tell(f"applied as run {result.run_id}; `winnow funnel` shows it.")
+    else:
+        query.print_view(Lake(request.lake), "funnel", as_json=False)
+    tell_alarms(Lake(request.lake), result.run_id)
 
 
 def derivations(question: Question) -> list[DeriveJob]:
