@@ -99,8 +99,8 @@ def job_of(lake: Lake, recipe: Recipe, row: Mapping[str, Any]) -> AnnotateJob:
 def _domains(lake: Lake, row: Mapping[str, Any]) -> list[str]:
     """The web, then whatever the archive's pages say."""
     [pages] = [output["path"] for output in row["outputs"] if output["table"] == "pages"]
-    yet = pc.unique(read_table(lake.absolute(pages), ["domain"])["domain"]).to_pylist()
-    return [WEB, *sorted(set(yet) - {WEB})]
+    found: list[Any] = pc.unique(read_table(lake.absolute(pages), ["domain"])["domain"]).to_pylist()
+    return [WEB, *sorted(set(found) - {WEB})]
 
 
 def _archive_row(lake: Lake, step: Mapping[str, str]) -> dict[str, Any] | None:

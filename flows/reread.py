@@ -44,7 +44,7 @@ def read_records(archive: Archive, places: Sequence[Place], config: ArchiveConfi
     with ExitStack() as stack:
         whole: Iterator[Item] | None = None
         for place, data in _with_bytes(archive, wanted):
-            record = _alone(data, place, archive, config) if data is not None else None
+            record: Item | None = _alone(data, place, archive, config) if data is not None else None
             if record is None:  # cannot be fetched alone; the places ascend, so one pass serves all of them
                 whole = whole or _items(archive, config, stack)
                 record = next((item for item in whole if item.offset >= place[0]), None)

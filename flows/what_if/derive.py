@@ -108,7 +108,7 @@ class _Derivation:
     def _derive(self, old: pa.Table, outcomes: Sequence[Outcome | None], records: Iterator[Record]) -> None:
         again = [i for i, outcome in enumerate(outcomes) if outcome and outcome.reread]
         fresh = _Fresh(self.stages)
-        digests = dict(zip(old["offset"].to_pylist(), old["payload_digest"].to_pylist(), strict=True))
+        digests = dict(zip(_list(old, "offset"), _list(old, "payload_digest"), strict=True))
         for verdicts in judge_again(self.job.new, islice(records, len(again)), digests, self.stages):
             fresh.add(judged_rows(verdicts, self.stages), verdicts.survivors)
         pages = _restated(old, outcomes, self.stages, self.job.new.source.domain)
@@ -119,7 +119,7 @@ class _Derivation:
 
     def _write(self, old: pa.Table, pages: pa.Table, outcomes: Sequence[Outcome | None], fresh: _Fresh) -> None:
         self.writers["pages"].write(pages)
-        for fate, length in zip(pages["fate"].to_pylist(), pages["length"].to_pylist(), strict=True):
+        for fate, length in zip(_list(pages, "fate"), _list(pages, "length"), strict=True):
             self.records[fate] += 1
             self.bytes[fate] += length
         offsets = old["offset"].to_numpy()
@@ -129,13 +129,13 @@ class _Derivation:
             rows = rows.filter(pa.array(np.isin(rows["offset"].to_numpy(), offsets[stay])))
             merged = pa.concat_tables([rows, *(table.cast(table_schema) for table in fresh.tables[name])])
             order = np.argsort(merged["offset"].to_numpy(), kind="stable")
-            self.writers[name].write(merged.take(pa.array(order)))
+            self.writers[name].write(merged.take(pa.array(order, pa.int64())))
 
     def _places_to_read(self) -> list[tuple[int, int]]:
         rows = read_table(self.lake.absolute(self._old("pages")), ["offset", "length"])
         again = np.array([bool(outcome and outcome.reread) for outcome in self.outcomes], dtype=bool)
         chosen = rows.filter(pa.array(again))
-        return list(zip(chosen["offset"].to_pylist(), chosen["length"].to_pylist(), strict=True))
+        return list(zip(_list(chosen, "offset"), _list(chosen, "length"), strict=True))
 
     def _open_writers(self, stack: ExitStack) -> dict[str, ShardWriter]:
         source, lake, key = self.job.new.source, self.lake, self.job.new.fingerprint
@@ -151,7 +151,8 @@ class _Derivation:
         }
 
     def _old(self, table: str) -> str:
-        return next(output["path"] for output in self.job.archive["outputs"] if output["table"] == table)
+        paths: list[str] = [o["path"] for o in self.job.archive["outputs"] if o["table"] == table]
+        return paths[0]
 
     def _write_costs(self) -> Output:
         source, key = self.job.new.source, self.job.new.fingerprint
@@ -207,13 +208,19 @@ class _InOrder:
         return None if batch is None else pa.Table.from_batches([batch])
 
 
+def _list(table: pa.Table, name: str) -> list[Any]:
+    """A column's values."""
+    values: list[Any] = table[name].to_pylist()
+    return values
+
+
 def _outcomes(lake: Lake, pages: str, move: Move) -> list[Outcome | None]:
     """The outcome of every row of an archive, in its order; None for what no rule judged."""
     statement = sql_text("what_if/verdicts").format(rows=quoted(lake.absolute(pages)), mask=move.mask_sql())
     with Catalog(lake).scratch() as scratch:
         rows = scratch.query(statement).read_all()
-    judged = rows["judged"].to_pylist()
-    keys = zip(judged, rows["failed_rules"].to_pylist(), rows["mask"].to_pylist(), strict=True)
+    judged = _list(rows, "judged")
+    keys = zip(judged, _list(rows, "failed_rules"), _list(rows, "mask"), strict=True)
     return [move.outcome(failed, int(mask)) if is_judged else None for is_judged, failed, mask in keys]
 
 
@@ -235,7 +242,9 @@ def _restated(old: pa.Table, outcomes: Sequence[Outcome | None], stages: Sequenc
     return pa.table([columns[name] for name in wanted.names], names=wanted.names).cast(wanted)
 
 
-def _verdicts(old: pa.Table, outcomes: Sequence[Outcome | None], stage_of: Mapping[str, str]) -> dict[str, pa.Array]:
+def _verdicts(
+    old: pa.Table, outcomes: Sequence[Outcome | None], stage_of: Mapping[str, str]
+) -> dict[str, pa.Array[Any]]:
     names = ("fate", "dropped_by", "dropped_by_rule", "failed_rules")
     rows = old.select(list(names)).to_pylist()
     for row, outcome in zip(rows, outcomes, strict=True):
@@ -250,12 +259,12 @@ def _with_rows(pages: pa.Table, positions: Sequence[int], rows: Iterable[pa.Tabl
     """The table with the rows at those positions replaced."""
     order = np.arange(len(pages))
     order[list(positions)] = len(pages) + np.arange(len(positions))
-    return pa.concat_tables([pages, *rows]).take(pa.array(order))
+    return pa.concat_tables([pages, *rows]).take(pa.array(order, pa.int64()))
 
 
 def _check_agreement(pages: pa.Table, outcomes: Sequence[Outcome | None]) -> None:
     """A page read again must fail what the ledger already knew it to fail."""
-    rows = zip(pages["offset"].to_pylist(), pages["failed_rules"].to_pylist(), outcomes, strict=True)
+    rows = zip(_list(pages, "offset"), _list(pages, "failed_rules"), outcomes, strict=True)
     for offset, failed, outcome in rows:
         if outcome and not set(outcome.failed) <= set(failed):
             raise Fatal(

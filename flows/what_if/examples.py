@@ -25,7 +25,7 @@ def examples(question: Question, each: int) -> list[dict[str, Any]]:
         values, and an excerpt of its text as extracted, personal data replaced; or why it cannot be read.
     """
     moves = {"in": _let_in, "out": _put_out, "unmeasured": _unmeasured}
-    rows = []
+    rows: list[dict[str, Any]] = []
     for move, belongs in moves.items():
         chosen = [group for group in question.groups if belongs(group)][:each]
         pages = -(-each // max(len(chosen), 1))  # of each combination, so that there are as many as asked for

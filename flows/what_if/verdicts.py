@@ -35,6 +35,11 @@ class Outcome(NamedTuple):
     unknown_at: str | None = None
 
 
+def gates_of(stage: Stage) -> set[str]:
+    """Rules of a stage that end a page's way; one that sees survivors only ends none (see `run_stages`)."""
+    return set() if stage.survivors_only else {rule.name for rule in stage.rules if rule.gate}
+
+
 class Move:
     """Old and new stages of one kind of source, which measure the same and judge differently.
 
@@ -51,9 +56,11 @@ class Move:
         self.stage_of = {rule.name: stage.name for stage in (*old, *new) for rule in stage.rules}
         self._changed_names = frozenset(rule.name for rule in self.changed)
         self._old_place = {stage.name: place for place, stage in enumerate(old)}
-        self._old_rules = {rule.name: (place, rule.gate) for place, stage in enumerate(old) for rule in stage.rules}
+        self._old_rules = {
+            rule.name: (place, rule.name in gates_of(stage)) for place, stage in enumerate(old) for rule in stage.rules
+        }
         self._order = {rule.name: order for order, rule in enumerate(r for stage in new for r in stage.rules)}
-        self._gates = frozenset(rule.name for stage in new for rule in stage.rules if rule.gate)
+        self._gates = frozenset(name for stage in new for name in gates_of(stage))
         self._known: dict[tuple[tuple[str, ...], int], Outcome] = {}
         self._sets: dict[tuple[str, ...], tuple[frozenset[str], bool]] = {}
 
