@@ -1,8 +1,7 @@
-"""A run as the lake recorded it: its recipe and rules, and its archives as they were read."""
+"""A run as the lake recorded it: its recipe, and its archives as they were read."""
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +12,6 @@ from pydantic import ValidationError
 
 from flows.annotate_task import AnnotateJob
 from flows.recipe import Recipe
-from pipeline.stage import Rule
 from storage.errors import UserError
 from storage.lake import Lake
 from storage.shards import read_table
@@ -45,13 +43,6 @@ def recorded_recipe(text: str) -> Recipe:
         raise UserError(
             "the run's recipe has keys this version of Winnow does not know.", "Run `winnow corpus` again first."
         ) from error
-
-
-def recorded_rules(text: str) -> tuple[Rule, ...]:
-    """The web rules of a run's row, in the order they judge; fields this version does not know are left out."""
-    known = {item.name for item in dataclasses.fields(Rule)}
-    listed = json.loads(text).get("rules", [])
-    return tuple(_rule({key: value for key, value in rule.items() if key in known}) for rule in listed)
 
 
 def find_run(lake: Lake, recipe: Recipe) -> RecordedRun:
@@ -113,9 +104,3 @@ def _archive_row(lake: Lake, step: Mapping[str, str]) -> dict[str, Any] | None:
 def _etag(row: Mapping[str, Any]) -> str | None:
     """The store's own mark of the version it has now."""
     return expand_inputs([row["uri"]], crawl=row["crawl"])[0].etag
-
-
-def _rule(values: dict[str, Any]) -> Rule:
-    if "expected_drop" in values:
-        values["expected_drop"] = tuple(values["expected_drop"])
-    return Rule(**values)

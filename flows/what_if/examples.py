@@ -51,7 +51,9 @@ def _pages(lake: Lake, group: Group, limit: int) -> list[dict[str, Any]]:
     """The group's first pages; of one alone its place is known."""
     changed = group.part.move.changed
     signals = list(dict.fromkeys(rule.signal for rule in changed))
+    has_language = any("language" in stage.adds.names for stage in group.part.move.old)
     statement = sql_text("what_if/page").format(
+        language="language" if has_language else "NULL AS language",
         rows=group.part.pages(lake),
         values=", ".join(f'"{signal}" AS "value {signal}"' for signal in signals) or "NULL AS nothing",
         mask=group.part.move.mask_sql(),
