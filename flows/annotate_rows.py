@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
 
-from pipeline.stage import Stage
+from pipeline.archive.records import Page, Record, Refusal, Unreadable
+from pipeline.batch import DocumentBatch
+from pipeline.stage import Stage, Verdicts
 from storage import schema
+from storage.sources import Source
 
 WORKING_COLUMNS = frozenset({"body", "charset_hint", "text", "text_digest", "bands", "pii_spans"})
 """Columns that stages hand to each other and that have tables of their own (or none): not signals of a page."""
@@ -23,6 +27,42 @@ def document_id(record_id: str | None, crawl: str, archive: str, offset: int) ->
     except ValueError:
         name = record_id or f"{crawl}/{archive}#{offset}"
         return str(uuid.uuid5(uuid.NAMESPACE_URL, name))
+
+
+def identify(item: Record | Unreadable, source: Source) -> dict[str, Any]:
+    """What names a record in the ledger, whatever becomes of it."""
+    record_id, date = (item.record_id, item.date) if isinstance(item, Record) else (None, None)
+    return {
+        "doc_id": document_id(record_id, source.crawl, source.archive, item.offset), "domain": source.domain,
+        "fetched_at": date, "crawl": source.crawl, "archive": source.archive, "offset": item.offset,
+        "length": item.length,
+    }  # fmt: skip
+
+
+def describe(page: Page | Refusal) -> dict[str, Any]:
+    """Identity columns the page itself tells; a refusal has no body to tell of."""
+    row = {"url": page.url, "host": page.host, "http_status": page.http_status, "mime": page.mime}
+    if isinstance(page, Page):
+        row |= {"payload_bytes": len(page.body), "payload_digest": hashlib.sha256(page.body).hexdigest()}
+    return row
+
+
+def batch_of(pages: Sequence[tuple[dict[str, Any], Page]]) -> DocumentBatch:
+    """Pages with their identities, as the stages want them: identity, body or text, hints."""
+    columns = {f.name: pa.array([row.get(f.name) for row, _ in pages], f.type) for f in schema.PAGE_IDENTITY}
+    columns["body"] = pa.array([None if page.text is not None else page.body for _, page in pages], pa.binary())
+    columns["charset_hint"] = pa.array([page.charset_hint for _, page in pages], pa.string())
+    columns["text"] = pa.array([page.text for _, page in pages], pa.string())
+    return DocumentBatch(columns)
+
+
+def judged_rows(verdicts: Verdicts, stages: tuple[Stage, ...]) -> pa.Table:
+    """The ledger rows of judged pages, in their order."""
+    wanted = pages_schema(stages)
+    fate = pa.array(["kept" if kept else "dropped" for kept in verdicts.kept], pa.string())
+    judged = verdicts.table.append_column("fate", fate)
+    judged = judged.append_column("detail", pa.nulls(len(judged), pa.string()))
+    return judged.select(wanted.names).cast(wanted)
 
 
 def signal_fields(stages: tuple[Stage, ...]) -> list[pa.Field[Any]]:

@@ -7,7 +7,6 @@ nothing of the archive exists for a reader of the lake.
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -18,14 +17,13 @@ from typing import Any
 
 import pyarrow as pa
 
-from flows.annotate_rows import document_id, documents_of, pages_schema, pii_of
+from flows.annotate_rows import batch_of, describe, documents_of, identify, judged_rows, pages_schema, pii_of
 from flows.archive_input import Reader, open_archive
 from flows.heap import keep_freed_memory
 from flows.model_files import identity_of
 from flows.recipe import Recipe
 from pipeline.archive.page import to_page
 from pipeline.archive.records import Page, Record, Refusal, Skip, Unreadable
-from pipeline.batch import DocumentBatch
 from pipeline.dedup.signatures import band_table
 from pipeline.stage import Stage, StageCost, Verdicts, run_stages
 from storage import schema
@@ -150,10 +148,10 @@ class _Annotation:
             elif isinstance(page, Refusal):
                 rule = f"archive.{page.reason}"
                 verdict = {"fate": "dropped", "dropped_by": "archive", "dropped_by_rule": rule, "failed_rules": [rule]}
-                self._add(item, _describe(page) | verdict | {"detail": page.detail})
+                self._add(item, describe(page) | verdict | {"detail": page.detail})
             else:
                 self.bodies.append((len(self.rows), page))
-                self._add(item, _describe(page))
+                self._add(item, describe(page))
                 self.batch_bytes += len(page.body)
             if len(self.rows) >= BATCH_ROWS or self.batch_bytes >= BATCH_BYTES:
                 self.flush()
@@ -181,18 +179,13 @@ class _Annotation:
         return page
 
     def _add(self, item: Record | Unreadable, values: dict[str, Any]) -> None:
-        source = self.job.source
-        key = {"crawl": source.crawl, "archive": source.archive, "offset": item.offset, "length": item.length}
-        record_id = item.record_id if isinstance(item, Record) else None
-        date = item.date if isinstance(item, Record) else None
-        doc_id = document_id(record_id, source.crawl, source.archive, item.offset)
-        self.rows.append({"doc_id": doc_id, "domain": source.domain, "fetched_at": date} | key | values)
+        self.rows.append(identify(item, self.job.source) | values)
 
     def flush(self) -> None:
         """Judge and write what has been gathered, in stream order."""
         if not self.rows:
             return
-        verdicts = run_stages(self._batch(), self.stages)
+        verdicts = run_stages(batch_of([(self.rows[index], page) for index, page in self.bodies]), self.stages)
         for name, cost in verdicts.costs.items():
             total = self.costs.setdefault(name, StageCost())
             total.rows += cost.rows
@@ -204,27 +197,13 @@ class _Annotation:
         self._write_survivors(verdicts.survivors)
         self.rows, self.bodies, self.batch_bytes = [], [], 0
 
-    def _batch(self) -> DocumentBatch:
-        """The pages of the batch as the stages want them: identity, body or text, hints."""
-        identities = [self.rows[index] for index, _ in self.bodies]
-        columns = {f.name: pa.array([row.get(f.name) for row in identities], f.type) for f in schema.PAGE_IDENTITY}
-        pages = [page for _, page in self.bodies]
-        columns["body"] = pa.array([None if page.text is not None else page.body for page in pages], pa.binary())
-        columns["charset_hint"] = pa.array([page.charset_hint for page in pages], pa.string())
-        columns["text"] = pa.array([page.text for page in pages], pa.string())
-        return DocumentBatch(columns)
-
     def _pages(self, verdicts: Verdicts) -> pa.Table:
         """The ledger rows of the batch: judged pages and refusals, back in stream order."""
-        wanted = pages_schema(self.stages)
-        fate = pa.array(["kept" if kept else "dropped" for kept in verdicts.kept], pa.string())
-        judged = verdicts.table.append_column("fate", fate)
-        judged = judged.append_column("detail", pa.nulls(len(judged), pa.string()))
-        judged = judged.select(wanted.names).cast(wanted)
+        judged = judged_rows(verdicts, self.stages)
         positions = [index for index, _ in self.bodies]
         taken = set(positions)
         others = [index for index in range(len(self.rows)) if index not in taken]
-        refused = pa.Table.from_pylist([{"failed_rules": []} | self.rows[index] for index in others], wanted)
+        refused = pa.Table.from_pylist([{"failed_rules": []} | self.rows[index] for index in others], judged.schema)
         order = sorted(range(len(self.rows)), key=(positions + others).__getitem__)
         return pa.concat_tables([judged, refused]).take(pa.array(order, pa.int64()))
 
@@ -268,11 +247,3 @@ class _Annotation:
         rows.append(key | whole | {"cpu_seconds": cpu, "wall_seconds": wall})
         path = self.lake.costs_path("annotate", self.job.label, self.fp)
         return write_table(self.lake.root, path, "costs", pa.Table.from_pylist(rows, schema.COSTS))
-
-
-def _describe(page: Page | Refusal) -> dict[str, Any]:
-    """Identity columns the page itself tells; a refusal has no body to tell of."""
-    row = {"url": page.url, "host": page.host, "http_status": page.http_status, "mime": page.mime}
-    if isinstance(page, Page):
-        row |= {"payload_bytes": len(page.body), "payload_digest": hashlib.sha256(page.body).hexdigest()}
-    return row

@@ -15,8 +15,9 @@ ROWS = 200
 
 
 def publish_corpus(lake: Lake) -> None:
-    """Funnel, books and cost of the lake, and the mixture of its newest corpus."""
+    """Funnel, alarms, books and cost of the lake, and the mixture of its newest corpus."""
     publish_table("funnel", rows_of(query.funnel(lake)), "What each stage kept")
+    publish_table("alarms", rows_of(query.view(lake, "alarms")), "Rules that remove more or less than expected")
     publish_table("books", rows_of(query.books(lake)), "Records and bytes in, and where each of them went")
     publish_table("cost", rows_of(query.cost(lake)), "What each stage cost")
     publish_table("mixture", rows_of(query.mixture(lake)), "Domains asked for and given")

@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from flows import scaling_commands
+from flows import ledger_commands, scaling_commands
 from flows.interrupts import stop_on_interrupt
 from flows.learning_commands import export, generate, params, pretrain, tokens
 from flows.options import (
@@ -45,7 +45,8 @@ app.add_typer(quality_app, name="quality")
 
 LEARNING: tuple[Callable[..., None], ...] = (tokens, pretrain, generate, export, params)
 SCALING: tuple[Callable[..., None], ...] = (scaling_commands.run, scaling_commands.fit, scaling_commands.plan)
-for command in LEARNING:
+LEDGER: tuple[Callable[..., None], ...] = (ledger_commands.funnel, ledger_commands.alarms, ledger_commands.what_if)
+for command in (*LEDGER, *LEARNING):
     app.command()(command)
 for command in SCALING:
     scaling_app.command()(command)
@@ -106,12 +107,6 @@ def show_recipe(
     from flows.commands import print_recipe
 
     print_recipe(recipe, changes)
-
-
-@app.command()
-def funnel(lake: LakeOption = DEFAULT_LAKE, as_json: JsonOption = False) -> None:
-    """What each stage kept of the pages that reached it."""
-    _print_view("funnel", lake, as_json)
 
 
 @app.command()

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import pyarrow as pa
 
 from flows import query
+from flows.alarms import tell_alarms
 from flows.corpus_flow import CorpusPlan, CorpusRequest, corpus_flow, plan_corpus
 from flows.index_task import describe_choice
 from flows.progress import tell
@@ -35,6 +36,7 @@ def run_corpus(request: CorpusRequest, dry_run: bool) -> None:
     with prefect_api():
         result = corpus_flow(request)
     query.print_view(Lake(request.lake), "funnel", as_json=False)
+    tell_alarms(Lake(request.lake), result.run_id)
     if result.failures:
         tell(f"{len(result.failures)} archives failed and were left out; the same command tries them again.")
 

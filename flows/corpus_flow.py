@@ -17,9 +17,11 @@ from typing import Any
 
 import pyarrow as pa
 from prefect import flow
+from prefect.futures import PrefectFuture
 from pydantic import Field
 
 from flows import dedup_task, mix_task
+from flows.alarms import count_judged
 from flows.annotate_task import AnnotateJob, annotate
 from flows.artifacts import publish_corpus
 from flows.dedup_job import DedupJob
@@ -29,6 +31,7 @@ from flows.recipe import Recipe, load_recipe
 from flows.settings import settings
 from flows.steps import Step, run_step
 from flows.work import gather, phase, processes, threads, unit_of_work
+from pipeline.expected import expected_drop
 from storage import schema
 from storage.catalog import Catalog
 from storage.errors import Fatal, ShardFailed, UserError
@@ -38,6 +41,9 @@ from storage.schema import Section
 from storage.shards import Output, read_table, write_table
 from storage.snapshots import Store
 from storage.sources import Sample, Source, expand_inputs, name_apart
+
+Submit = Callable[[AnnotateJob], PrefectFuture[dict[str, Any]]]
+"""Starts the task that writes an archive's rows."""
 
 
 class CorpusRequest(Section):
@@ -144,15 +150,21 @@ def corpus_flow(request: CorpusRequest) -> CorpusResult:
     lake = Lake(request.lake)
     lake.check_writable()
     remove_stale(lake.root)
-    plan = plan_corpus(request)
+    return run_plan(plan_corpus(request), submit_annotation)
+
+
+def run_plan(plan: CorpusPlan, submit: Submit) -> CorpusResult:
+    """Everything a corpus run does, the rows of archives that are not in the lake yet made by what `submit` starts."""
+    lake = plan.lake
     if not exists(lake.absolute(lake.run_path(plan.run_id))):
         write_run(plan, "running", plan.fingerprints, [])
     tell(f"{len(plan.jobs)} archives, {len(plan.jobs) - len(plan.pending)} of them already in the lake {lake.root}")
-    rows, failures = phase("annotate", processes(plan.workers), lambda: annotate_all(plan))
+    rows, failures = phase("annotate", processes(plan.workers), lambda: annotate_all(plan, submit))
     dedup = phase("dedup", threads(plan.workers), lambda: dedup_all(plan, rows))
     mix = phase("mix", threads(plan.workers), lambda: mix_all(plan, rows, dedup))
     done = {label: fp for label, fp in plan.fingerprints.items() if label not in failures}
-    write_run(plan, "finished", done, [*plan.selections, *dedup.values(), mix], failures)
+    steps = [*plan.selections, *dedup.values(), mix]
+    write_run(plan, "finished", done, steps, failures, count_judged(lake, plan.jobs, rows))
     Catalog(lake).rebuild()
     publish_corpus(lake)
     return CorpusResult(plan.run_id, rows, dedup, mix, failures)
@@ -164,14 +176,19 @@ def annotate_archive(label: str, job: AnnotateJob) -> dict[str, Any]:
     return annotate(job)
 
 
-def annotate_all(plan: CorpusPlan) -> tuple[list[dict[str, Any]], dict[str, ShardFailed]]:
+def submit_annotation(job: AnnotateJob) -> PrefectFuture[dict[str, Any]]:
+    """Start reading one archive."""
+    return annotate_archive.submit(job.label, job)
+
+
+def annotate_all(plan: CorpusPlan, submit: Submit) -> tuple[list[dict[str, Any]], dict[str, ShardFailed]]:
     """Every archive's row, in the plan's order; those that failed apart.
 
     Raises:
         Fatal: More archives failed than the recipe allows.
     """
     with progress("annotate", len(plan.pending)) as shown:
-        futures = {job.label: annotate_archive.submit(job.label, job) for job in plan.pending}
+        futures = {job.label: submit(job) for job in plan.pending}
         _, failures = gather(futures, shown)
     allowed = plan.recipe.max_failed_share * len(plan.jobs)
     for label, error in failures.items():
@@ -258,6 +275,7 @@ def write_run(
     archives: Mapping[str, str],
     steps: Sequence[Step],
     failures: Mapping[str, ShardFailed] = MappingProxyType({}),
+    judged: list[dict[str, Any]] | None = None,
 ) -> None:
     """The run's row: the archives planned at the start; at the end those done, those failed, and the steps."""
     lake, path = plan.lake, plan.lake.absolute(plan.lake.run_path(plan.run_id))
@@ -273,6 +291,7 @@ def write_run(
         "steps": [{"step": "annotate", "key": label, "fingerprint": fp} for label, fp in archives.items()]
         + [{"step": s.step, "key": s.key, "fingerprint": s.fingerprint} for s in steps],
         "failed": [{"archive": label, "cause": str(error)} for label, error in failures.items()],
+        "judged": judged,
     }
     write_table(lake.root, lake.run_path(plan.run_id), "runs", pa.Table.from_pylist([row], schema.RUNS))
 
@@ -280,6 +299,6 @@ def write_run(
 def recipe_record(recipe: Recipe) -> dict[str, Any]:
     """The recipe as the lake keeps it: its values, its stages in order, its rules with their knobs, and the sha256 of
     the files it names."""
-    rules = [asdict(rule) for rule in recipe.rules()]
+    rules = [asdict(rule) | {"expected_drop": expected_drop(rule)} for rule in recipe.rules()]
     stages = [stage.name for stage in recipe.stages()]
     return recipe.model_dump(mode="json") | {"stages": stages, "rules": rules, "files": recipe.files()}

@@ -16,6 +16,7 @@ from storage.views import VIEWS
 
 _SHOWN = {
     "funnel": ("stage", "pages_in", "dropped", "pages_out", "kept_frac", "of_all_frac", "dropped_bytes"),
+    "alarms": ("recipe", "rule", "knob", "alarm", "pages", "drop_frac", "expected_low_frac", "expected_high_frac"),
     "cost": ("step", "stage", "rows", "cpu_seconds", "wall_seconds", "rows_per_cpu_second", "step_frac"),
 }
 """Columns of a view that fit a terminal and answer its question; JSON has them all."""

@@ -74,7 +74,7 @@ def cell_text(name: str, value: Any) -> str:
     if isinstance(value, datetime):
         return value.strftime("%Y-%m-%d %H:%M:%S")
     text = value if isinstance(value, str) else to_json(value, indent=None)
-    return _harmless(text if len(text) <= _LONGEST_CELL else f"{text[:_LONGEST_CELL]}…")
+    return harmless(text if len(text) <= _LONGEST_CELL else f"{text[:_LONGEST_CELL]}…")
 
 
 def to_json(rows: Any, indent: int | None = 2) -> str:
@@ -107,7 +107,7 @@ def _number(name: str, value: float) -> str:
     return f"{value:,.4g}"
 
 
-def _harmless(text: str) -> str:
+def harmless(text: str) -> str:
     """Without control characters: a page's title must not be able to move the cursor or colour the screen."""
     return "".join(letter if letter.isprintable() or letter == "\n" else "\N{REPLACEMENT CHARACTER}" for letter in text)
 

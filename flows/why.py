@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from flows.page_texts import print_texts, texts_of
 from flows.tables import cell_text, console, print_table, table_of
 from storage import schema
 from storage.catalog import Catalog
@@ -32,7 +33,9 @@ def explain(lake: Lake, page: str) -> list[dict[str, Any]]:
     Returns:
         One dictionary a capture: `page` (identity); `fate`, `dropped_by`, `dropped_by_rule`, `failed_rules`,
         `detail`; `rules`, each with value, limits, knob and verdict: passed, failed, or not judged (the page
-        had failed at a gate, or its domain has no such rule); `signals`; `duplicate_of`, or None.
+        had failed at a gate, or its domain has no such rule); `signals`; `duplicate_of`, or None; `texts`: `before`
+        (as extracted, read again from the archive), `after` (as it is kept; None for a page that is not), both with
+        personal data replaced, and `note`, why there is none.
 
     Raises:
         UserError: The lake has no such page.
@@ -56,10 +59,11 @@ def print_explanation(found: Mapping[str, Any]) -> None:
         print_table(table_of(found["rules"], _RULE_COLUMNS), title="rules")
     if others := _other_signals(found):
         print_table(table_of(others, ("signal", "value")), title="other signals")
+    print_texts(found["texts"])
 
 
 def _explanation(catalog: Catalog, row: Mapping[str, Any]) -> dict[str, Any]:
-    known = {*_IDENTITY, *_VERDICT, *_DUPLICATE, "recipe"}
+    known = {*_IDENTITY, *_VERDICT, *_DUPLICATE, "recipe", "fingerprint"}
     rules = json.loads(row["recipe"]).get("rules", []) if row["recipe"] else []
     return {
         "page": {name: row[name] for name in _IDENTITY},
@@ -67,6 +71,7 @@ def _explanation(catalog: Catalog, row: Mapping[str, Any]) -> dict[str, Any]:
         "rules": _judged(rules, row),
         "signals": {name: value for name, value in row.items() if name not in known},
         "duplicate_of": _survivor(catalog, row),
+        "texts": texts_of(catalog.lake, row),
     }
 
 

@@ -33,6 +33,7 @@ _OFFLINE: dict[str, Any] = {
     "autoload_known_extensions": False,
     "python_enable_replacements": False,  # a table name must never mean a Python variable of ours
 }
+_QUIET = "SET enable_progress_bar = false"  # it would be drawn in the middle of the rows a command prints
 _BATCH_ROWS = 8192
 _STORE_SETTINGS: dict[str, Any] = {"threads": 2, "memory_limit": "1GB"}
 """Of a statement over a file in a store; each thread is a connection."""
@@ -275,6 +276,7 @@ def _connect(spill: Path | None, remote: str | None, settings: Mapping[str, Any]
     place = {"temp_directory": str(spill)} if spill else {}
     connection = duckdb.connect(config={**_OFFLINE, **place, **settings})
     connection.execute("SET TimeZone = 'UTC'")
+    connection.execute(_QUIET)
     if remote:
         connection.register_filesystem(fsspec.filesystem(remote))
     return connection

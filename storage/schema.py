@@ -15,7 +15,8 @@ from pydantic import BaseModel, ConfigDict
 class Section(BaseModel):
     """A recipe section: frozen, typed, and closed to unknown keys. Change one with `model_copy(update=...)`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # defaults validated too: 3 and 3.0 are one limit, and must not be two fingerprints
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
 
 def field(name: str, type: pa.DataType, doc: str, unit: str = "", null: str = "") -> pa.Field[Any]:
@@ -210,6 +211,12 @@ RUNS = table(
         "what the run consists of: (annotate, crawl/archive), (dedup, crawl), (mix, name), (tokens, name)...",
     ),
     field("failed", pa.list_(pa.struct([("archive", STRING), ("cause", STRING)])), "archives that could not be read"),
+    field(
+        "judged",
+        pa.list_(pa.struct([("rule", STRING), ("pages", INT), ("failed", INT)])),
+        "for every rule the pages it judged and those that failed it",
+        null="not finished, or no corpus run",
+    ),
 )
 
 TRAININGS = table(

@@ -6,6 +6,7 @@ as its newest row has it.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -40,11 +41,13 @@ class Selection:
         steps: Rows of whole-corpus steps; a crawl may have several searches for duplicates in force, each for
             the archives of another run.
         dedup: Fingerprint of the search for duplicates that an archive took part in, by the archive's name.
+        rules: Run, place and rule, as recorded, of every rule of a run that put an archive in force.
     """
 
     archives: tuple[InForce, ...]
     steps: tuple[InForce, ...]
     dedup: Mapping[StepName, str]
+    rules: tuple[tuple[str, int, Row], ...] = ()
 
     def archive_files(self, table: str) -> list[str]:
         """Files of one table, of all archives in force."""
@@ -75,7 +78,10 @@ def select(archives: Iterable[Row], steps: Iterable[Row], runs: Iterable[Row]) -
             found = InForce(search, committed[search, fingerprint], archive.run_id)
             chosen_steps.setdefault((search, fingerprint), found)
     in_order = tuple(chosen_steps[key] for key in sorted(chosen_steps))
-    return Selection(tuple(chosen_archives[name] for name in sorted(chosen_archives)), in_order, dedup)
+    in_force = {archive.run_id for archive in chosen_archives.values()}
+    rules = [rule for run in by_age if run["run_id"] in in_force for rule in _rules(run)]
+    chosen = tuple(chosen_archives[name] for name in sorted(chosen_archives))
+    return Selection(chosen, in_order, dedup, tuple(rules))
 
 
 def _choose(rows: Iterable[tuple[StepName, Row]], runs_by_age: Sequence[Row]) -> dict[StepName, InForce]:
@@ -93,6 +99,11 @@ def _choose(rows: Iterable[tuple[StepName, Row]], runs_by_age: Sequence[Row]) ->
 
 def _searches(run: Row) -> dict[StepName, str]:
     return {(s["step"], s["key"]): s["fingerprint"] for s in run["steps"] if s["step"] == DEDUP}
+
+
+def _rules(run: Row) -> list[tuple[str, int, Row]]:
+    recorded = json.loads(run.get("recipe") or "{}").get("rules", [])
+    return [(run["run_id"], position, rule) for position, rule in enumerate(recorded)]
 
 
 def _archive_name(row: Row) -> StepName:

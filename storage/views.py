@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from storage import schema
+from storage import near_limits, schema
 from storage.lake import Lake
 from storage.selection import InForce, Selection
 
@@ -25,7 +25,7 @@ VIEWS = (
         "mixture",
     ),
     *("corpus", "ledger", "books", "funnel", "funnel_by_crawl", "funnel_by_host", "funnel_by_language"),
-    *("rule_overlap", "removed_alone_by", "cost", "scaling_points"),
+    *("rules", "rule_overlap", "removed_alone_by", "near_limit", "examples", "alarms", "cost", "scaling_points"),
 )
 """Every view, each after those it reads; `storage/sql/<view>.sql` says what it answers."""
 
@@ -57,7 +57,10 @@ def headers() -> dict[str, str]:
 def statements(lake: Lake, selection: Selection) -> list[str]:
     """What to execute, in order, for every view; the selection's rows say as `filename` where they lie."""
     rows = _rows(lake, selection)
-    views = [f"CREATE VIEW {name} AS\n{_filled(sql_text(name), rows.get(name))}" for name in VIEWS]
+    near = near_limits.parts(selection.rules)
+    texts = {name: _filled(sql_text(name), rows.get(name)) for name in VIEWS}
+    texts["near_limit"] = texts["near_limit"].format(**near)
+    views = [f"CREATE VIEW {name} AS\n{texts[name]}" for name in VIEWS]
     return ["CREATE SCHEMA state", *_current_tables(selection), *views]
 
 
@@ -81,7 +84,7 @@ def _rows(lake: Lake, selection: Selection) -> dict[str, str]:
     """What each base view reads from, by its name: a parenthesised query."""
 
     def read(paths: Iterable[str], columns: pa.Schema) -> str:
-        return _relation([lake.absolute(path) for path in paths], columns)
+        return relation([lake.absolute(path) for path in paths], columns)
 
     def keyed(table: str, columns: pa.Schema, label: str | None) -> str:
         return _keyed(selection.steps_with(table), table, columns, label, read)
@@ -91,12 +94,12 @@ def _rows(lake: Lake, selection: Selection) -> dict[str, str]:
         *(path for step in selection.steps for path in step.files("costs")),
     ]
     return {
-        "archives": _relation([archive.row["filename"] for archive in selection.archives], schema.ARCHIVES),
-        "steps": _relation([step.row["filename"] for step in selection.steps], schema.STEPS),
-        "runs": _relation(lake.files_of("runs"), schema.RUNS),
-        "trainings": _relation(lake.files_of("trainings"), schema.TRAININGS),
-        "evaluations": _relation(lake.files_of("evaluations"), schema.EVALUATIONS),
-        "pages": read(selection.archive_files("pages"), _PAGES),
+        "archives": relation([archive.row["filename"] for archive in selection.archives], schema.ARCHIVES),
+        "steps": relation([step.row["filename"] for step in selection.steps], schema.STEPS),
+        "runs": relation(lake.files_of("runs"), schema.RUNS),
+        "trainings": relation(lake.files_of("trainings"), schema.TRAININGS),
+        "evaluations": relation(lake.files_of("evaluations"), schema.EVALUATIONS),
+        "pages": read(selection.archive_files("pages"), _with_signals(_PAGES, selection)),
         "documents": read(selection.archive_files("documents"), schema.DOCUMENTS),
         "pii": read(selection.archive_files("pii"), schema.PII),
         "costs": read(costs, schema.COSTS),
@@ -106,8 +109,8 @@ def _rows(lake: Lake, selection: Selection) -> dict[str, str]:
     }
 
 
-def _relation(uris: Sequence[str], columns: pa.Schema) -> str:
-    """A query over files: typed columns even where there is no file, further ones as the files have them."""
+def relation(uris: Sequence[str], columns: pa.Schema) -> str:
+    """A query over files, in parentheses: typed columns even without a file, further ones as the files have them."""
     nothing = ", ".join(f'NULL::{sql_type(column.type)} AS "{column.name}"' for column in columns)
     if not uris:
         return f"(SELECT {nothing} WHERE false)"
@@ -130,7 +133,7 @@ def _keyed(
         rows = read(step.files(table), columns)
         parts.append(f"SELECT {key}{quoted(step.row['fingerprint'])} AS fingerprint, * FROM {rows}")
     key = f"NULL::VARCHAR AS {label}, " if label else ""
-    parts.append(f"SELECT {key}NULL::VARCHAR AS fingerprint, * FROM {_relation([], columns)}")
+    parts.append(f"SELECT {key}NULL::VARCHAR AS fingerprint, * FROM {relation([], columns)}")
     return "(" + " UNION ALL BY NAME ".join(parts) + ")"
 
 
@@ -144,6 +147,7 @@ def _current_tables(selection: Selection) -> list[str]:
     return [
         *_table("state.archives", ("crawl", "archive", "fingerprint", "run_id", "dedup_fingerprint"), archives),
         *_table("state.steps", ("step", "key", "fingerprint", "run_id"), steps),
+        *_rule_table(selection),
     ]
 
 
@@ -153,6 +157,34 @@ def _table(name: str, columns: Sequence[str], rows: Sequence[Sequence[str | None
     if values:
         made.append(f"INSERT INTO {name} VALUES {', '.join(values)}")
     return made
+
+
+def _rule_table(selection: Selection) -> list[str]:
+    """The rules of the runs in force, as the runs recorded them."""
+    columns = (
+        "run_id VARCHAR, position INTEGER, rule VARCHAR, signal VARCHAR, low DOUBLE, high DOUBLE, knob VARCHAR, "
+        "gate BOOLEAN, expected_low DOUBLE, expected_high DOUBLE"
+    )
+    rows = []
+    for run_id, position, rule in selection.rules:
+        band = rule.get("expected_drop") or (None, None)
+        numbers = (rule.get("low"), rule.get("high"))
+        texts = [quoted(run_id), str(position), quoted(rule["name"]), quoted(rule["signal"])]
+        texts += [*map(_number, numbers), quoted(rule.get("knob") or ""), str(bool(rule.get("gate")))]
+        rows.append(f"({', '.join([*texts, *map(_number, band)])})")
+    made = [f"CREATE TABLE state.rules ({columns})"]
+    return [*made, f"INSERT INTO state.rules VALUES {', '.join(rows)}"] if rows else made
+
+
+def _number(value: float | None) -> str:
+    return "NULL" if value is None else f"'{float(value)!r}'::DOUBLE"
+
+
+def _with_signals(columns: pa.Schema, selection: Selection) -> pa.Schema:
+    """The columns, and every signal that a rule in force reads: views over limits must not miss one."""
+    signals = dict.fromkeys(rule["signal"] for _, _, rule in selection.rules)
+    new = [pa.field(name, pa.float64()) for name in signals if name not in columns.names]
+    return pa.schema([*columns, *new])
 
 
 def _filled(statement: str, rows: str | None) -> str:

@@ -1,14 +1,17 @@
 -- rule_overlap: for every two rules, how many pages fail both; a pair that always fails together is one too many.
 -- Columns: rule, other, rule_pages, other_pages, both_pages, jaccard of the two sets of pages, 0..1.
 WITH failed AS (
-    SELECT failed_rules FROM pages WHERE len(failed_rules) > 0
+    -- far fewer sets of rules than pages: what follows is counted over those
+    SELECT failed_rules, count(*) AS pages FROM pages WHERE len(failed_rules) > 0 GROUP BY failed_rules
 ),
 single AS (
-    SELECT unnest(failed_rules) AS rule, count(*) AS pages FROM failed GROUP BY rule
+    SELECT rule, sum(pages)::BIGINT AS pages
+    FROM (SELECT unnest(failed_rules) AS rule, pages FROM failed)
+    GROUP BY rule
 ),
 pairs AS (
-    SELECT rule, other, count(*) AS pages
-    FROM (SELECT failed_rules, unnest(failed_rules) AS rule FROM failed), unnest(failed_rules) AS others (other)
+    SELECT rule, other, sum(pages)::BIGINT AS pages
+    FROM (SELECT failed_rules, unnest(failed_rules) AS rule, pages FROM failed), unnest(failed_rules) AS others (other)
     WHERE rule < other
     GROUP BY rule, other
 )

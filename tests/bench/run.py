@@ -18,6 +18,7 @@ PEERS = (
     ("the way to an archive, beside fsspec and a plain loop", ["tests.bench.bench_sources"]),
     ("signatures, beside datasketch", ["tests.bench.bench_minhash"]),
     ("perplexity, beside KenLM", ["tests.bench.bench_perplexity"]),
+    ("the ledger of ten million pages", ["tests.bench.bench_ledger"]),
 )
 DATATROVE = "the FineWeb filters, beside datatrove"
 PIPELINE = (

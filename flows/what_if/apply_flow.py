@@ -1,0 +1,81 @@
+"""`winnow what-if --apply`: the corpus that a full run with other limits gives, without reading the archives again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from prefect import flow
+from prefect.futures import PrefectFuture
+from pydantic import Field
+
+from flows import query
+from flows.alarms import tell_alarms
+from flows.corpus_flow import CorpusPlan, CorpusResult, run_plan
+from flows.progress import tell
+from flows.recipe import load_recipe
+from flows.recorded import job_of
+from flows.settings import settings
+from flows.what_if.derive import DeriveJob, derive
+from flows.what_if.question import Question, ask
+from flows.work import prefect_api, unit_of_work
+from storage.files import remove_stale
+from storage.lake import Lake
+from storage.schema import Section
+
+
+class ApplyRequest(Section):
+    """What applying other limits needs to know; Prefect shows it as a form."""
+
+    recipe: str = Field("fineweb", description="a shipped recipe, or the path of a TOML file")
+    changes: tuple[str, ...] = Field((), description="section.key=value changes to the recipe")
+    lake: str = Field(default_factory=lambda: settings().lake, description="directory or URL prefix of the lake")
+    workers: int = Field(default_factory=lambda: settings().workers, ge=1, description="processes")
+
+
+@flow(name="what-if", flow_run_name="what-if-{request.recipe}")
+def apply_flow(request: ApplyRequest) -> CorpusResult:
+    """The newest run of a recipe, made again under other limits: archives derived, then duplicates and mix anew."""
+    lake = Lake(request.lake)
+    lake.check_writable()
+    remove_stale(lake.root)
+    question = ask(lake, load_recipe(request.recipe, request.changes))
+    jobs = derivations(question)
+    plan = CorpusPlan(lake, question.recipe, request.workers, tuple(job.new for job in jobs))
+    of_label = {job.new.label: job for job in jobs}
+    return run_plan(plan, lambda job: submit_derivation(of_label[job.label]))
+
+
+def run_apply(request: ApplyRequest, quiet: bool) -> None:
+    """Run the flow and print the lake's funnel as it is then; with `quiet`, only say where it is."""
+    with prefect_api():
+        result = apply_flow(request)
+    if quiet:
+        tell(f"applied as run {result.run_id}; `winnow funnel` shows it.")
+    else:
+        query.print_view(Lake(request.lake), "funnel", as_json=False)
+    tell_alarms(Lake(request.lake), result.run_id)
+
+
+def derivations(question: Question) -> list[DeriveJob]:
+    """A job an archive of the run, in the order in which a full run would have them.
+
+    Raises:
+        UserError: An archive was read by another version of Winnow.
+    """
+    jobs = []
+    for archive in question.run.archives:
+        old = job_of(question.lake, question.run.recipe, archive)
+        jobs.append(DeriveJob(old, replace(old, recipe=question.recipe), archive))
+    return sorted(jobs, key=lambda job: (job.new.source.crawl, job.new.source.archive))
+
+
+def submit_derivation(job: DeriveJob) -> PrefectFuture[dict[str, Any]]:
+    """Start making one archive's rows from those it has."""
+    return derive_archive.submit(job.new.label, job)
+
+
+@unit_of_work("derive")
+def derive_archive(label: str, job: DeriveJob) -> dict[str, Any]:
+    """One archive, in a process of the pool."""
+    return derive(job)

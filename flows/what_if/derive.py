@@ -1,0 +1,273 @@
+"""An archive's rows under other limits, made from its rows under the old ones; only what is let in is read again.
+
+What comes out is, to the byte, what reading the whole archive under the new recipe gives, under the same names. Costs
+are the exception: they tell what this took.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from flows.annotate_rows import documents_of, judged_rows, pages_schema, pii_of
+from flows.annotate_task import AnnotateJob
+from flows.reread import judge_again, read_records
+from flows.what_if.verdicts import Move, Outcome
+from pipeline.archive.records import Record
+from pipeline.dedup.signatures import band_table
+from storage import schema
+from storage.catalog import Catalog
+from storage.errors import Fatal
+from storage.lake import Lake
+from storage.shards import Output, ShardWriter, iter_batches, read_table, write_table
+from storage.views import quoted, sql_text
+
+TABLES = {"documents": schema.DOCUMENTS, "bands": schema.BANDS, "pii": schema.PII}
+"""What is written of survivors, besides their ledger rows."""
+
+
+@dataclass(frozen=True)
+class DeriveJob:
+    """What one task needs to know; picklable.
+
+    Attributes:
+        old: The task that read the archive.
+        new: The same archive under the new recipe.
+        archive: The row that committed the old one.
+    """
+
+    old: AnnotateJob
+    new: AnnotateJob
+    archive: Mapping[str, Any]
+
+
+def derive(job: DeriveJob) -> dict[str, Any]:
+    """Write the archive's tables and row under the new recipe; that row. Nothing to do where it is there already.
+
+    Raises:
+        ShardFailed: The archive is not the one the ledger was made from.
+        Fatal: A page read again contradicts the ledger, or the lake cannot be written.
+    """
+    lake = Lake(job.new.lake)
+    key = (job.new.source.crawl, job.new.source.archive, job.new.fingerprint)
+    if done := lake.archive_row(*key):
+        return done
+    with ExitStack() as stack:
+        work = _Derivation(job, lake, stack)
+        work.run()
+        row = work.finish()
+    write_table(lake.root, lake.archive_row_path(*key), "archives", pa.Table.from_pylist([row], schema.ARCHIVES))
+    return row
+
+
+class _Derivation:
+    """The state of one archive's pass."""
+
+    def __init__(self, job: DeriveJob, lake: Lake, stack: ExitStack) -> None:
+        self.job, self.lake = job, lake
+        self.started = (time.process_time(), time.perf_counter())
+        self.stages = job.new.stages
+        self.move = Move(job.old.stages, self.stages)
+        self.outcomes = _outcomes(lake, self._old("pages"), self.move)
+        self.records: Counter[str] = Counter()
+        self.bytes: Counter[str] = Counter()
+        self.old_rows = {name: _InOrder(lake.absolute(self._old(name))) for name in TABLES}
+        self.writers = self._open_writers(stack)
+
+    def run(self) -> None:
+        wanted = self._places_to_read()
+        records = read_records(self.job.archive, wanted, self.job.new.recipe.archive)
+        done = 0
+        for batch in iter_batches(self.lake.absolute(self._old("pages"))):
+            old = pa.Table.from_batches([batch])
+            self._derive(old, self.outcomes[done : done + len(old)], records)
+            done += len(old)
+
+    def finish(self) -> dict[str, Any]:
+        """The archive's row: its books closed anew over the same records and bytes."""
+        fates = ("kept", "dropped", "unreadable")
+        books = {f"{fate}_records": self.records[fate] for fate in fates}
+        books |= {f"{fate}_bytes": self.bytes[fate] for fate in fates}
+        outputs = [writer.finish() for writer in self.writers.values()] + [self._write_costs()]
+        return {
+            **self.job.archive, **books, "fingerprint": self.job.new.fingerprint,
+            "stages": [stage.name for stage in self.stages], "outputs": [output.to_dict() for output in outputs],
+            "finished_at": datetime.now(UTC),
+        }  # fmt: skip
+
+    def _derive(self, old: pa.Table, outcomes: Sequence[Outcome | None], records: Iterator[Record]) -> None:
+        again = [i for i, outcome in enumerate(outcomes) if outcome and outcome.reread]
+        fresh = _Fresh(self.stages)
+        digests = dict(zip(_list(old, "offset"), _list(old, "payload_digest"), strict=True))
+        for verdicts in judge_again(self.job.new, islice(records, len(again)), digests, self.stages):
+            fresh.add(judged_rows(verdicts, self.stages), verdicts.survivors)
+        pages = _restated(old, outcomes, self.stages, self.job.new.source.domain)
+        if again:
+            pages = _with_rows(pages, again, fresh.pages)
+            _check_agreement(pages, outcomes)
+        self._write(old, pages, outcomes, fresh)
+
+    def _write(self, old: pa.Table, pages: pa.Table, outcomes: Sequence[Outcome | None], fresh: _Fresh) -> None:
+        self.writers["pages"].write(pages)
+        for fate, length in zip(_list(pages, "fate"), _list(pages, "length"), strict=True):
+            self.records[fate] += 1
+            self.bytes[fate] += length
+        offsets = old["offset"].to_numpy()
+        stay = np.array([bool(o and o.fate == "kept" and not o.reread) for o in outcomes], dtype=bool)
+        for name, table_schema in TABLES.items():
+            rows = self.old_rows[name].until(int(offsets[-1]), table_schema)
+            rows = rows.filter(pa.array(np.isin(rows["offset"].to_numpy(), offsets[stay])))
+            merged = pa.concat_tables([rows, *(table.cast(table_schema) for table in fresh.tables[name])])
+            order = np.argsort(merged["offset"].to_numpy(), kind="stable")
+            self.writers[name].write(merged.take(pa.array(order, pa.int64())))
+
+    def _places_to_read(self) -> list[tuple[int, int]]:
+        rows = read_table(self.lake.absolute(self._old("pages")), ["offset", "length"])
+        again = np.array([bool(outcome and outcome.reread) for outcome in self.outcomes], dtype=bool)
+        chosen = rows.filter(pa.array(again))
+        return list(zip(_list(chosen, "offset"), _list(chosen, "length"), strict=True))
+
+    def _open_writers(self, stack: ExitStack) -> dict[str, ShardWriter]:
+        source, lake, key = self.job.new.source, self.lake, self.job.new.fingerprint
+        paths = {
+            "pages": lake.pages_path(source.crawl, source.archive, key),
+            "documents": lake.documents_path(source.crawl, source.archive, key),
+            "bands": lake.bands_path(source.crawl, source.archive, key),
+            "pii": lake.pii_path(source.crawl, source.archive, key),
+        }
+        schemas = {"pages": pages_schema(self.stages), **TABLES}
+        return {
+            name: stack.enter_context(ShardWriter(lake.root, path, name, schemas[name])) for name, path in paths.items()
+        }
+
+    def _old(self, table: str) -> str:
+        paths: list[str] = [o["path"] for o in self.job.archive["outputs"] if o["table"] == table]
+        return paths[0]
+
+    def _write_costs(self) -> Output:
+        source, key = self.job.new.source, self.job.new.fingerprint
+        row = {
+            "step": "annotate", "crawl": source.crawl, "archive": source.archive, "fingerprint": key, "stage": "all",
+            "rows": sum(self.records.values()), "bytes": self.job.archive["stream_bytes"],
+            "cpu_seconds": time.process_time() - self.started[0],
+            "wall_seconds": time.perf_counter() - self.started[1],
+        }  # fmt: skip
+        path = self.lake.costs_path("annotate", self.job.new.label, key)
+        return write_table(self.lake.root, path, "costs", pa.Table.from_pylist([row], schema.COSTS))
+
+
+class _Fresh:
+    """What pages read again gave: ledger rows, and the rows of survivors."""
+
+    def __init__(self, stages: Sequence[Any]) -> None:
+        self.pages: list[pa.Table] = []
+        self.tables: dict[str, list[pa.Table]] = {name: [] for name in TABLES}
+        self._stages = stages
+
+    def add(self, pages: pa.Table, survivors: pa.Table) -> None:
+        self.pages.append(pages)
+        self.tables["documents"].append(documents_of(survivors))
+        self.tables["pii"].append(pii_of(survivors))
+        if "bands" in survivors.column_names:
+            self.tables["bands"].append(band_table(survivors))
+
+
+class _InOrder:
+    """A table's rows in archive order, given out up to an offset at a time."""
+
+    def __init__(self, uri: str) -> None:
+        self._batches = iter_batches(uri)
+        self._held: pa.Table | None = None
+
+    def until(self, offset: int, table_schema: pa.Schema) -> pa.Table:
+        """The next rows whose offset is at most that."""
+        parts = [table_schema.empty_table()]
+        while (held := self._next()) is not None:
+            within = int(np.searchsorted(held["offset"].to_numpy(), offset, side="right"))
+            parts.append(held.slice(0, within).cast(table_schema))
+            self._held = held.slice(within)
+            if within < len(held):
+                break
+            self._held = None
+        return pa.concat_tables(parts)
+
+    def _next(self) -> pa.Table | None:
+        if self._held is not None:
+            return self._held
+        batch = next(self._batches, None)
+        return None if batch is None else pa.Table.from_batches([batch])
+
+
+def _list(table: pa.Table, name: str) -> list[Any]:
+    """A column's values."""
+    values: list[Any] = table[name].to_pylist()
+    return values
+
+
+def _outcomes(lake: Lake, pages: str, move: Move) -> list[Outcome | None]:
+    """The outcome of every row of an archive, in its order; None for what no rule judged."""
+    statement = sql_text("what_if/verdicts").format(rows=quoted(lake.absolute(pages)), mask=move.mask_sql())
+    with Catalog(lake).scratch() as scratch:
+        rows = scratch.query(statement).read_all()
+    judged = _list(rows, "judged")
+    keys = zip(judged, _list(rows, "failed_rules"), _list(rows, "mask"), strict=True)
+    return [move.outcome(failed, int(mask)) if is_judged else None for is_judged, failed, mask in keys]
+
+
+def _restated(old: pa.Table, outcomes: Sequence[Outcome | None], stages: Sequence[Any], domain: str) -> pa.Table:
+    """The rows with the new verdicts, and without the values of stages that would not have measured them."""
+    columns: dict[str, Any] = {name: old[name].combine_chunks() for name in old.column_names}
+    columns |= _verdicts(old, outcomes, {rule.name: stage.name for stage in stages for rule in stage.rules})
+    measures: dict[str, set[str]] = {}
+    for stage in stages:
+        for column in stage.adds.names:
+            measures.setdefault(column, set()).add(stage.name)
+    wanted = pages_schema(tuple(stages))
+    for column in wanted.names:
+        if column in measures:
+            keep = np.array([o is None or bool(o.judged_by & measures[column]) for o in outcomes], dtype=bool)
+            if not keep.all():  # `domain` goes back to what the source declared, everything else to not measured
+                without = pa.scalar(domain if column == "domain" else None, columns[column].type)
+                columns[column] = pc.if_else(pa.array(keep), columns[column], without)
+    return pa.table([columns[name] for name in wanted.names], names=wanted.names).cast(wanted)
+
+
+def _verdicts(
+    old: pa.Table, outcomes: Sequence[Outcome | None], stage_of: Mapping[str, str]
+) -> dict[str, pa.Array[Any]]:
+    names = ("fate", "dropped_by", "dropped_by_rule", "failed_rules")
+    rows = old.select(list(names)).to_pylist()
+    for row, outcome in zip(rows, outcomes, strict=True):
+        if outcome is not None:
+            first = outcome.failed[0] if outcome.failed else None
+            by = stage_of[first] if first else None
+            row.update(fate=outcome.fate, dropped_by=by, dropped_by_rule=first, failed_rules=list(outcome.failed))
+    return {name: pa.array([row[name] for row in rows], old.schema.field(name).type) for name in names}
+
+
+def _with_rows(pages: pa.Table, positions: Sequence[int], rows: Iterable[pa.Table]) -> pa.Table:
+    """The table with the rows at those positions replaced."""
+    order = np.arange(len(pages))
+    order[list(positions)] = len(pages) + np.arange(len(positions))
+    return pa.concat_tables([pages, *rows]).take(pa.array(order, pa.int64()))
+
+
+def _check_agreement(pages: pa.Table, outcomes: Sequence[Outcome | None]) -> None:
+    """A page read again must fail what the ledger already knew it to fail."""
+    rows = zip(_list(pages, "offset"), _list(pages, "failed_rules"), outcomes, strict=True)
+    for offset, failed, outcome in rows:
+        if outcome and not set(outcome.failed) <= set(failed):
+            raise Fatal(
+                f"the page at {offset:,} fails {failed} when read again; by the ledger it fails {outcome.failed}.",
+                "The ledger was made by other code; `winnow corpus` reads the archives anew.",
+            )
