@@ -228,7 +228,7 @@ class _Annotation:
         return {
             "crawl": source.crawl, "archive": source.archive, "fingerprint": self.fp, "uri": source.uri,
             "sha256": source.sha256, "format": reader.format, "offsets_in": reader.offsets_in,
-            "selection": source.excerpt.plan if source.excerpt else None,
+            "source": source.to_json(), "selection": source.excerpt.plan if source.excerpt else None,
             "file_bytes": file_bytes, "stream_bytes": reader.stream_bytes, "records": sum(books.records.values()),
             **books.columns(), "skipped_by_kind": sorted(books.skipped.items()),
             "stages": [stage.name for stage in self.stages],

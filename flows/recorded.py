@@ -7,17 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import pyarrow.compute as pc
 from pydantic import ValidationError
 
 from flows.annotate_task import AnnotateJob
 from flows.recipe import Recipe
 from storage.errors import UserError
 from storage.lake import Lake
-from storage.shards import read_table
-from storage.sources import WEB, Source, expand_inputs
+from storage.sources import Source
 
-_NOT_SETTINGS = ("stages", "rules")
+_NOT_SETTINGS = ("stages", "rules", "files")
 """What a recorded recipe holds besides its keys: see `flows.corpus_flow.recipe_record`."""
 
 
@@ -67,31 +65,19 @@ def find_run(lake: Lake, recipe: Recipe) -> RecordedRun:
 def job_of(lake: Lake, recipe: Recipe, row: Mapping[str, Any]) -> AnnotateJob:
     """The task that wrote an archive's row, found again from the row alone.
 
-    What a source was declared to hold stands nowhere in the row: it is the domain whose fingerprint is the row's.
-    So a job that is returned is also proof that this version of Winnow reads that archive as the row says.
+    A job that is returned is also proof that this version of Winnow reads that archive as the row says.
 
     Raises:
-        UserError: No domain gives that fingerprint: the recipe, the archive or Winnow has changed since.
+        UserError: It gives another fingerprint: the recipe, a file it names, or Winnow has changed since.
     """
-    size = row["file_bytes"]
-    versions = [(size, None)] if row["sha256"] else [(0, None), (size, _etag(row)), (size, None)]
-    for domain in _domains(lake, row):
-        for known_size, etag in versions:  # a snapshot's list tells neither sizes nor marks
-            source = Source(row["uri"], row["archive"], row["crawl"], domain, known_size, row["sha256"], etag)
-            job = AnnotateJob(lake.root, source, recipe)
-            if job.fingerprint == row["fingerprint"]:
-                return job
+    job = AnnotateJob(lake.root, Source.from_json(row["source"]), recipe)
+    if job.fingerprint == row["fingerprint"]:
+        return job
     raise UserError(
-        f"archive {row['crawl']}/{row['archive']} was read by another version of Winnow, or has changed since.",
+        f"archive {row['crawl']}/{row['archive']} was read by another version of Winnow, or a file that the recipe names "
+        "has changed since.",
         "Run `winnow corpus` with these settings instead: it reads the archives again.",
     )
-
-
-def _domains(lake: Lake, row: Mapping[str, Any]) -> list[str]:
-    """The web, then whatever the archive's pages say."""
-    [pages] = [output["path"] for output in row["outputs"] if output["table"] == "pages"]
-    found: list[Any] = pc.unique(read_table(lake.absolute(pages), ["domain"])["domain"]).to_pylist()
-    return [WEB, *sorted(set(found) - {WEB})]
 
 
 def _archive_row(lake: Lake, step: Mapping[str, str]) -> dict[str, Any] | None:
@@ -99,8 +85,3 @@ def _archive_row(lake: Lake, step: Mapping[str, str]) -> dict[str, Any] | None:
     parts = step["key"].split("/")
     names = (("/".join(parts[:n]), "/".join(parts[n:])) for n in range(1, len(parts)))
     return next((row for name in names if (row := lake.archive_row(*name, step["fingerprint"]))), None)
-
-
-def _etag(row: Mapping[str, Any]) -> str | None:
-    """The store's own mark of the version it has now."""
-    return expand_inputs([row["uri"]], crawl=row["crawl"])[0].etag

@@ -123,6 +123,7 @@ ARCHIVES = table(
     field("sha256", STRING, "digest of the file", null="remote and not given by its store"),
     field("format", STRING, "warc, arc, wacz, jsonl, parquet", null="nothing in it could be recognised"),
     field("offsets_in", STRING, "what offsets count: file, stream (decompressed bytes), rows"),
+    field("source", STRING, "what it was planned as: domain, version, place in its snapshot; JSON"),
     field("selection", STRING, "plan of the records read of it, relative to the lake", null="all of it was read"),
     field("file_bytes", INT, "size of the file; of a selection, what was fetched of it", "bytes"),
     field("stream_bytes", INT, "size of what offsets count in; the spans below add up to it", "bytes"),

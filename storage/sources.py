@@ -7,10 +7,11 @@
 from __future__ import annotations
 
 import glob
+import json
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple, TypeVar
@@ -85,6 +86,17 @@ class Source:
     etag: str | None = None
     path: str | None = None
     excerpt: Excerpt | None = None
+
+    def to_json(self) -> str:
+        """As `archives.source` keeps it."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> Source:
+        """The inverse of `to_json`."""
+        values = json.loads(text)
+        excerpt = values.pop("excerpt")
+        return cls(**values, excerpt=Excerpt(**excerpt) if excerpt else None)
 
     @property
     def content(self) -> object:

@@ -99,7 +99,7 @@ def add_archive(
     counted = {fate: [s.length for s in specs if s.fate == fate] for fate in schema.FATES} | {"skipped": [10] * skipped}
     row = {
         "crawl": crawl, "archive": archive, "fingerprint": fingerprint, "uri": archive, "sha256": None,
-        "format": "warc", "offsets_in": "file", "file_bytes": 1,
+        "format": "warc", "offsets_in": "file", "source": "{}", "file_bytes": 1,
         "stream_bytes": sum(map(sum, counted.values())), "records": sum(map(len, counted.values())),
         **{f"{fate}_records": len(lengths) for fate, lengths in counted.items()},
         **{f"{fate}_bytes": sum(lengths) for fate, lengths in counted.items()},
