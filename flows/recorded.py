@@ -74,8 +74,8 @@ def job_of(lake: Lake, recipe: Recipe, row: Mapping[str, Any]) -> AnnotateJob:
     if job.fingerprint == row["fingerprint"]:
         return job
     raise UserError(
-        f"archive {row['crawl']}/{row['archive']} was read by another version of Winnow, or a file that the recipe names "
-        "has changed since.",
+        f"archive {row['crawl']}/{row['archive']} was read by another version of Winnow, or a file that the "
+        "recipe names has changed since.",
         "Run `winnow corpus` with these settings instead: it reads the archives again.",
     )
 

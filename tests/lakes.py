@@ -13,6 +13,7 @@ import pyarrow as pa
 from storage import schema
 from storage.lake import Lake
 from storage.shards import Output, write_table
+from storage.sources import Source
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 STAGES = ("extract", "language", "gopher")
@@ -99,7 +100,8 @@ def add_archive(
     counted = {fate: [s.length for s in specs if s.fate == fate] for fate in schema.FATES} | {"skipped": [10] * skipped}
     row = {
         "crawl": crawl, "archive": archive, "fingerprint": fingerprint, "uri": archive, "sha256": None,
-        "format": "warc", "offsets_in": "file", "source": "{}", "file_bytes": 1,
+        "format": "warc", "offsets_in": "file", "file_bytes": 1,
+        "source": Source(archive, archive, crawl, "web", 1, None).to_json(),
         "stream_bytes": sum(map(sum, counted.values())), "records": sum(map(len, counted.values())),
         **{f"{fate}_records": len(lengths) for fate, lengths in counted.items()},
         **{f"{fate}_bytes": sum(lengths) for fate, lengths in counted.items()},

@@ -171,9 +171,9 @@ def write_archive(lake: Lake, recipe: Recipe, name: str, pages: pa.Table) -> str
     kept = int(np.sum(pages["fate"].to_numpy(zero_copy_only=False) == "kept"))
     row = {field.name: 0 for field in schema.ARCHIVES} | {
         "crawl": "c1", "archive": name, "fingerprint": job.fingerprint, "uri": job.source.uri, "sha256": "0" * 64,
-        "format": "warc", "offsets_in": "file", "source": job.source.to_json(), "file_bytes": size, "stream_bytes": size,
-        "records": len(pages),
-        "kept_records": kept, "dropped_records": len(pages) - kept, "skipped_by_kind": [],
+        "format": "warc", "offsets_in": "file", "source": job.source.to_json(), "file_bytes": size,
+        "stream_bytes": size, "records": len(pages), "kept_records": kept,
+        "dropped_records": len(pages) - kept, "skipped_by_kind": [],
         "stages": [stage.name for stage in job.stages], "outputs": [output.to_dict()], "finished_at": NOW,
     }  # fmt: skip
     path = lake.archive_row_path("c1", name, job.fingerprint)
