@@ -58,7 +58,7 @@ def write_documents(lake: Lake, pages: Sequence[Page], config: DedupConfig, name
 def make_job(root: Path, files: Sequence[Sequence[Page]], config: DedupConfig) -> DedupJob:
     lake = Lake(str(root))
     written = [write_documents(lake, pages, config, f"f{i:03}") for i, pages in enumerate(files)]
-    return DedupJob(lake.root, "c", "0" * 16, tuple(d for d, _ in written), tuple(b for _, b in written), config)
+    return DedupJob(lake.root, ("c",), "0" * 16, tuple(d for d, _ in written), tuple(b for _, b in written), config)
 
 
 def removed(root: Path, pages: Sequence[Page], config: DedupConfig = LAX) -> dict[str, tuple[str, str, float]]:
@@ -137,7 +137,7 @@ def test_band_collisions_alone_remove_nothing(tmp_path: Path) -> None:
     vocabulary = words(0, 60).split()
     pages = pages_of([" ".join(rng.sample(vocabulary, 40)) for _ in range(40)])
     outputs, summary = dedup_task.find_duplicates(make_job(tmp_path, [pages], config))
-    assert summary["candidate_pairs"] == 40 * 39 // 2, "one row a band: everything collides"
+    assert summary["compared_pairs"] == 40 * 39 // 2, "one row a band: everything collides"
     assert outputs[0].rows == summary["near"] == summary["matching_pairs"] == 0
 
 
@@ -146,15 +146,16 @@ def test_giant_buckets_are_cut_and_counted(tmp_path: Path) -> None:
     config = DedupConfig(max_bucket=2)
     _, summary = dedup_task.find_duplicates(make_job(tmp_path, [pages], config))
     assert summary["near"] == 19
-    assert summary["candidate_pairs"] < 20 * 19 // 2
-    assert summary["cut_buckets"] > 0 and summary["largest_cut_bucket"] == 20
+    assert summary["compared_pairs"] == 19, "each only with the page that stays"
+    assert summary["cut_buckets"] == summary["uncompared_pages"] == 0
+    assert summary["largest_bucket"] == summary["largest_cluster"] == 20
 
 
 @pytest.mark.parametrize(
     ("config", "kinds"),
     [
         (DedupConfig(), {"exact", "near"}),
-        (DedupConfig(near=False), {"exact"}),
+        (DedupConfig(near=False, payload=False), {"exact"}),
         (DedupConfig(exact=False), {"near"}),
     ],
 )
@@ -243,7 +244,7 @@ def test_parts_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(DedupConfig, "part_bytes", property(lambda self: 4000))
     job = make_job(tmp_path / "many", [pages], LAX)
     dedup_task.rank_pages(job)
-    dedup_task.find_candidates(job, (0, 40))
+    dedup_task.link_bands(job, (0, 40))
     assert dedup_task.plan_parts(job, [(0, 40)]) > 3
     assert dedup_task.find_duplicates(job) == expected
 
@@ -257,8 +258,8 @@ def test_a_killed_run_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
         ranges = dedup_task.plan_bands(job, 2)
         steps = [
             lambda job=job: dedup_task.rank_pages(job),
-            lambda job=job, ranges=ranges: dedup_task.find_candidates(job, ranges[1]),
-            lambda job=job, ranges=ranges: dedup_task.find_candidates(job, ranges[0]),
+            lambda job=job, ranges=ranges: dedup_task.link_bands(job, ranges[1]),
+            lambda job=job, ranges=ranges: dedup_task.link_bands(job, ranges[0]),
             lambda job=job, ranges=ranges: dedup_task.plan_parts(job, ranges),
         ]
         for step in steps[: done + 1]:
