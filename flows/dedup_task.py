@@ -1,8 +1,8 @@
 """Duplicates of a crawl (or several), in units a task can do: rank, buckets, clusters, texts, survivors.
 
-Pages are numbered by rank (quality, then length, then doc_id, then place, unless the recipe prefers otherwise), the best
-first. Each function writes one file of the step's working folder and does nothing where that file is already there, so a
-run that was killed goes on where it stood; only `write_duplicates` adds to the lake.
+Pages are numbered by rank (quality, then length, then doc_id, then place, unless the recipe prefers otherwise), the
+best first. Each function writes one file of the step's working folder and does nothing where that file is already
+there, so a run that was killed goes on where it stood; only `write_duplicates` adds to the lake.
 
     job = DedupJob(lake.root, (crawl,), fingerprint, documents, bands, config)
     rank_pages(job)
@@ -12,8 +12,8 @@ run that was killed goes on where it stood; only `write_duplicates` adds to the 
     for part in range(parts): judge_part(job, part)                       # the same
     outputs, summary = write_duplicates(job)
 
-How many units the bands are cut into changes nothing of what comes out. Memory: what the recipe allows, and 8 to 24 bytes
-a page for ranks and the forest of clusters.
+How many units the bands are cut into changes nothing of what comes out. Memory: what the recipe allows, and 8 to 24
+bytes a page for ranks and the forest of clusters.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ import pyarrow.compute as pc
 from flows.dedup_job import LINKS, MEMBERS, MET, RANKED, REMOVED, TEXTS, BandRange, DedupJob
 from pipeline.batch import DocumentBatch
 from pipeline.dedup.clusters import MEMORY_BYTES_A_KEY, Buckets, Forest, Links, list_members
+from pipeline.dedup.distinct import DistinctCounter
 from pipeline.dedup.signatures import shingle_sets
 from pipeline.dedup.survivors import Counts, Pages, SurvivorSearch
 from storage import files
@@ -147,8 +148,9 @@ def _read_keys(
         first = int(starts[number])
         for batch in iter_batches(job.absolute(keys), ["keys"]) if keys else ():
             here = ranks[first : first + batch.num_rows]
-            signed = batch["keys"].value_lengths().to_numpy() > 0
-            table = batch["keys"].flatten().to_numpy().reshape(-1, job.config.bands)[here[signed] >= 0, low:high]
+            lists: Any = batch["keys"]
+            signed = lists.value_lengths().to_numpy() > 0
+            table = lists.flatten().to_numpy().reshape(-1, job.config.bands)[here[signed] >= 0, low:high]
             owners = here[signed & (here >= 0)]
             for band in range(high - low):
                 mine = table[:, band] % np.uint64(turn[1]) == turn[0] if turn[1] > 1 else slice(None)
@@ -201,8 +203,9 @@ def gather_texts(job: DedupJob, number: int) -> None:
     texts = _take(job.absolute(output), "text", rows)
     empty = pa.nulls(len(members), TEXTS.field("keys").type).fill_null(pa.scalar([], TEXTS.field("keys").type))
     taken = _take(job.absolute(keys), "keys", rows) if keys else pa.chunked_array([empty])
-    columns = {name: members[name] for name in ("part", "cluster", "rank", "body")}
-    table = pa.table({**columns, "text": texts, "keys": taken})
+    columns: dict[str, Any] = {name: members[name] for name in ("part", "cluster", "rank", "body")}
+    columns |= {"text": texts, "keys": taken}
+    table = pa.table(columns)
     order = pc.sort_indices(members, [("part", "ascending"), ("rank", "ascending")])
     with ShardWriter(job.folder, f"{name}.parquet", "texts", TEXTS) as writer:
         for start in range(0, len(order), 8192):
@@ -240,9 +243,10 @@ def judge_part(job: DedupJob, part: int) -> None:
 
 def _to_pages(job: DedupJob, batch: pa.RecordBatch) -> Pages:
     sets = shingle_sets(DocumentBatch({"text": batch["text"]}).utf8, job.config.shingling)
-    lengths = batch["keys"].value_lengths().to_numpy()
+    lists: Any = batch["keys"]
+    lengths = lists.value_lengths().to_numpy()
     bounds = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    keys = batch["keys"].flatten().to_numpy()
+    keys = lists.flatten().to_numpy()
     cluster, rank, body = (batch[name].to_numpy() for name in ("cluster", "rank", "body"))
     return Pages(cluster, rank, body, sets, keys, bounds)
 
@@ -263,6 +267,7 @@ def write_duplicates(job: DedupJob) -> tuple[list[Output], dict[str, Any]]:
     """
     kinds: Counter[str] = Counter()
     outputs = [_write_rows(job, crawl, kinds) for crawl in job.crawls]
+    texts, hosts = _count_distinct(job)
     settled = _count_settled(job)
     summary = {
         "pages": count_rows(job.uri("pages")) - settled,
@@ -271,6 +276,8 @@ def write_duplicates(job: DedupJob) -> tuple[list[Output], dict[str, Any]]:
         **_summarise_buckets(job),
         **_summarise_clusters(job),
         **_summarise_counts(job),
+        **{"distinct_texts": texts.count(), "distinct_hosts": hosts.count()},
+        **{"sketch_texts": texts.packed(), "sketch_hosts": hosts.packed()},
     }
     clear(job)
     return outputs, summary
@@ -281,9 +288,19 @@ def _write_rows(job: DedupJob, crawl: str, kinds: Counter[str]) -> Output:
     removed = job.working_files("removed-") or [_no_removed(job)]
     with job.scratch() as scratch, ShardWriter(job.lake, path, "duplicates", DUPLICATES) as writer:
         for batch in scratch.run("dedup/duplicates", pages=job.uri("pages"), removed=removed, crawl=crawl):
-            kinds.update({row["values"]: row["counts"] for row in pc.value_counts(batch["kind"]).to_pylist()})
+            kinds.update(str(kind) for kind in batch["kind"].to_pylist())
             writer.write(batch)
         return writer.finish()
+
+
+def _count_distinct(job: DedupJob) -> tuple[DistinctCounter, DistinctCounter]:
+    """Different texts and hosts among the documents of the job's own crawls."""
+    texts, hosts = DistinctCounter(), DistinctCounter()
+    for output in job.documents:
+        for batch in iter_batches(job.absolute(output), ["text_digest", "host"]):
+            texts.add(DocumentBatch({"text": batch["text_digest"]}).utf8)
+            hosts.add(DocumentBatch({"text": batch["host"]}).utf8)
+    return texts, hosts
 
 
 def _no_removed(job: DedupJob) -> str:

@@ -100,7 +100,9 @@ DUPLICATES = table(
     field("survivor_crawl", STRING, "its crawl"),
     field("survivor_archive", STRING, "its archive"),
     field("survivor_offset", INT, "its offset"),
-    field("kind", STRING, "exact (same text), payload (same bytes), near (measured Jaccard), span (nothing else is in it)"),
+    field(
+        "kind", STRING, "exact (same text), payload (same bytes), near (measured Jaccard), span (nothing else is in it)"
+    ),
     field(
         "jaccard",
         FLOAT,

@@ -38,8 +38,8 @@ class DedupConfig(Section):
     near: bool = Field(True, description="remove pages whose shingles are nearly those of a page that is kept")
     scope: Literal["crawl", "run", "lake"] = Field(
         "crawl",
-        description="what a page is compared with: its crawl (FineWeb), all crawls of the run, or also every crawl that "
-        "was in the lake before",
+        description="what a page is compared with: its crawl (FineWeb), all crawls of the run, or also every crawl "
+        "that was in the lake before",
     )
     against: tuple[str, ...] = Field(
         (), description="crawls of the lake that new pages are compared with too; their own pages stay as they are"
@@ -87,7 +87,7 @@ class DedupConfig(Section):
     @property
     def spans_wanted(self) -> bool:
         """Whether parts of texts are looked at."""
-        return "off" != self.repeated_lines or "off" != self.repeated_substrings
+        return self.repeated_lines != "off" or self.repeated_substrings != "off"
 
     @property
     def removes_spans(self) -> bool:

@@ -114,9 +114,7 @@ def bucket_keys(keys: np.ndarray, bounds: np.ndarray, body: np.ndarray) -> tuple
 
 
 @compiled
-def judge_pages(
-    cluster, rank, body, sets, set_bounds, buckets, bucket_bounds, limits, min_jaccard, slots, kept, state
-):
+def judge_pages(cluster, rank, body, sets, set_bounds, buckets, bucket_bounds, limits, min_jaccard, slots, kept, state):
     """Judge the next pages, ordered by cluster, then rank.
 
     Args:
@@ -157,9 +155,7 @@ def judge_pages(
                         continue
                     kept.tested[other] = state[SERIAL]
                     state[COMPARED] += 1
-                    measured = _similarity(
-                        sets, start, end, kept.hashes, kept.bounds[other], kept.bounds[other + 1]
-                    )
+                    measured = _similarity(sets, start, end, kept.hashes, kept.bounds[other], kept.bounds[other + 1])
                     twin = body[page] != 0 and body[page] == kept.body[other]
                     if measured >= min_jaccard or twin:
                         state[MATCHED] += 1

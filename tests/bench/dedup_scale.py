@@ -4,8 +4,8 @@
 
 Pages are 16 made-up words, so that 20 million fit on a disk; what is measured here is bucketing, clustering, gathering
 and judging, which see a page's 112-value signature and the shingles of pages that share a bucket, whatever its length.
-Cluster sizes follow a power law of exponent 2.5, at most 100,000 (an assumption: half of the pages are copies, as in a
-crawl); members of a cluster have up to four words appended, a Jaccard similarity with its base of 1, .92, .86, .80 or .75.
+Cluster sizes follow a power law of exponent 2.5, at most 100,000 (an assumption: half of the pages have company, as in
+a crawl); members of a cluster have up to four words appended: similarities of 1, .92, .86, .80 or .75 with its base.
 Making the pages and finding their duplicates are processes of their own; the peak is the resident set of the second.
 """
 
