@@ -31,7 +31,7 @@ def plan(
     rows: Annotated[int | None, typer.Option(min=1, help="Rows a band; by default the best for the threshold.")] = None,
     false_positive_weight: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="How much a pair compared in vain counts against one missed.")
-    ] = 0.5,
+    ] = 0.05,
     pages: Annotated[int, typer.Option(min=1, help="Pages to say the cost of.")] = 1_000_000,
     as_json: JsonOption = False,
 ) -> None:

@@ -196,15 +196,14 @@ def _survivors(
     """Places and rows of one file's pages that no better page replaces."""
     output = job.documents[number]
     first = number << FILE_BITS
-    gone: Any = pa.array([], pa.int64())
+    gone = np.zeros(0, np.int64)
     for batch in iter_batches(job.absolute(output), [*KEY, *columns], ROWS):
         if first == number << FILE_BITS:
             key = {"crawl": batch["crawl"][0].as_py(), "archive": batch["archive"][0].as_py()}
             with job.scratch() as scratch:
-                gone = (
-                    scratch.run("dedup/removed_rows", duplicates=removed, **key).read_all()["offset"].combine_chunks()
-                )
-        kept = np.flatnonzero(pc.invert(pc.is_in(batch["offset"], gone)).to_numpy(zero_copy_only=False))
+                offsets = scratch.run("dedup/removed_rows", duplicates=removed, **key).read_all()
+            gone = offsets["offset"].to_numpy()
+        kept = np.flatnonzero(~np.isin(batch["offset"].to_numpy(), gone))
         yield first + kept, batch.take(pa.array(kept)).select(columns)
         first += batch.num_rows
 

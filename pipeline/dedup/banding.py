@@ -39,7 +39,7 @@ def expect(bands: int, rows: int, threshold: float, steps: int = 10_000) -> Expe
     return Expectation(float(s_curve(bands, rows, below).mean()), float(1.0 - s_curve(bands, rows, above).mean()))
 
 
-def choose_bands(threshold: float, permutations: int, false_positive_weight: float = 0.5) -> tuple[int, int]:
+def choose_bands(threshold: float, permutations: int, false_positive_weight: float = 0.05) -> tuple[int, int]:
     """Bands and rows, of at most so many permutations, with the least weighted error around a threshold.
 
     The weight of a missed pair is one minus that of a pair compared in vain. Source: `datasketch.MinHashLSH`, which

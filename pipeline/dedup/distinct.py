@@ -42,7 +42,7 @@ class DistinctCounter:
     def count(self) -> int:
         """Different strings, estimated."""
         sketch = HyperLogLogPlusPlus(p=PRECISION, reg=self.registers.astype(np.int8))
-        return int(round(sketch.count()))
+        return int(sketch.count() + 0.5)
 
     def packed(self) -> str:
         """As text, to be kept and merged later."""

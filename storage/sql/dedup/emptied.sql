@@ -4,7 +4,7 @@ WITH placed AS (
     SELECT
         (list_position($documents, filename) - 1)::BIGINT * 4294967296 + file_row_number AS page,
         crawl, archive, "offset", doc_id
-    FROM read_parquet($documents, filename = true, file_row_number = true)
+    FROM read_parquet($documents, hive_partitioning = false, filename = true, file_row_number = true)
 )
 SELECT
     page.crawl, page.archive, page."offset", page.doc_id,

@@ -1,7 +1,7 @@
 -- Lines that at least $least pages of one host have, but for the first copy.
 -- In: $lines (files). Out: page, start, chars, pages, source (the page with the first copy), in order.
 WITH lines AS (
-    SELECT * FROM read_parquet($lines)
+    SELECT * FROM read_parquet($lines, hive_partitioning = false)
 ),
 repeated AS (
     SELECT host, hash, count(DISTINCT page) AS pages, min(row(page, start)) AS first

@@ -2,6 +2,6 @@
 -- In: $texts (files), $part.
 -- Out: cluster, rank, body, text, keys.
 SELECT cluster, rank, body, text, keys
-FROM read_parquet($texts)
+FROM read_parquet($texts, hive_partitioning = false)
 WHERE part = $part
 ORDER BY cluster, rank

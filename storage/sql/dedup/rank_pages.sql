@@ -10,7 +10,7 @@ WITH listed AS (
         CASE WHEN isnan(quality) THEN NULL ELSE quality END AS quality,
         list_position($documents, filename) - 1 AS file,
         file_row_number AS file_row
-    FROM read_parquet($documents, filename = true, file_row_number = true)
+    FROM read_parquet($documents, hive_partitioning = false, filename = true, file_row_number = true)
 ),
 measured AS (
     SELECT *, file < $settled AS settled, list_transform($prefer, lambda criterion: CASE criterion
