@@ -119,8 +119,8 @@ def summaries(lake: Any) -> list[dict[str, Any]]:
     from storage.catalog import Catalog
 
     steps: pa.Table = Catalog(lake).query(
-        "SELECT key, summary FROM steps SEMI JOIN state.archives AS current ON key = current.crawl "
-        "AND fingerprint = current.dedup_fingerprint WHERE step = 'dedup' ORDER BY key"
+        "SELECT steps.key, steps.summary FROM steps SEMI JOIN state.archives AS current ON steps.key = current.crawl "
+        "AND steps.fingerprint = current.dedup_fingerprint WHERE step = 'dedup' ORDER BY steps.key"
     )
     found = [(row["key"], json.loads(row["summary"])) for row in steps.to_pylist()]
     rows = [{name: {"crawl": crawl, **summary}.get(name) for name in SHOWN} for crawl, summary in found]

@@ -2,9 +2,9 @@
 
     python -m tests.bench.bench_dedup [--pages 1500] [--venv DIR]
 
-Texts are pages of the shared documentation crawl, many of them untranslated copies. Each side is a process of its own on
-one core, from text to the list of pages removed; figures are CPU seconds after imports. A removed page is a false positive
-where no page that the same side keeps has a true Jaccard similarity of 0.8 with it, measured on Winnow's shingles.
+Texts are pages of the shared documentation crawl, many of them untranslated copies. Each side is a process of its own
+on one core, from text to the list of pages removed; figures are CPU seconds after imports. A removed page is a false
+positive where no page that the same side keeps has a true Jaccard similarity of 0.8 with it, on Winnow's shingles.
 Peers are installed into an environment of their own at the first run (--venv).
 """
 
