@@ -204,7 +204,7 @@ def _survivors(
                 offsets = scratch.run("dedup/removed_rows", duplicates=removed, **key).read_all()
             gone = offsets["offset"].to_numpy()
         kept = np.flatnonzero(~np.isin(batch["offset"].to_numpy(), gone))
-        yield first + kept, batch.take(pa.array(kept)).select(columns)
+        yield first + kept, batch.take(pa.array(kept, pa.int64())).select(columns)
         first += batch.num_rows
 
 

@@ -6,7 +6,7 @@ the words parted by one space, in one buffer, so that a shingle is a slice of it
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -40,7 +40,7 @@ class FoldTable(NamedTuple):
 
 
 @inlined
-def _copy_letters(source: int, target: int) -> int:
+def _copy_letters(source: int, target: int) -> Any:
     """Write the eight bytes at an address with their letters in lower case; how many ASCII letters they begin with."""
     word = load64(source)
     lower = word | _CASE

@@ -5,13 +5,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from llvmlite import ir
+from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
 from numba.extending import intrinsic
 
 
-@intrinsic
-def store64(_: Any, address: Any, value: Any) -> Any:
+def _store64(_: Any, address: Any, value: Any) -> Any:
     """Write a uint64 at any address, aligned or not; the caller answers for the memory."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -22,11 +21,14 @@ def store64(_: Any, address: Any, value: Any) -> Any:
     return types.void(types.intp, types.uint64), generate
 
 
-@intrinsic
-def trailing_zeros(_: Any, value: Any) -> Any:
+def _trailing_zeros(_: Any, value: Any) -> Any:
     """Zero bits below the lowest one of a uint64; 64 for zero."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 0))
 
     return types.uint64(types.uint64), generate
+
+
+store64: Any = intrinsic(_store64)
+trailing_zeros: Any = intrinsic(_trailing_zeros)
