@@ -101,7 +101,7 @@ class DedupConfig(Section):
 
     def stages(self) -> tuple[Stage, ...]:
         """The stage "signature": each surviving page's digest and band keys; none when switched off."""
-        return (Stage("signature", ADDS, self._sign, survivors_only=True),) if self.enabled else ()
+        return (Stage("signature", ADDS, self._sign, version=2, survivors_only=True),) if self.enabled else ()
 
     def _sign(self, batch: DocumentBatch) -> Columns:
         digests = pa.array([text_digest(text) for text in batch.texts], pa.string())
