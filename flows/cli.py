@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from flows import ledger_commands, scaling_commands
+from flows.dedup_commands import dedup_app
 from flows.interrupts import stop_on_interrupt
 from flows.learning_commands import export, generate, params, pretrain, tokens
 from flows.options import (
@@ -42,6 +43,7 @@ app = typer.Typer(
 scaling_app = typer.Typer(no_args_is_help=True, help="Ladders of small runs, fits, and plans for bigger ones.")
 app.add_typer(scaling_app, name="scaling")
 app.add_typer(quality_app, name="quality")
+app.add_typer(dedup_app, name="dedup")
 
 LEARNING: tuple[Callable[..., None], ...] = (tokens, pretrain, generate, export, params)
 SCALING: tuple[Callable[..., None], ...] = (scaling_commands.run, scaling_commands.fit, scaling_commands.plan)

@@ -7,7 +7,6 @@ and gives the same bytes.
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -20,11 +19,11 @@ from prefect import flow
 from prefect.futures import PrefectFuture
 from pydantic import Field
 
-from flows import dedup_task, mix_task
+from flows import mix_task
 from flows.alarms import count_judged
 from flows.annotate_task import AnnotateJob, annotate
 from flows.artifacts import publish_corpus
-from flows.dedup_job import DedupJob
+from flows.dedup_steps import dedup_all, outputs_of, texts_to_mix
 from flows.index_task import choose_records
 from flows.progress import progress, tell
 from flows.recipe import Recipe, load_recipe
@@ -160,7 +159,7 @@ def run_plan(plan: CorpusPlan, submit: Submit) -> CorpusResult:
         write_run(plan, "running", plan.fingerprints, [])
     tell(f"{len(plan.jobs)} archives, {len(plan.jobs) - len(plan.pending)} of them already in the lake {lake.root}")
     rows, failures = phase("annotate", processes(plan.workers), lambda: annotate_all(plan, submit))
-    dedup = phase("dedup", threads(plan.workers), lambda: dedup_all(plan, rows))
+    dedup = phase("dedup", threads(plan.workers), lambda: dedup_all(lake, plan.recipe.dedup, plan.workers, rows))
     mix = phase("mix", threads(plan.workers), lambda: mix_all(plan, rows, dedup))
     done = {label: fp for label, fp in plan.fingerprints.items() if label not in failures}
     steps = [*plan.selections, *dedup.values(), mix]
@@ -202,56 +201,6 @@ def annotate_all(plan: CorpusPlan, submit: Submit) -> tuple[list[dict[str, Any]]
     return [row for row in found if row], failures
 
 
-def outputs_of(rows: Sequence[Mapping[str, Any]], table: str) -> list[Output]:
-    """The files of one table that archives' rows list."""
-    outputs = (Output.from_dict(output) for row in rows for output in row["outputs"])
-    return [output for output in outputs if output.table == table]
-
-
-def dedup_all(plan: CorpusPlan, rows: Sequence[dict[str, Any]]) -> dict[str, Step]:
-    """Duplicates of every crawl, each crawl on its own: FineWeb found that to give better models than across."""
-    if not plan.recipe.dedup.enabled:
-        return {}
-    crawls: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for row in rows:
-        crawls[row["crawl"]].append(row)
-    return {crawl: dedup_crawl(plan, crawl, crawls[crawl]) for crawl in sorted(crawls)}
-
-
-def dedup_crawl(plan: CorpusPlan, crawl: str, rows: Sequence[dict[str, Any]]) -> Step:
-    """The duplicates among one crawl's survivors."""
-    config = plan.recipe.dedup
-    key = fingerprint("dedup", dedup_task.VERSION, config, sorted(row["fingerprint"] for row in rows))
-    documents, bands = outputs_of(rows, "documents"), outputs_of(rows, "bands")
-    job = DedupJob(plan.lake.root, crawl, key, tuple(documents), tuple(bands), config)
-    return run_step(plan.lake, "dedup", crawl, key, lambda: dedup_units(job, plan.workers))
-
-
-def dedup_units(job: DedupJob, workers: int) -> tuple[list[Output], dict[str, Any]]:
-    """One crawl's deduplication, each unit a task; how many there are changes nothing of what comes out."""
-    unit_task.submit(f"{job.crawl} rank", dedup_task.rank_pages, job).result()
-    ranges = dedup_task.plan_bands(job, units=2 * workers)
-    _all_units(
-        {f"{job.crawl} bands {low}-{high}": (dedup_task.find_candidates, job, (low, high)) for low, high in ranges}
-    )
-    parts = dedup_task.plan_parts(job, ranges)
-    _all_units({f"{job.crawl} part {part}": (dedup_task.verify_part, job, part) for part in range(parts)})
-    return dedup_task.write_duplicates(job)
-
-
-@unit_of_work("dedup")
-def unit_task(label: str, work: Callable[..., None], *arguments: Any) -> None:
-    """One unit of deduplication."""
-    work(*arguments)
-
-
-def _all_units(units: Mapping[str, tuple[Any, ...]]) -> None:
-    with progress("dedup", len(units)) as shown:
-        _, failures = gather({label: unit_task.submit(label, *unit) for label, unit in units.items()}, shown)
-    for error in failures.values():
-        raise error
-
-
 def mix_all(plan: CorpusPlan, rows: Sequence[dict[str, Any]], dedup: Mapping[str, Step]) -> Step:
     """The corpus: survivors of every crawl without their duplicates, in the proportions asked for."""
     recipe, lake = plan.recipe, plan.lake
@@ -260,7 +209,7 @@ def mix_all(plan: CorpusPlan, rows: Sequence[dict[str, Any]], dedup: Mapping[str
     counter = sha256_of(recipe.mix.tokenizer) if recipe.mix.tokenizer else None
     key = fingerprint("mix", mix_task.VERSION, recipe.mix, counter, name, upstream)
     duplicates = [output for step in dedup.values() for output in step.outputs_of("duplicates")]
-    documents = outputs_of(rows, "documents")
+    documents = texts_to_mix(outputs_of(rows, "documents"), dedup)
 
     def work() -> tuple[Sequence[Output], Mapping[str, Any]]:
         outputs = mix_task.write_mixture(lake, name, key, documents, duplicates, recipe.mix)

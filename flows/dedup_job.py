@@ -1,7 +1,8 @@
-"""One crawl's deduplication: what each unit of it is handed, and the files the units hand to each other."""
+"""One deduplication: what each unit of it is handed, and the files the units hand to each other."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -23,47 +24,76 @@ RANKED = table(
     field("text_bytes", pa.int64(), "size of the text in UTF-8", "bytes"),
     field("file", pa.int32(), "documents file, position in the job's list"),
     field("file_row", pa.int64(), "row of it"),
+    field("settled", pa.bool_(), "of an earlier crawl, where it was kept"),
+    field("body", pa.uint64(), "number of the payload; 0 without"),
     field("first", pa.int64(), "rank of the best page of the same text"),
 )
-CANDIDATES = table(
-    field("better", pa.int64(), "rank of the better page"), field("worse", pa.int64(), "rank of the other")
+LINKS = table(
+    field("page", pa.int64(), "rank of a page that shares a bucket"), field("root", pa.int64(), "best of its cluster")
 )
-CUT = table(
-    field("band", pa.int16(), "band number"),
-    field("buckets", pa.int64(), "buckets of more than max_bucket pages"),
+MET = table(
+    field("band", pa.int32(), "band number; the number of bands for payloads"),
+    field("buckets", pa.int64(), "buckets of several pages"),
     field("pages", pa.int64(), "pages in them"),
     field("largest", pa.int64(), "pages of the largest"),
 )
-PAIRS = table(*CANDIDATES, field("part", pa.int32(), "part it is verified in"))
-EDGES = table(*CANDIDATES, field("jaccard", pa.float64(), "measured similarity, at least the threshold"))
+MEMBERS = table(
+    field("page", pa.int64(), "rank"),
+    field("cluster", pa.int64(), "rank of the best page of its cluster"),
+    field("part", pa.int32(), "part that judges the cluster"),
+)
+TEXTS = table(
+    field("part", pa.int32(), "part that judges the cluster"),
+    field("cluster", pa.int64(), "rank of the best page of its cluster"),
+    field("rank", pa.int64(), "rank"),
+    field("body", pa.uint64(), "number of the payload; 0 without"),
+    field("text", pa.string(), "the document"),
+    field("keys", pa.list_(pa.uint64()), "its band keys"),
+)
+REMOVED = table(
+    field("page", pa.int64(), "rank of the page removed"),
+    field("survivor", pa.int64(), "rank of the page kept instead"),
+    field("jaccard", pa.float64(), "measured similarity"),
+    field("same_body", pa.bool_(), "the two are the same bytes"),
+)
 
 
 @dataclass(frozen=True)
 class DedupJob:
-    """What every unit of one crawl's deduplication needs to know; picklable.
+    """What every unit of one deduplication needs to know; picklable.
 
     Attributes:
         lake: Root of the lake.
-        crawl: The crawl, or the name of the group of crawls deduplicated together.
+        crawls: Crawls deduplicated together.
         fingerprint: Of the step.
         documents: Files of table documents.
-        bands: Files of table bands; they may cover more pages than `documents`.
+        bands: Files of table bands: of each documents file in the same order, row by row.
         config: The recipe's section.
+        settled_documents, settled_bands: The same of earlier crawls, whose pages stay as they are.
+        settled_duplicates: Files of table duplicates: pages of the earlier crawls that were removed there.
         threads: Threads of a unit.
     """
 
     lake: str
-    crawl: str
+    crawls: tuple[str, ...]
     fingerprint: str
     documents: tuple[Output, ...]
     bands: tuple[Output, ...]
     config: DedupConfig
+    settled_documents: tuple[Output, ...] = ()
+    settled_bands: tuple[Output, ...] = ()
+    settled_duplicates: tuple[Output, ...] = ()
     threads: int = 1
+
+    @property
+    def name(self) -> str:
+        """The crawls, for a person."""
+        return "+".join(self.crawls) if len(self.crawls) < 4 else f"{len(self.crawls)} crawls"
 
     @property
     def folder(self) -> str:
         """The step's working folder, absolute; it goes when the step is done."""
-        finished = Lake(self.lake).duplicates_path(self.crawl, self.fingerprint)
+        finished = Lake(self.lake).duplicates_path(self.crawls[0], self.fingerprint)
         return Lake(self.lake).absolute(finished.removesuffix(".parquet") + ".work")
 
     def uri(self, name: str) -> str:
@@ -75,9 +105,27 @@ class DedupJob:
         found = files.list_files(self.folder, ".parquet")
         return [uri for uri in found if uri.rpartition("/")[2].startswith(prefix)]
 
+    def all_documents(self) -> tuple[Output, ...]:
+        """Every documents file, those of earlier crawls first: `RANKED.file` counts in it."""
+        return (*self.settled_documents, *self.documents)
+
+    def signed(self) -> Iterator[tuple[int, Output, Output | None]]:
+        """Number, documents and bands of every file with documents; None where they were not signed."""
+        bands = (*self.settled_bands, *self.bands)
+        for number, output in enumerate(self.all_documents()):
+            keys = bands[number] if number < len(bands) and bands[number].rows else None
+            if keys and keys.rows != output.rows:
+                raise ValueError(f"{keys.path} has {keys.rows} rows for {output.rows} documents")
+            if output.rows:
+                yield number, output, keys
+
+    def absolute(self, output: Output) -> str:
+        """A file of the lake, absolute."""
+        return Lake(self.lake).absolute(output.path)
+
     def uris(self, outputs: tuple[Output, ...]) -> list[str]:
         """Files of the lake, absolute."""
-        return [Lake(self.lake).absolute(output.path) for output in outputs]
+        return [self.absolute(output) for output in outputs]
 
     def scratch(self) -> Scratch:
         """A database with half of the memory: the other half is for texts and shingles."""

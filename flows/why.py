@@ -23,7 +23,11 @@ _DUPLICATE = (
     "survivor_offset",
     "duplicate_kind",
     "jaccard",
+    "span_count",
+    "span_chars",
 )
+_REPLACED_COLUMNS = ("url", "crawl", "kind", "jaccard", "doc_id")
+_SPAN_COLUMNS = ("kind", "start", "chars", "removed", "pages", "survivor_id", "survivor_crawl")
 _RULE_COLUMNS = ("rule", "verdict", "value", "low", "high", "knob")
 
 
@@ -33,7 +37,8 @@ def explain(lake: Lake, page: str) -> list[dict[str, Any]]:
     Returns:
         One dictionary a capture: `page` (identity); `fate`, `dropped_by`, `dropped_by_rule`, `failed_rules`,
         `detail`; `rules`, each with value, limits, knob and verdict: passed, failed, or not judged (the page
-        had failed at a gate, or its domain has no such rule); `signals`; `duplicate_of`, or None; `texts`: `before`
+        had failed at a gate, or its domain has no such rule); `signals`; `duplicate_of`, or None; `replaces`, up to
+        20 pages that were removed for it; `spans` of its text that another page has as well; `texts`: `before`
         (as extracted, read again from the archive), `after` (as it is kept; None for a page that is not), both with
         personal data replaced, and `note`, why there is none.
 
@@ -57,6 +62,11 @@ def print_explanation(found: Mapping[str, Any]) -> None:
     out.print("\n".join(lines), markup=False, highlight=False)
     if found["rules"]:
         print_table(table_of(found["rules"], _RULE_COLUMNS), title="rules")
+    if found["replaces"]:
+        of = found["replaces"][0]["of"]
+        print_table(table_of(found["replaces"], _REPLACED_COLUMNS), title=f"kept instead of {of:,} pages")
+    if found["spans"]:
+        print_table(table_of(found["spans"], _SPAN_COLUMNS), title="other pages have these stretches as well")
     if others := _other_signals(found):
         print_table(table_of(others, ("signal", "value")), title="other signals")
     print_texts(found["texts"])
@@ -72,7 +82,13 @@ def _explanation(catalog: Catalog, row: Mapping[str, Any]) -> dict[str, Any]:
         "signals": {name: value for name, value in row.items() if name not in known},
         "duplicate_of": _survivor(catalog, row),
         "texts": texts_of(catalog.lake, row),
+        "replaces": catalog.query(sql_text("why/replaced"), _place(row)).to_pylist(),
+        "spans": catalog.query(sql_text("why/spans"), _place(row)).to_pylist(),
     }
+
+
+def _place(row: Mapping[str, Any]) -> list[Any]:
+    return [row["crawl"], row["archive"], row["offset"]]
 
 
 def _judged(rules: Sequence[Mapping[str, Any]], row: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -99,13 +115,16 @@ def _survivor(catalog: Catalog, row: Mapping[str, Any]) -> dict[str, Any] | None
         return None
     key = [row["survivor_crawl"], row["survivor_archive"], row["survivor_offset"]]
     found = catalog.query(sql_text("why/record"), key).to_pylist()
-    kept = found[0] if found else {"doc_id": row["survivor_id"], "url": None, "fate": None}
+    place = {"crawl": row["survivor_crawl"], "archive": row["survivor_archive"], "offset": row["survivor_offset"]}
+    kept = found[0] if found else {"doc_id": row["survivor_id"], "url": None, "fate": None, **place}
     return {**kept, "kind": row["duplicate_kind"], "jaccard": row["jaccard"]}
 
 
 def _sentence(found: Mapping[str, Any]) -> str:
     if other := found["duplicate_of"]:
-        return f"{other['kind']} duplicate of {other['url'] or other['doc_id']} (Jaccard {other['jaccard']:.3f})"
+        measured = "" if other["jaccard"] is None else f", Jaccard {other['jaccard']:.3f}"
+        named = f"{other['url'] or other['doc_id']} (crawl {other['crawl']}{measured})"
+        return f"{other['kind']} duplicate of {named}"
     if found["fate"] == "dropped":
         cause = f"dropped by {found['dropped_by']}, rule {found['dropped_by_rule']}"
         others = len(found["failed_rules"]) - 1

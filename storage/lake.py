@@ -64,6 +64,10 @@ class Lake:
         """Duplicates of one crawl."""
         return f"duplicates/crawl={safe_name(crawl)}/{fingerprint}.parquet"
 
+    def spans_path(self, crawl: str, fingerprint: str) -> str:
+        """Repeated stretches of one crawl's texts."""
+        return f"spans/crawl={safe_name(crawl)}/{fingerprint}.parquet"
+
     def corpus_dir(self, name: str, fingerprint: str) -> str:
         """Directory of a mixed corpus: its shards and mixture.parquet."""
         return f"corpus/{safe_name(name)}/{fingerprint}"

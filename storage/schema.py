@@ -90,9 +90,9 @@ DOCUMENTS = table(
 BANDS = table(
     *PAGE_KEY,
     field("doc_id", STRING, "the page"),
-    field("band", pa.int16(), "band number, 0-based"),
-    field("band_key", pa.uint64(), "hash of the band's rows of the MinHash signature"),
+    field("keys", pa.list_(pa.uint64()), "hash of each band's rows of the MinHash signature; empty without words"),
 )
+"""One row a document, in the order of the documents file of the same archive."""
 
 DUPLICATES = table(
     *PAGE_KEY,
@@ -101,9 +101,31 @@ DUPLICATES = table(
     field("survivor_crawl", STRING, "its crawl"),
     field("survivor_archive", STRING, "its archive"),
     field("survivor_offset", INT, "its offset"),
-    field("kind", STRING, "exact (same normalised text) or near (measured Jaccard)"),
-    field("jaccard", FLOAT, "measured Jaccard similarity of the shingle sets with the survivor, 0..1"),
+    field(
+        "kind", STRING, "exact (same text), payload (same bytes), near (measured Jaccard), span (nothing else is in it)"
+    ),
+    field(
+        "jaccard",
+        FLOAT,
+        "measured Jaccard similarity of the shingle sets with the survivor, 0..1; 1 for exact",
+        null="kind span",
+    ),
 )
+
+SPANS = table(
+    *PAGE_KEY,
+    field("doc_id", STRING, "the page"),
+    field("kind", STRING, "line (on many pages of the host) or substring (long word sequence met before)"),
+    field("start", INT, "where it starts in the document's text", "characters"),
+    field("chars", INT, "its length", "characters"),
+    field("removed", pa.bool_(), "left out of the corpus; false: measured only"),
+    field("pages", INT, "pages of the host that have the line; times the sequence is met"),
+    field("survivor_id", STRING, "page that keeps a copy: doc_id"),
+    field("survivor_crawl", STRING, "its crawl"),
+    field("survivor_archive", STRING, "its archive"),
+    field("survivor_offset", INT, "its offset"),
+)
+"""Stretches of kept pages' texts that another page has as well; in order of page, then start."""
 
 PII = table(
     *PAGE_KEY,

@@ -22,6 +22,7 @@ VIEWS = (
         "pii",
         "costs",
         "duplicates",
+        "spans",
         "mixture",
     ),
     *("corpus", "ledger", "books", "funnel", "funnel_by_crawl", "funnel_by_host", "funnel_by_language"),
@@ -104,6 +105,7 @@ def _rows(lake: Lake, selection: Selection) -> dict[str, str]:
         "pii": read(selection.archive_files("pii"), schema.PII),
         "costs": read(costs, schema.COSTS),
         "duplicates": keyed("duplicates", schema.DUPLICATES, None),
+        "spans": keyed("spans", schema.SPANS, None),
         "mixture": keyed("mixture", schema.MIXTURE, "corpus"),
         "corpus": keyed("corpus", schema.CORPUS, "corpus"),
     }

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from datasketch import MinHashLSH
 
 
 class Expectation(NamedTuple):
@@ -36,3 +37,14 @@ def expect(bands: int, rows: int, threshold: float, steps: int = 10_000) -> Expe
     below = (np.arange(steps) + 0.5) / steps * threshold
     above = threshold + (np.arange(steps) + 0.5) / steps * (1.0 - threshold)
     return Expectation(float(s_curve(bands, rows, below).mean()), float(1.0 - s_curve(bands, rows, above).mean()))
+
+
+def choose_bands(threshold: float, permutations: int, false_positive_weight: float = 0.05) -> tuple[int, int]:
+    """Bands and rows, of at most so many permutations, with the least weighted error around a threshold.
+
+    The weight of a missed pair is one minus that of a pair compared in vain. Source: `datasketch.MinHashLSH`, which
+    integrates both errors.
+    """
+    weights = (false_positive_weight, 1.0 - false_positive_weight)
+    found = MinHashLSH(threshold=threshold, num_perm=permutations, weights=weights)
+    return int(found.b), int(found.r)

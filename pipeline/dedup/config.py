@@ -21,6 +21,10 @@ ADDS = pa.schema(
 )
 
 
+Preference = Literal["quality", "length", "newest", "oldest"]
+Handling = Literal["off", "measure", "remove"]
+
+
 class DedupConfig(Section):
     """Exact and near-duplicates. Defaults are FineWeb's, and the similarity is measured, not estimated.
 
@@ -30,7 +34,16 @@ class DedupConfig(Section):
 
     enabled: bool = Field(True, description="remove duplicates")
     exact: bool = Field(True, description="remove pages whose text differs at most in white space")
+    payload: bool = Field(True, description="remove pages whose body is the same bytes, in whatever container or crawl")
     near: bool = Field(True, description="remove pages whose shingles are nearly those of a page that is kept")
+    scope: Literal["crawl", "run", "lake"] = Field(
+        "crawl",
+        description="what a page is compared with: its crawl (FineWeb), all crawls of the run, or also every crawl "
+        "that was in the lake before",
+    )
+    against: tuple[str, ...] = Field(
+        (), description="crawls of the lake that new pages are compared with too; their own pages stay as they are"
+    )
     min_jaccard: float = Field(0.8, gt=0, le=1, description="measured similarity that makes a duplicate (Dolma 3)")
     bands: int = Field(14, ge=1, le=1000, description="MinHash bands (FineWeb): more find more and cost more")
     rows: int = Field(8, ge=1, le=1000, description="MinHash values a band (FineWeb): more make a band stricter")
@@ -38,11 +51,25 @@ class DedupConfig(Section):
     unit: Literal["word", "char"] = Field("word", description="what shingles are made of")
     fold_numbers: bool = Field(True, description="read every number as 0 when comparing (datatrove's default)")
     seed: int = Field(1, ge=0, lt=2**32, description="of the permutations (datatrove and datasketch: 1)")
+    prefer: tuple[Preference, ...] = Field(
+        ("quality", "length"),
+        max_length=4,
+        description="which page of a cluster stays, first criterion first; in the end the smallest doc_id",
+    )
     max_bucket: int = Field(
         64,
         ge=1,
-        description="pages of a bucket that the others are compared with, best first; larger ones are cut",
+        description="kept pages of a bucket that the others are compared with, best first; larger buckets are cut",
     )
+    repeated_lines: Handling = Field(
+        "off", description="lines that many pages of one host have (navigation, banners, licences); one copy stays"
+    )
+    line_min_pages: int = Field(10, ge=2, description="pages of a host that make a line repeated")
+    line_min_chars: int = Field(1, ge=1, description="shorter lines are left alone")
+    repeated_substrings: Handling = Field(
+        "off", description="word sequences that stand in the texts more than once; the first copy stays"
+    )
+    substring_words: int = Field(50, ge=2, description="words of such a sequence at least (Lee et al. 2022: 50 tokens)")
     memory_limit_bytes: int = Field(
         4 * 2**30, ge=2**26, description="of one deduplication task; what exceeds it goes to disk"
     )
@@ -54,12 +81,18 @@ class DedupConfig(Section):
 
     @property
     def part_bytes(self) -> int:
-        """Text verified at a time, in bytes: its shingles take at most half of the memory limit.
+        """Text of a part, in bytes: small enough that there are parts to share out, and large enough to pay."""
+        return self.memory_limit_bytes // 16
 
-        A shingle is 8 bytes, and at worst there is one for every two bytes of text (words of one letter), or
-        for every byte (characters).
-        """
-        return self.memory_limit_bytes // (8 if self.unit == "word" else 16)
+    @property
+    def spans_wanted(self) -> bool:
+        """Whether parts of texts are looked at."""
+        return self.repeated_lines != "off" or self.repeated_substrings != "off"
+
+    @property
+    def removes_spans(self) -> bool:
+        """Whether texts of the corpus become shorter."""
+        return "remove" in (self.repeated_lines, self.repeated_substrings)
 
     def signature_settings(self) -> dict[str, Any]:
         """What decides digests and band keys: a later step's threshold does not touch an archive's rows."""
@@ -68,7 +101,7 @@ class DedupConfig(Section):
 
     def stages(self) -> tuple[Stage, ...]:
         """The stage "signature": each surviving page's digest and band keys; none when switched off."""
-        return (Stage("signature", ADDS, self._sign, survivors_only=True),) if self.enabled else ()
+        return (Stage("signature", ADDS, self._sign, version=2, survivors_only=True),) if self.enabled else ()
 
     def _sign(self, batch: DocumentBatch) -> Columns:
         digests = pa.array([text_digest(text) for text in batch.texts], pa.string())

@@ -76,4 +76,7 @@ def fold_table() -> FoldTable:
         starts[code + 1] = len(folded)
     folded += "".join(map(chr, range(_HAN_PLANES, TABLE_SIZE))).encode()
     starts[_HAN_PLANES + 1 :] = starts[_HAN_PLANES] + 4 * np.arange(1, TABLE_SIZE - _HAN_PLANES + 1)
-    return FoldTable(kinds, starts, np.frombuffer(bytes(folded), np.uint8))
+    letters = np.zeros(256, np.uint8)
+    for code in (*range(65, 91), *range(97, 123)):
+        letters[code] = code | 32
+    return FoldTable(kinds, starts, np.frombuffer(bytes(folded), np.uint8), letters)

@@ -84,12 +84,8 @@ def band_keys(signatures: np.ndarray, bands: int, rows: int, sizes: np.ndarray) 
 
 
 def band_table(survivors: pa.Table) -> pa.Table:
-    """The `bands` column of pages written out: one row a page and band, in order; schema BANDS."""
+    """The `bands` column of documents as rows of table BANDS: one a document, in order."""
     lists = cast("pa.ListArray[Any]", survivors["bands"].combine_chunks())
-    counts = lists.value_lengths().fill_null(0).to_numpy(zero_copy_only=False)
-    page = pa.array(np.repeat(np.arange(len(counts)), counts), pa.int64())
-    first = np.repeat(np.cumsum(counts) - counts, counts)
-    band = pa.array(np.arange(len(page)) - first, pa.int16())
-    pages = survivors.select([name for name in BANDS.names if name not in ("band", "band_key")]).take(page)
-    rows = pages.append_column("band", band).append_column("band_key", lists.flatten())
-    return rows.select(BANDS.names).cast(BANDS)
+    empty = pa.scalar([], lists.type)
+    rows = survivors.select([name for name in BANDS.names if name != "keys"])
+    return rows.append_column("keys", lists.fill_null(empty)).cast(BANDS)

@@ -6,14 +6,19 @@ the words parted by one space, in one buffer, so that a shingle is a slice of it
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from pipeline.kernels.compiled import compiled
+from pipeline.kernels.compiled import compiled, inlined
+from pipeline.kernels.machine import store64, trailing_zeros
+from pipeline.kernels.xxh64 import load64
 
 DROPPED, SPACE, LETTER, DIGIT, UNSPACED = range(5)
 """What a character is; an unspaced one (Han, Thai...) is a word by itself."""
+
+_CASE, _HIGH = np.uint64(0x2020202020202020), np.uint64(0x8080808080808080)
+_SEVEN, _TO_A, _BEYOND_Z = ~_HIGH, np.uint64(0x1F1F1F1F1F1F1F1F), np.uint64(0x0505050505050505)
 
 _SPACE_BYTE, _ZERO_BYTE = np.uint8(32), np.uint8(48)
 
@@ -25,11 +30,24 @@ class FoldTable(NamedTuple):
         kinds: uint8[codes], DROPPED to UNSPACED. Codes beyond the table are dropped.
         starts: int32[codes + 1], bytes.
         folded: uint8[bytes].
+        letters: uint8[256], what a byte that is an ASCII letter folds to; 0 for every other byte.
     """
 
     kinds: np.ndarray
     starts: np.ndarray
     folded: np.ndarray
+    letters: np.ndarray
+
+
+@inlined
+def _copy_letters(source: int, target: int) -> Any:
+    """Write the eight bytes at an address with their letters in lower case; how many ASCII letters they begin with."""
+    word = load64(source)
+    lower = word | _CASE
+    plain = lower & _SEVEN
+    letters = (plain + _TO_A) & ~(plain + _BEYOND_Z) & ~word & _HIGH
+    store64(target, lower)
+    return np.int64(trailing_zeros(letters ^ _HIGH) >> np.uint64(3))
 
 
 @compiled
@@ -57,10 +75,33 @@ def fold_words(
     Returns:
         Bytes and words written.
     """
-    kinds, starts, folded = table.kinds, table.starts, table.folded
+    kinds, starts, folded, letters = table.kinds, table.starts, table.folded, table.letters
+    source, target = np.intp(data.ctypes.data), np.intp(out.ctypes.data)
     size, words, at = 0, 0, start
     in_word, in_number = False, False
     while at < end:
+        letter = letters[data[at]]
+        if letter:  # most of most texts: a run of letters, without a decision for each
+            if not in_word:
+                if words:
+                    out[size] = _SPACE_BYTE
+                    size += 1
+                word_starts[words] = size
+                in_word = True
+            in_number = False
+            while at + 8 <= end:  # there is room: three bytes are kept for each of the eight
+                count = _copy_letters(source + at, target + size)
+                size += count
+                at += count
+                if count < 8:
+                    break
+            letter = letters[data[at]] if at < end else np.uint8(0)
+            while letter:
+                out[size] = letter
+                size += 1
+                at += 1
+                letter = letters[data[at]] if at < end else np.uint8(0)
+            continue
         code, step = np.int64(data[at]), 1
         if code >= 0x80:
             step = 2 if code < 0xE0 else 3 if code < 0xF0 else 4

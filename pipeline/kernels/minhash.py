@@ -147,3 +147,13 @@ def jaccard(sets: np.ndarray, bounds: np.ndarray, left: np.ndarray, right: np.nd
         if total:
             similarity[pair] = shared / (total - shared)
     return similarity
+
+
+@compiled
+def hash_texts(data: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """uint64[texts]: xxh64 of each text's UTF-8; `data` uint8[bytes], `offsets` int64[texts + 1]."""
+    hashes = np.empty(len(offsets) - 1, np.uint64)
+    address = np.intp(data.ctypes.data)
+    for i in range(len(hashes)):
+        hashes[i] = xxh64(address + offsets[i], np.intp(offsets[i + 1] - offsets[i]))
+    return hashes

@@ -48,7 +48,7 @@ def _loader(word: Any) -> Any:
     return load
 
 
-_load64, _load32, _load8 = _loader(cgutils.intp_t), _loader(cgutils.int32_t), _loader(cgutils.int8_t)
+load64, _load32, _load8 = _loader(cgutils.intp_t), _loader(cgutils.int32_t), _loader(cgutils.int8_t)
 
 
 @inlined
@@ -66,10 +66,10 @@ def _stripes(at: int, stop: int) -> Any:
     """The accumulator after the whole 32-byte stripes between two addresses."""
     acc_1, acc_2, acc_3, acc_4 = ACC_1, PRIME_2, np.uint64(0), ACC_4
     while at < stop:
-        acc_1 = _round(acc_1, _load64(at))
-        acc_2 = _round(acc_2, _load64(at + 8))
-        acc_3 = _round(acc_3, _load64(at + 16))
-        acc_4 = _round(acc_4, _load64(at + 24))
+        acc_1 = _round(acc_1, load64(at))
+        acc_2 = _round(acc_2, load64(at + 8))
+        acc_3 = _round(acc_3, load64(at + 16))
+        acc_4 = _round(acc_4, load64(at + 24))
         at += 32
     acc = _rotate(acc_1, 1) + _rotate(acc_2, 7) + _rotate(acc_3, 12) + _rotate(acc_4, 18)
     return _merge(_merge(_merge(_merge(acc, acc_1), acc_2), acc_3), acc_4)
@@ -96,7 +96,7 @@ def xxh64(address: int, size: int) -> Any:
         acc = _stripes(address, at)
     acc += np.uint64(size)
     while at + 8 <= end:
-        acc = _rotate(acc ^ _round(np.uint64(0), _load64(at)), 27) * PRIME_1 + PRIME_4
+        acc = _rotate(acc ^ _round(np.uint64(0), load64(at)), 27) * PRIME_1 + PRIME_4
         at += 8
     if at + 4 <= end:
         acc = _rotate(acc ^ _load32(at) * PRIME_1, 23) * PRIME_2 + PRIME_3

@@ -20,8 +20,9 @@ named AS (
     SELECT stage, place FROM listed
     UNION ALL
     SELECT 'dedup.' || kind, 1000000 + place
-    FROM (VALUES ('exact', 0), ('near', 1)) AS kinds (kind, place)
+    FROM (VALUES ('exact', 0), ('payload', 1), ('near', 2), ('span', 3)) AS kinds (kind, place)
     WHERE EXISTS (FROM state.steps WHERE step = 'dedup')
+        AND (kind IN ('exact', 'near') OR EXISTS (FROM lost WHERE stage = 'dedup.' || kind))
     UNION ALL
     SELECT stage, 999999 FROM lost
 ),

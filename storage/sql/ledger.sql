@@ -1,7 +1,9 @@
 -- ledger: one row, one fate for every content record and unreadable span.
 -- Columns: those of `pages`, with fate kept, dropped, duplicate or unreadable; of a duplicate (else null):
 --   survivor_id, survivor_crawl, survivor_archive, survivor_offset   the page kept instead
---   duplicate_kind   exact or near        jaccard   measured similarity with the survivor, 0..1
+--   duplicate_kind   exact, payload, near or span   jaccard   measured similarity with the survivor, 0..1
+-- Of a page with stretches that other pages have as well (else null; each stretch is in `spans`):
+--   span_count, span_chars   how many, and their characters
 SELECT
     page.* REPLACE (
         CASE WHEN copy_of.crawl IS NULL THEN page.fate ELSE 'duplicate' END AS fate,
@@ -14,10 +16,20 @@ SELECT
     copy_of.survivor_archive,
     copy_of.survivor_offset,
     copy_of.kind AS duplicate_kind,
-    copy_of.jaccard
+    copy_of.jaccard,
+    shared.span_count,
+    shared.span_chars
 FROM pages AS page
 LEFT JOIN duplicates AS copy_of
     ON page.crawl = copy_of.crawl
     AND page.archive = copy_of.archive
     AND page."offset" = copy_of."offset"
     AND page.fate = 'kept'
+LEFT JOIN (
+    SELECT crawl, archive, "offset", count(*) AS span_count, sum(chars)::BIGINT AS span_chars
+    FROM spans
+    GROUP BY crawl, archive, "offset"
+) AS shared
+    ON page.crawl = shared.crawl
+    AND page.archive = shared.archive
+    AND page."offset" = shared."offset"

@@ -97,7 +97,7 @@ def test_why_names_the_page_a_duplicate_is_of(still: Lake, capsys: Capture) -> N
     assert found["duplicate_of"]["url"] == "https://example.org/one"
     assert (found["duplicate_of"]["jaccard"], found["duplicate_of"]["kind"]) == (0.9, "near")
     query.print_why(still, "six", as_json=False)
-    assert "near duplicate of https://example.org/one (Jaccard 0.900)" in capsys.readouterr().out
+    assert "near duplicate of https://example.org/one (crawl c1, Jaccard 0.900)" in capsys.readouterr().out
 
 
 def test_why_says_the_cause_of_an_unreadable_span(still: Lake, capsys: Capture) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
@@ -9,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.batch import DocumentBatch
-from pipeline.dedup.banding import expect, s_curve
-from pipeline.dedup.clusters import Edges, choose_survivors
-from pipeline.dedup.signatures import Shingling, band_keys, shingle, shingle_sets, sign
-from pipeline.dedup.verification import PartPlanner, find_positions, join_sets, measure_jaccard
+from pipeline.dedup.banding import choose_bands, expect, s_curve
+from pipeline.dedup.clusters import Forest, Links, list_members
+from pipeline.dedup.signatures import ShingleSets, Shingling, band_keys, shingle, shingle_sets, sign
+from pipeline.dedup.survivors import Pages, SurvivorSearch
+from pipeline.dedup.verification import measure_jaccard
 from tests.pipeline.dedup import plain
 
 
@@ -30,76 +32,149 @@ def test_texts_without_words_are_not_alike() -> None:
     assert measure_jaccard(sets, np.array([0]), np.array([1])).tolist() == [0.0]
 
 
-def test_joined_sets_are_those_of_one_batch() -> None:
-    texts = ["a b c", "", "c d", "a b c d e f"]
-    whole = shingle_sets(DocumentBatch.of_texts(texts).utf8, Shingling(2))
-    parts = join_sets(
-        [shingle_sets(DocumentBatch.of_texts(part).utf8, Shingling(2)) for part in (texts[:1], texts[1:])]
-    )
-    assert whole.hashes.tolist() == parts.hashes.tolist() and whole.bounds.tolist() == parts.bounds.tolist()
-    assert join_sets([]).bounds.tolist() == [0]
-
-
-def test_positions_of_ranks() -> None:
-    assert find_positions(np.array([7, 2, 9]), np.array([9, 7, 2, 9])).tolist() == [2, 0, 1, 2]
-
-
-PAIRS = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)).filter(lambda pair: pair[0] < pair[1]), max_size=40)
+ENTRIES = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 11)), max_size=30)
 
 
 @settings(deadline=None)
-@given(PAIRS, st.lists(st.integers(1, 30), min_size=10, max_size=10), st.integers(1, 60), st.integers(1, 40))
-def test_parts_fit_the_budget_however_pairs_arrive(
-    pairs: list[tuple[int, int]], sizes: list[int], budget: int, piece: int
-) -> None:
-    planner = PartPlanner(np.array(sizes), budget)
-    left, right = np.array([a for a, _ in pairs], np.int64), np.array([b for _, b in pairs], np.int64)
-    cuts = range(0, len(pairs), piece)
-    parts = [part for i in cuts for part in planner.assign(left[i : i + piece], right[i : i + piece]).tolist()]
-    assert parts == PartPlanner(np.array(sizes), budget).assign(left, right).tolist()
-    assert sorted(set(parts)) == list(range(len(set(parts)))) and parts == sorted(parts)
-    for part in set(parts):
-        inside = [pair for pair, number in zip(pairs, parts, strict=True) if number == part]
-        used = sum(sizes[page] for page in {page for pair in inside for page in pair})
-        assert used <= budget or len(set(inside)) == 1
+@given(st.lists(ENTRIES, min_size=1, max_size=4), st.integers(1, 4))
+def test_clusters_are_connected_components(bands: list[list[tuple[int, int]]], forests: int) -> None:
+    """However the bands are shared out to forests; networkx's definition, in six lines."""
+    whole = Forest(12)
+    for number in range(forests):
+        forest = Forest(12)
+        for entries in bands[number::forests]:
+            forest.add_buckets(
+                np.array([key for key, _ in entries], np.uint64), np.array([page for _, page in entries], np.int64)
+            )
+        whole.add_links(forest.links())
+    roots = dict(zip(*(column.tolist() for column in whole.links()), strict=True))
+    groups = [{page} for page in range(12)]
+    for band in bands:
+        for key in {key for key, _ in band}:
+            inside = {page for other, page in band if other == key}
+            touched = [group for group in groups if group & inside]
+            groups = [group for group in groups if not group & inside] + [set().union(*touched)]
+    assert {page: min(group) for group in groups for page in group if page != min(group)} == roots
 
 
-def edges_of(similar: dict[tuple[int, int], float]) -> Edges:
-    ordered = sorted((worse, better, value) for (better, worse), value in similar.items())
-    worse, better, value = zip(*ordered, strict=True) if ordered else ((), (), ())
-    return Edges(np.array(better, np.int64), np.array(worse, np.int64), np.array(value, np.float64))
+def test_buckets_are_counted() -> None:
+    met = Forest(9).add_buckets(np.array([5, 7, 5, 5, 7, 1], np.uint64), np.array([0, 1, 2, 3, 4, 8]))
+    assert met == (2, 5, 3)
 
 
-SIMILAR = st.dictionaries(
-    st.tuples(st.integers(0, 11), st.integers(0, 11)).filter(lambda pair: pair[0] < pair[1]),
-    st.sampled_from([0.8, 0.85, 0.9, 1.0]),
-    max_size=40,
+def test_parts_hold_whole_clusters() -> None:
+    links = Links(np.array([1, 3, 5, 7, 8]), np.array([0, 2, 2, 6, 6]))
+    members = list_members(links, np.full(9, 10), 40)
+    assert members.page.tolist() == [0, 1, 2, 3, 5, 6, 7, 8]
+    assert members.cluster.tolist() == [0, 0, 2, 2, 2, 6, 6, 6]
+    parts = dict(zip(members.cluster.tolist(), members.part.tolist(), strict=True))
+    assert parts == {0: 0, 2: 1, 6: 2}
+    assert list_members(Links(np.zeros(0, np.int64), np.zeros(0, np.int64)), np.ones(3), 40).page.tolist() == []
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A page as the search sees it: its shingles, its buckets, its payload."""
+
+    shingles: frozenset[int]
+    keys: tuple[int, ...]
+    body: int = 0
+
+
+def as_pages(cluster: list[int], pages: list[Judged], first: int = 0) -> Pages:
+    sets = [np.array(sorted(page.shingles), np.uint64) for page in pages]
+    bounds = np.cumsum([0, *map(len, sets)]).astype(np.int64)
+    keys = [key for page in pages for key in page.keys]
+    return Pages(
+        np.array(cluster, np.int64),
+        np.arange(first, first + len(pages)),
+        np.array([page.body for page in pages], np.uint64),
+        ShingleSets(np.concatenate([np.zeros(0, np.uint64), *sets]), bounds),
+        np.array(keys, np.uint64),
+        np.cumsum([0, *(len(page.keys) for page in pages)]).astype(np.int64),
+    )
+
+
+def found_by(search: SurvivorSearch, pieces: list[Pages]) -> dict[int, tuple[int, float, bool]]:
+    found: dict[int, tuple[int, float, bool]] = {}
+    for piece in pieces:
+        for page, survivor, jaccard, same in zip(*(c.tolist() for c in search.judge(piece)), strict=True):
+            found[page] = (survivor, jaccard, same)
+    return found
+
+
+PAGES = st.builds(
+    Judged,
+    st.frozensets(st.integers(0, 6), max_size=5),
+    st.lists(st.integers(1, 3), min_size=2, max_size=2).map(tuple),
+    st.sampled_from([0, 0, 0, 11, 12]),
 )
 
 
-@settings(deadline=None)
-@given(SIMILAR, st.integers(1, 7))
-def test_survivors_equal_their_twin_and_never_chain(similar: dict[tuple[int, int], float], piece: int) -> None:
-    edges = edges_of(similar)
-    pieces = [Edges(*(column[i : i + piece] for column in edges)) for i in range(0, len(edges.worse), piece)]
-    removed = choose_survivors(12, pieces)
-    found = {
-        page: (survivor, value) for page, survivor, value in zip(*(column.tolist() for column in removed), strict=True)
+@settings(deadline=None, max_examples=200)
+@given(st.lists(PAGES, max_size=14), st.integers(1, 5), st.sampled_from([0.4, 0.5, 0.8]), st.integers(0, 3))
+def test_survivors_equal_their_twin_and_never_chain(
+    pages: list[Judged], piece: int, least: float, settled: int
+) -> None:
+    """Against the plain greedy choice over every pair that shares a bucket, whatever the batches."""
+    similar = {
+        (a, b): len(pages[a].shingles & pages[b].shingles) / max(len(pages[a].shingles | pages[b].shingles), 1)
+        for a, b in combinations(range(len(pages)), 2)
+        if any(x == y for x, y in zip(pages[a].keys, pages[b].keys, strict=True)) or same_body(pages, a, b)
     }
-    assert found == plain.keep_greedily(12, similar)
-    kept = set(range(12)) - set(found)
-    assert not any(a in kept and b in kept for a, b in similar), "two pages that are kept are duplicates"
-    assert all(survivor in kept for survivor, _ in found.values())
+    edges = {
+        pair: value
+        for pair, value in similar.items()
+        if (value >= least or same_body(pages, *pair)) and pair[1] >= settled
+    }
+    search = SurvivorSearch(least, settled, 64, 1 << 20)
+    pieces = [as_pages([0] * len(pages[i : i + piece]), pages[i : i + piece], i) for i in range(0, len(pages), piece)]
+    found = found_by(search, pieces)
+    assert {page: values[:2] for page, values in found.items()} == plain.keep_greedily(len(pages), edges)
+    kept = set(range(len(pages))) - set(found)
+    assert not any(a in kept and b in kept for a, b in edges), "two pages that are kept are duplicates"
+    assert all(survivor in kept for survivor, _, _ in found.values())
+    assert all(same == same_body(pages, page, survivor) for page, (survivor, _, same) in found.items())
+
+
+def same_body(pages: list[Judged], a: int, b: int) -> bool:
+    return pages[a].body == pages[b].body != 0
 
 
 def test_a_chain_keeps_both_ends() -> None:
-    removed = choose_survivors(3, [edges_of({(0, 1): 0.8, (1, 2): 0.9})])
-    assert removed.page.tolist() == [1], "page 2 resembles only a page that is gone"
+    a, b, c = frozenset(range(10)), frozenset(range(2, 12)), frozenset(range(4, 14))
+    pages = [Judged(shingles, (1,)) for shingles in (a, b, c)]
+    found = found_by(SurvivorSearch(0.6, 0, 64, 1 << 20), [as_pages([0, 0, 0], pages)])
+    assert found == {1: (0, 8 / 12, False)}, "page 2 resembles only a page that is gone"
 
 
 def test_the_most_similar_survivor_is_named() -> None:
-    removed = choose_survivors(3, [edges_of({(0, 2): 0.8, (1, 2): 0.95})])
-    assert (removed.survivor.tolist(), removed.jaccard.tolist()) == ([1], [0.95])
+    pages = [Judged(frozenset(shingles), (1,)) for shingles in (range(8), range(3, 14), range(2, 13))]
+    found = found_by(SurvivorSearch(0.4, 0, 64, 1 << 20), [as_pages([0, 0, 0], pages)])
+    assert found[2][:2] == (1, 10 / 12)
+
+
+def test_clusters_do_not_see_each_other() -> None:
+    page = Judged(frozenset({1, 2}), (7,))
+    assert found_by(SurvivorSearch(0.5, 0, 64, 1 << 20), [as_pages([0, 1], [page, page])]) == {}
+
+
+def test_giant_buckets_are_cut_and_counted() -> None:
+    """Twenty different pages in one bucket: later ones are compared with the best three only."""
+    pages = [Judged(frozenset({i}), (1,)) for i in range(20)]
+    twice = [*pages, Judged(frozenset({2}), (1,)), Judged(frozenset({19}), (1,))]
+    search = SurvivorSearch(0.8, 0, 3, 1 << 20)
+    found = found_by(search, [as_pages([0] * 22, twice)])
+    assert found == {20: (2, 1.0, False)}, "the copy of a page beyond the cut stays"
+    assert search.counts().cut_buckets == 1
+    assert search.counts().uncompared_pages == 17
+
+
+def test_kept_pages_beyond_the_memory_are_counted() -> None:
+    pages = [Judged(frozenset(range(100 * i, 100 * i + 100)), (1,)) for i in range(5)]
+    search = SurvivorSearch(0.8, 0, 64, 2000)
+    assert found_by(search, [as_pages([0] * 6, [*pages, pages[0]])]) == {5: (0, 1.0, False)}
+    assert (search.counts().cut_buckets, search.counts().uncompared_pages) == (1, 2)
 
 
 def pair_at(similarity: float, shingles: int, rng: random.Random) -> tuple[str, str, float]:
@@ -142,3 +217,8 @@ def test_expected_errors_are_the_areas_beside_the_threshold() -> None:
     strict, lax = expect(5, 20, 0.8), expect(50, 4, 0.8)
     assert strict.false_positive_frac < lax.false_positive_frac
     assert strict.false_negative_frac > lax.false_negative_frac
+
+
+def test_the_best_bands_for_fineweb_s_threshold_are_fineweb_s() -> None:
+    assert choose_bands(0.8, 112) == (14, 8)
+    assert choose_bands(0.8, 112, 0.5) == (9, 12), "datasketch's own weights, for searches that do not measure"

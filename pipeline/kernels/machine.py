@@ -1,0 +1,34 @@
+"""Single machine instructions that numba has no name for: eight bytes stored at an address, trailing zeros counted."""
+
+# mypy: allow-untyped-defs, allow-untyped-calls, disable-error-code="no-any-return"
+from __future__ import annotations
+
+from typing import Any
+
+from llvmlite import ir  # type: ignore[import-untyped]
+from numba import types
+from numba.extending import intrinsic
+
+
+def _store64(_: Any, address: Any, value: Any) -> Any:
+    """Write a uint64 at any address, aligned or not; the caller answers for the memory."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        pointer = builder.inttoptr(arguments[0], ir.IntType(64).as_pointer())
+        builder.store(arguments[1], pointer, align=1)
+        return context.get_dummy_value()
+
+    return types.void(types.intp, types.uint64), generate
+
+
+def _trailing_zeros(_: Any, value: Any) -> Any:
+    """Zero bits below the lowest one of a uint64; 64 for zero."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 0))
+
+    return types.uint64(types.uint64), generate
+
+
+store64: Any = intrinsic(_store64)
+trailing_zeros: Any = intrinsic(_trailing_zeros)

@@ -1,0 +1,93 @@
+"""A peer's half of `bench_dedup`: datatrove's four MinHash steps, or rensa's index, over one JSONL file of texts.
+
+    python dedup_side.py datatrove|rensa FILE FOLDER
+
+Runs in the peers' own environment. Prints one JSON object: seconds of CPU by step, peak memory, ids removed. CPU counts
+from after the imports and after the word tokeniser is loaded.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import resource
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+STEPS: dict[str, float] = {}
+
+
+def timed(name: str, work: Callable[[], Any]) -> Any:
+    started = time.process_time()
+    result = work()
+    STEPS[name] = round(time.process_time() - started, 3)
+    return result
+
+
+def datatrove(path: Path, folder: Path) -> list[str]:
+    """FineWeb's settings: words of 5, 14 x 8, one worker a step as far as the steps allow."""
+    from datatrove.pipeline.dedup import (
+        MinhashDedupBuckets,
+        MinhashDedupCluster,
+        MinhashDedupFilter,
+        MinhashDedupSignature,
+    )
+    from datatrove.pipeline.dedup.minhash import MinhashConfig
+    from datatrove.pipeline.readers import JsonlReader
+
+    config = MinhashConfig(n_grams=5, num_buckets=14, hashes_per_bucket=8)
+    signatures, buckets, removed = (str(folder / name) for name in ("signatures", "buckets", "removed"))
+
+    def read() -> Any:
+        return JsonlReader(str(path.parent), glob_pattern=path.name, compression=None)(None, 0, 1)
+
+    step = MinhashDedupSignature(signatures, config)
+    step.word_tokenizer.word_tokenize("Load the model before the clock runs.")
+    timed("signatures", lambda: step.run(read(), 0, 1))
+    for band in range(14):
+        bucket = MinhashDedupBuckets(signatures, buckets, config=config)
+        begun = time.process_time()
+        bucket.run(None, band, 14)
+        STEPS["buckets"] = round(STEPS.get("buckets", 0.0) + time.process_time() - begun, 3)
+    timed("cluster", lambda: MinhashDedupCluster(buckets, removed, config).run(None, 0, 1))
+    kept = timed("filter", lambda: {document.id for document in MinhashDedupFilter(removed).run(read(), 0, 1)})
+    return [document.id for document in read() if document.id not in kept]
+
+
+def rensa(path: Path, folder: Path) -> list[str]:
+    """Its own example: R-MinHash of words of 5 in an LSH index, the first of a bucket stays, its estimate decides."""
+    from rensa import RMinHash, RMinHashLSH
+
+    rows = [json.loads(line) for line in path.open()]
+
+    def sign() -> list[Any]:
+        found = []
+        for row in rows:
+            words = re.findall(r"\w+", row["text"].lower())
+            sketch = RMinHash(num_perm=112, seed=1)
+            sketch.update([" ".join(words[i : i + 5]) for i in range(max(len(words) - 4, 1))])
+            found.append(sketch)
+        return found
+
+    def search(sketches: list[Any]) -> list[str]:
+        index, removed = RMinHashLSH(threshold=0.8, num_perm=112, num_bands=14), []
+        for number, sketch in enumerate(sketches):
+            near = [other for other in index.query(sketch) if sketches[other].jaccard(sketch) >= 0.8]
+            if near:
+                removed.append(rows[number]["id"])
+            else:
+                index.insert(number, sketch)
+        return removed
+
+    sketches = timed("signatures", sign)
+    return list(timed("search", lambda: search(sketches)))
+
+
+if __name__ == "__main__":
+    side = {"datatrove": datatrove, "rensa": rensa}[sys.argv[1]]
+    gone = side(Path(sys.argv[2]), Path(sys.argv[3]))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({"steps": STEPS, "peak_mb": round(peak), "removed": gone}))
