@@ -16,7 +16,6 @@ from pipeline.kernels.html_blocks import (
     BYTES,
     CELL,
     COMMAS,
-    CONCEALS,
     DIGITS,
     END,
     HIDES,
@@ -44,7 +43,7 @@ _OWN = (
 _PLACE = (
     "index_frac bytes_before_frac log_index log_index_back log_bytes_before since_title since_heading heading_count"
 ).split()
-_RANGES = "nav header footer aside article main form table list section figure details".split()
+_RANGES = "nav header footer aside article main form table list section figure details noscript".split()
 _LEVELS = 5
 _LEVEL = "log_bytes link_frac blocks long_frac page_frac twins kind".split()
 _PAGE = (

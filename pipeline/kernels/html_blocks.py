@@ -15,14 +15,15 @@ from typing import NamedTuple
 import numpy as np
 
 from pipeline.kernels.compiled import called, compiled, inlined
-from pipeline.kernels.html_attributes import CLASS, CLOSED, EVIDENCE, HIDDEN, HREF, read_attributes
+from pipeline.kernels.html_attributes import ARIA_HIDDEN, CLASS, CLOSED, EVIDENCE, HIDDEN, HREF, read_attributes
 from pipeline.kernels.html_references import read_reference
 from pipeline.kernels.html_tags import BLOCK, INLINE, KINDS, RAW, ROOT, TAG, TAGS, UNSEEN, VOID, find_tag, tags_table
 
 MAX_DEPTH = 512
 """Open elements that are told apart, as in browsers; text below them belongs to the innermost."""
 
-START, END, NODE, BYTES, LINK_BYTES, WORDS, STOPS, COMMAS, DIGITS, UPPERS, LINKS, BREAKS, BOLD_BYTES, INLINE_BITS, HIDES = range(15)
+START, END, NODE, BYTES, LINK_BYTES, WORDS, STOPS, COMMAS = range(8)
+DIGITS, UPPERS, LINKS, BREAKS, BOLD_BYTES, INLINE_BITS, HIDES = range(8, 15)
 """Columns of `Blocks.counts`: first and last byte of its text, its element, bytes that are no white space, those of
 them in links and in bold, words between white space, sentence ends, commas, digits, capital letters A-Z, links,
 line breaks, evidence of inline elements in it, ways in which it is hidden."""
@@ -39,8 +40,8 @@ class Blocks(NamedTuple):
 
     Attributes:
         text: uint8[bytes], UTF-8, the texts of all blocks.
-        counts: int64[blocks, 15], see START and those behind it.
-        elements: int64[elements, 8], elements that separate text, each behind the one around it; see PARENT and those
+        counts: int32[blocks, 15], see START and those behind it.
+        elements: int32[elements, 8], elements that separate text, each behind the one around it; see PARENT and those
             behind it.
         steps: How often an open element was passed while another was looked for.
     """
@@ -60,7 +61,6 @@ _A, _B, _STRONG, _BR, _HR, _P, _LI, _DD, _DT, _TD, _TH, _TR, _TABLE, _PRE, _SVG,
     TAG[name] for name in "a b strong br hr p li dd dt td th tr table pre svg body button listing".split()
 )
 _CUSTOM = TAG["custom"]
-_IMAGES = tags_table("img", "input", "embed")
 _HEADINGS = tags_table("h1", "h2", "h3", "h4", "h5", "h6")
 _CELLS = tags_table("td", "th")
 _SCOPES = tags_table("td", "th", "table", "caption", "button")
@@ -87,25 +87,26 @@ def _classes() -> np.ndarray:
 _CLASSES = _classes()
 
 # the scan's scalars, in one array that its parts share
-_SIZE, _BLOCKS, _ELEMENTS, _DEPTH, _STEPS, _UNSEEN_AT, _PRES, _A_AT, _BOLDS, _FIRST, _IN_WORD, _ROOT_BITS = range(12)
-_SCALARS = 12
+_SIZE, _BLOCKS, _ELEMENTS, _DEPTH, _STEPS, _UNSEEN_AT, _PRES, _A_AT, _BOLDS, _FIRST, _IN_WORD = range(11)
+_SCALARS = 11
 # columns of the stack
-_S_NAME, _S_ELEMENT, _S_BLOCK, _S_HIDES, _S_BITS = range(5)
+_S_NAME, _S_ELEMENT, _S_BLOCK, _S_HIDES = range(4)
 
 
 @compiled
 def _scan(data):
     tags = 2
-    for byte in data:
-        tags += byte == 60
+    for i in range(len(data) - 1):
+        tags += data[i] == 60 and data[i + 1] >= 47
     text = np.empty(len(data) + len(data) // 4 + 64, np.uint8)
-    counts = np.zeros((tags, _COLUMNS), np.int64)
-    elements = np.full((tags, _FIELDS), -1, np.int64)
+    counts = np.zeros((tags, _COLUMNS), np.int32)
+    elements = np.empty((tags, _FIELDS), np.int32)
     state = np.zeros(_SCALARS, np.int64)
     state[_UNSEEN_AT] = state[_A_AT] = -1
-    stack = np.zeros((MAX_DEPTH, 5), np.int64)
+    stack = np.zeros((MAX_DEPTH, 4), np.int64)
     opened, beyond = np.zeros(len(TAGS), np.int64), np.zeros(len(TAGS), np.int64)
     found = np.zeros(5, np.int64)
+    elements[0, :] = -1
     elements[0, BITS] = elements[0, SHAPE] = elements[0, CONCEALS] = elements[0, NAME] = 0
     state[_ELEMENTS] = 1  # the page itself
     at, size = 0, len(data)
@@ -352,13 +353,13 @@ def _open(tag, text, counts, elements, state, stack, opened, beyond, found):
     if kind == VOID:
         if tag == _BR:
             _break_line(text, counts, state, stack)
-        elif tag == _HR:
+        elif tag == _HR and state[_UNSEEN_AT] < 0:
             _end_implied(_P, text, counts, state, stack, opened)
             _flush(text, counts, state, stack)
         return
     if kind == BLOCK and tag != _BUTTON:
         _end_implied(tag, text, counts, state, stack, opened)
-    if kind == BLOCK and not _inside_pre(text, state):
+    if kind == BLOCK and state[_UNSEEN_AT] < 0 and not _inside_pre(text, state):
         _flush(text, counts, state, stack)
     if tag == _A and state[_A_AT] >= 0:
         _end_link(state, stack, opened)
@@ -376,7 +377,8 @@ def _open(tag, text, counts, elements, state, stack, opened, beyond, found):
     stack[depth, _S_HIDES] = found[HIDDEN] | (stack[depth - 1, _S_HIDES] if depth else 0)
     state[_DEPTH] += 1
     opened[tag] += 1
-    if kind == UNSEEN and state[_UNSEEN_AT] < 0:
+    unseen = kind == UNSEEN or (kind == INLINE and found[HIDDEN] & ~ARIA_HIDDEN)
+    if unseen and state[_UNSEEN_AT] < 0:
         state[_UNSEEN_AT] = depth
     elif kind == INLINE and state[_UNSEEN_AT] < 0:
         counts[state[_BLOCKS], INLINE_BITS] |= found[EVIDENCE]
@@ -405,8 +407,8 @@ def _note_element(own, outer, element, around, tag, found):
 @inlined
 def _inside_pre(text, state):
     """Within preformatted text an element that stands alone begins a line and no block."""
-    if not state[_PRES] or state[_UNSEEN_AT] >= 0:
-        return state[_PRES] > 0
+    if not state[_PRES]:
+        return False
     size = state[_SIZE]
     if size > state[_FIRST] and text[size - 1] != 10:
         text[size] = 10
@@ -457,12 +459,12 @@ def _close(tag, text, counts, state, stack, opened, beyond):
     """An end tag: end its element and all inside it, where one is open and no barrier lies between."""
     if beyond[tag]:
         beyond[tag] -= 1
-        if KINDS[tag] == BLOCK and not _inside_pre(text, state):
+        if KINDS[tag] == BLOCK and state[_UNSEEN_AT] < 0 and not _inside_pre(text, state):
             _flush(text, counts, state, stack)
         return
     heading = _HEADINGS[tag]
     if not opened[tag] and not heading:
-        if tag == _P and not _inside_pre(text, state):
+        if tag == _P and state[_UNSEEN_AT] < 0 and not _inside_pre(text, state):
             _flush(text, counts, state, stack)
         return
     kind = KINDS[tag]
@@ -498,7 +500,8 @@ def _end_link(state, stack, opened):
 def _pop_to(depth, text, counts, state, stack, opened):
     """End the element at `depth` of the stack and all inside it."""
     separates = False
-    for i in range(depth, state[_DEPTH]):
+    seen = state[_UNSEEN_AT] if state[_UNSEEN_AT] >= 0 else state[_DEPTH]
+    for i in range(depth, seen):
         separates |= stack[i, _S_BLOCK] == 1
     ends_pre = False
     for i in range(depth, state[_DEPTH]):
@@ -507,8 +510,6 @@ def _pop_to(depth, text, counts, state, stack, opened):
         ends_pre |= name == _PRE or name == _LISTING
     if separates and (ends_pre or not _inside_pre(text, state)):
         _flush(text, counts, state, stack)
-    elif state[_DEPTH] and stack[state[_DEPTH] - 1, _S_HIDES]:
-        counts[state[_BLOCKS], HIDES] |= 0
     for i in range(depth, state[_DEPTH]):
         name = stack[i, _S_NAME]
         state[_BOLDS] -= name == _B or name == _STRONG

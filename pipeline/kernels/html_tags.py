@@ -16,10 +16,10 @@ _NAMES = {
     INLINE: "a abbr b code del em font i ins kbd label mark q s small span strike strong sub sup time tt u var",
     BLOCK: "address article aside blockquote caption center custom dd details dialog dir div dl dt fieldset figcaption"
     " figure footer form h1 h2 h3 h4 h5 h6 header hgroup legend li main menu nav ol p pre search section summary table"
-    " tbody td tfoot th thead tr ul button listing",
+    " tbody td tfoot th thead tr ul button listing noscript",
     VOID: "area base br col embed hr img input link meta param source track wbr",
     RAW: "script style textarea title xmp iframe noembed noframes",
-    UNSEEN: "audio canvas datalist map noscript object select svg template video",
+    UNSEEN: "annotation audio canvas datalist map object select svg template video",
     ROOT: "html head body",
 }
 TAGS: tuple[str, ...] = ("", *(name for names in _NAMES.values() for name in names.split()))
