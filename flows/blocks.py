@@ -15,7 +15,7 @@ _SHOWN = 90  # characters of a block
 def print_blocks(section: str, recipe: Recipe, data: bytes, as_json: bool) -> None:
     """Print the blocks in their order: kept (+) or not (-), score with and without its surroundings, element, text."""
     if section != "extract" or recipe.extract.engine != "winnow":
-        raise UserError("--why shows the blocks of the engine \"winnow\":", "winnow try extract PAGE --why.")
+        raise UserError('--why shows the blocks of the engine "winnow":', "winnow try extract PAGE --why.")
     reasons = explain_page(decode_page(data, None)[0])
     if as_json:
         print(json.dumps([reason._asdict() for reason in reasons], ensure_ascii=False))

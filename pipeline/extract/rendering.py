@@ -6,7 +6,8 @@ from collections import Counter
 
 import numpy as np
 
-from pipeline.kernels.html_blocks import BYTES, CELL, END, ITEM, NAME, NODE, PARENT, ROW, START, Blocks
+from pipeline.kernels.html_blocks import Blocks
+from pipeline.kernels.html_columns import BYTES, CELL, END, ITEM, NAME, NODE, PARENT, ROW, START
 from pipeline.kernels.html_tags import TAG
 
 _OL, _PRE, _DT, _DD, _LI = (TAG[name] for name in ("ol", "pre", "dt", "dd", "li"))

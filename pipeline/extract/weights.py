@@ -22,7 +22,7 @@ class Model(NamedTuple):
     """What decides whether a block is content.
 
     Attributes:
-        first: Scores a block by `block_features.FEATURES`.
+        first: Scores a block by `feature_names.FEATURES`.
         second: Scores it by the same and by `block_context.CONTEXT` of the first's scores.
         limit: Blocks with a second score over it are content.
     """

@@ -14,7 +14,8 @@ import numpy as np
 from pipeline.extract.weights import load_model
 from pipeline.kernels.block_context import measure_context
 from pipeline.kernels.block_features import measure_blocks
-from pipeline.kernels.html_blocks import END, NAME, NODE, START, Blocks, find_blocks
+from pipeline.kernels.html_blocks import Blocks, find_blocks
+from pipeline.kernels.html_columns import END, NAME, NODE, START
 from pipeline.kernels.html_tags import TAGS
 from pipeline.kernels.trees import score_rows
 

@@ -6,7 +6,8 @@ from __future__ import annotations
 import numpy as np
 
 from pipeline.kernels.compiled import called, compiled, inlined
-from pipeline.kernels.html_blocks import BYTES, NODE, PARENT, SHAPE, Blocks
+from pipeline.kernels.html_blocks import Blocks
+from pipeline.kernels.html_columns import BYTES, NODE, PARENT, SHAPE
 
 _OFFSETS = (-4, -3, -2, -1, 1, 2, 3, 4)
 _LEVELS = 6

@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from pipeline.kernels.compiled import called, compiled, inlined
-from pipeline.kernels.html_blocks import (
+from pipeline.kernels.html_blocks import Blocks
+from pipeline.kernels.html_columns import (
     BITS,
     BOLD_BYTES,
     BREAKS,
@@ -31,28 +32,78 @@ from pipeline.kernels.html_blocks import (
     STOPS,
     UPPERS,
     WORDS,
-    Blocks,
 )
 from pipeline.kernels.html_evidence import GROUPS
 from pipeline.kernels.html_tags import TAG, TAGS
 
 _OWN = (
-    "log_bytes words link_frac links stops commas digit_frac upper_frac breaks bold_frac word_bytes ends_sentence"
-    " kind heading_level hides in_cell in_item depth stops_per_100 duplicates"
-).split()
-_PLACE = (
-    "index_frac bytes_before_frac log_index log_index_back log_bytes_before since_title since_heading heading_count"
-).split()
-_RANGES = "nav header footer aside article main form table list section figure details noscript".split()
+    "log_bytes",
+    "words",
+    "link_frac",
+    "links",
+    "stops",
+    "commas",
+    "digit_frac",
+    "upper_frac",
+    "breaks",
+    "bold_frac",
+    "word_bytes",
+    "ends_sentence",
+    "kind",
+    "heading_level",
+    "hides",
+    "in_cell",
+    "in_item",
+    "depth",
+    "stops_per_100",
+    "duplicates",
+)
+_PLACE = [
+    "index_frac",
+    "bytes_before_frac",
+    "log_index",
+    "log_index_back",
+    "log_bytes_before",
+    "since_title",
+    "since_heading",
+    "heading_count",
+]
+_RANGES = [
+    "nav",
+    "header",
+    "footer",
+    "aside",
+    "article",
+    "main",
+    "form",
+    "table",
+    "list",
+    "section",
+    "figure",
+    "details",
+    "noscript",
+]
 _LEVELS = 5
-_LEVEL = "log_bytes link_frac blocks long_frac page_frac twins kind".split()
-_PAGE = (
-    "log_bytes link_frac blocks long_frac articles mains items headings forms tables long_blocks mean_bytes titles"
-).split()
-_AROUND = "log_bytes link_frac kind joined".split()
+_LEVEL = ["log_bytes", "link_frac", "blocks", "long_frac", "page_frac", "twins", "kind"]
+_PAGE = [
+    "log_bytes",
+    "link_frac",
+    "blocks",
+    "long_frac",
+    "articles",
+    "mains",
+    "items",
+    "headings",
+    "forms",
+    "tables",
+    "long_blocks",
+    "mean_bytes",
+    "titles",
+]
+_AROUND = ["log_bytes", "link_frac", "kind", "joined"]
 _OFFSETS = (-2, -1, 1, 2)
 _WINDOWS = (3, 10)
-_WINDOW = "log_bytes link_frac long_frac".split()
+_WINDOW = ["log_bytes", "link_frac", "long_frac"]
 
 FEATURES: tuple[str, ...] = (
     *_OWN,
@@ -77,10 +128,38 @@ _TABLE_SLOTS = 4096
 
 def _kinds() -> np.ndarray:
     """Element names in an order that splits well: prose first, then structure, then controls."""
-    order = (
-        "p pre blockquote h1 h2 h3 h4 h5 h6 li dd dt td th figcaption caption summary div section article main"
-        " header footer aside nav button label legend form address"
-    ).split()
+    order = [
+        "p",
+        "pre",
+        "blockquote",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "li",
+        "dd",
+        "dt",
+        "td",
+        "th",
+        "figcaption",
+        "caption",
+        "summary",
+        "div",
+        "section",
+        "article",
+        "main",
+        "header",
+        "footer",
+        "aside",
+        "nav",
+        "button",
+        "label",
+        "legend",
+        "form",
+        "address",
+    ]
     kinds = np.full(len(TAGS), len(order), np.float32)
     for number, name in enumerate(order):
         if name in TAG:
@@ -104,7 +183,7 @@ def _range_of_tag() -> np.ndarray:
 
 
 _KINDS, _HEADING_LEVELS, _RANGE = _kinds(), _levels(), _range_of_tag()
-_ARTICLE, _MAIN, _FORM, _TABLE, _LI, _H1 = (TAG[name] for name in "article main form table li h1".split())
+_ARTICLE, _MAIN, _FORM, _TABLE, _LI, _H1 = (TAG[name] for name in ["article", "main", "form", "table", "li", "h1"])
 _NEAR = np.array(_OFFSETS)
 _WIDTHS = np.array(_WINDOWS)
 

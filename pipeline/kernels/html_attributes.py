@@ -57,7 +57,7 @@ def _read_name(data, at):  # type: ignore[no-untyped-def]
     name, shift, start = np.uint64(0), np.uint64(0), at
     while at < len(data):
         byte = data[at]
-        if byte <= 32 or byte == _GT or byte == _SLASH or (byte == _EQUALS and at > start):
+        if byte <= 32 or byte in (_GT, _SLASH) or (byte == _EQUALS and at > start):
             break
         if shift < 64:
             lower = byte | 32 if 65 <= byte <= 90 else byte
@@ -99,7 +99,7 @@ def _note(data, name, letters, start, end, found):  # type: ignore[no-untyped-de
         for at in range(start, end):
             value = (value ^ np.uint64(data[at])) * _PRIME
         found[CLASS] = np.int64(value)
-    elif name == _ID or name == _ROLE or (name == _ITEMPROP and letters == 8):
+    elif name in (_ID, _ROLE) or (name == _ITEMPROP and letters == 8):
         found[EVIDENCE] |= read_evidence(data, start, end)
     elif name == _HREF:
         found[HREF] = 1
@@ -129,7 +129,4 @@ def _hides(data, start, end):  # type: ignore[no-untyped-def]
 def _is(data, at, end, word):  # type: ignore[no-untyped-def]
     if at + len(word) > end or at < 0:
         return False
-    for i in range(len(word)):
-        if (data[at + i] | 32) != word[i]:
-            return False
-    return True
+    return all(data[at + i] | 32 == word[i] for i in range(len(word)))

@@ -16,9 +16,7 @@ _SLOTS = 8192
 _LONGEST = max(map(len, html5))
 _SEED, _PRIME = 0xCBF29CE484222325, 0x100000001B3
 _VALUE_BYTES = 8
-_WINDOWS = np.array(
-    [ord(bytes([byte]).decode("cp1252", "replace")) for byte in range(0x80, 0xA0)], np.uint32
-)
+_WINDOWS = np.array([ord(bytes([byte]).decode("cp1252", "replace")) for byte in range(0x80, 0xA0)], np.uint32)
 _WINDOWS[_WINDOWS == 0xFFFD] = np.arange(0x80, 0xA0)[_WINDOWS == 0xFFFD]
 
 

@@ -4,8 +4,8 @@
 
 Words of each text are compared with the page's gold as bags (see `tests.bench.wcxb.score_words`): precision, recall
 and F1 are means over pages. Time is CPU time, all engines on one page before the next page; the floor is
-selectolax's lexbor, which only parses. A peer that is not installed is left out, and the output says so. Winnow is trained on
-the half "tune" and reported on the other, which no host shares.
+selectolax's lexbor, which only parses. A peer that is not installed is left out, and the output says so. Winnow is
+trained on the half "tune" and reported on the other, which no host shares.
 """
 
 from __future__ import annotations

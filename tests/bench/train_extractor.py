@@ -29,7 +29,8 @@ import numpy as np
 from pipeline.extract.weights import WEIGHTS, Model, save_model
 from pipeline.kernels.block_context import measure_context
 from pipeline.kernels.block_features import measure_blocks
-from pipeline.kernels.html_blocks import END, START, Blocks, find_blocks
+from pipeline.kernels.html_blocks import Blocks, find_blocks
+from pipeline.kernels.html_columns import END, START
 from pipeline.kernels.trees import Trees
 from tests.bench.wcxb import GoldPage, read_gold
 

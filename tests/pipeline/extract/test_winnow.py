@@ -12,14 +12,19 @@ from pipeline.extract.engines import extract_with_winnow
 from pipeline.extract.winnow import explain_page
 
 PROSE = (
-    "The mill at the river was built when the road was still a path, and for sixty years it ground the corn of five villages.",
+    "The mill at the river was built when the road was a path, and for sixty years it ground corn for five villages.",
     "Its wheel turned slowly, but it turned in every season, and people set their clocks by the sound of it.",
     "When the bridge came, the carts went elsewhere; the miller closed the sluice, oiled the axle once more and left.",
     "Today a small museum keeps the stones, and on Sundays, if there is water enough, the wheel is allowed to run.",
 )
-NAV = '<nav class="main-nav"><ul>' + "".join(f'<li><a href="/{x}">{x}</a></li>' for x in "Home News Sport".split()) + "</ul></nav>"
+NAV = (
+    '<nav class="main-nav"><ul>'
+    + "".join(f'<li><a href="/{x}">{x}</a></li>' for x in ["Home", "News", "Sport"])
+    + "</ul></nav>"
+)
 FOOTER = (
-    '<footer class="site-footer"><ul><li><a href="/p">Privacy policy</a></li><li><a href="/t">Terms of use</a></li></ul>'
+    '<footer class="site-footer"><ul><li><a href="/p">Privacy policy</a></li>'
+    '<li><a href="/t">Terms of use</a></li></ul>'
     "<p>Copyright 2024 Mill News. All rights reserved.</p></footer>"
 )
 
@@ -97,8 +102,8 @@ def test_the_description_of_a_product_stays():
         "<template><p>secret</p></template>",
         "<!-- secret -->",
         '<div style="display:none"><p>secret</p></div>',
-        '<p hidden>secret</p>',
-        '<div class="cookie-consent" role="dialog"><p>We use cookies, which is no secret. <a href="#">Accept all</a></p></div>',
+        "<p hidden>secret</p>",
+        '<div class="cookie-consent" role="dialog"><p>No secret: we use cookies. <a href="#">Accept</a></p></div>',
         '<aside class="sidebar related"><h3>Related</h3><ul><li><a href="/s">The secret of bread</a></li></ul></aside>',
     ],
 )
@@ -110,12 +115,16 @@ def test_what_is_unseen_or_beside_the_point_goes(unseen):
 
 
 def test_references_are_decoded():
-    text = extract(page(paragraphs("Stones &amp; wheels&nbsp;&mdash; a caf&eacute; &#8220;by the mill&#8221; &lt;now&gt;.", *PROSE)))
+    text = extract(
+        page(
+            paragraphs("Stones &amp; wheels&nbsp;&mdash; a caf&eacute; &#8220;by the mill&#8221; &lt;now&gt;.", *PROSE)
+        )
+    )
     assert "Stones & wheels — a café “by the mill” <now>." in text
 
 
 FOREIGN = {
-    "ja": "水車小屋は川のほとりに建てられ、六十年のあいだ五つの村の麦を挽いてきた。水車はゆっくりと、しかし一年中回り続けた。",
+    "ja": "水車小屋は川のほとりに建てられ、六十年のあいだ五つの村の麦を挽いてきた。水車は一年中回り続けた。",
     "ru": "Мельница у реки была построена, когда дорога ещё была тропой, и шестьдесят лет молола зерно пяти деревень.",
     "ar": "بنيت الطاحونة عند النهر حين كان الطريق ما يزال ممرا، وطحنت حبوب خمس قرى طوال ستين عاما، ثم توقفت.",
     "hi": "नदी के किनारे की चक्की तब बनी थी जब सड़क केवल एक पगडंडी थी, और साठ वर्षों तक उसने पाँच गाँवों का अनाज पीसा।",

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.kernels.html_blocks import BYTES, END, HIDES, LINK_BYTES, NAME, NODE, START, WORDS, find_blocks
+from pipeline.kernels.html_blocks import find_blocks
+from pipeline.kernels.html_columns import BYTES, END, HIDES, LINK_BYTES, NAME, NODE, START, WORDS
 from pipeline.kernels.html_tags import TAGS
 
 
@@ -82,8 +83,41 @@ def test_text_in_links_and_words_are_counted():
 MARKUP = st.text(alphabet="<>/=\"'&;!-# \n" + "adivpbrtlsceh1", max_size=120)
 PIECES = st.lists(
     st.sampled_from(
-        "<div> </div> <p> </p> <table> </table> <tr> <td> </td> <ul> <li> </ul> <a> </a> <b> </b> <pre> </pre> <br>"
-        " <svg> </svg> <select> </select> <h1> </h2> <noscript> <button> </button> x &amp; <!-- --> </br>".split()
+        [
+            "<div>",
+            "</div>",
+            "<p>",
+            "</p>",
+            "<table>",
+            "</table>",
+            "<tr>",
+            "<td>",
+            "</td>",
+            "<ul>",
+            "<li>",
+            "</ul>",
+            "<a>",
+            "</a>",
+            "<b>",
+            "</b>",
+            "<pre>",
+            "</pre>",
+            "<br>",
+            "<svg>",
+            "</svg>",
+            "<select>",
+            "</select>",
+            "<h1>",
+            "</h2>",
+            "<noscript>",
+            "<button>",
+            "</button>",
+            "x",
+            "&amp;",
+            "<!--",
+            "-->",
+            "</br>",
+        ]
     ),
     max_size=60,
 ).map("".join)

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.kernels.html_blocks import END, START, find_blocks
+from pipeline.kernels.html_blocks import find_blocks
+from pipeline.kernels.html_columns import END, START
 
 REFERENCES = st.sampled_from(sorted(html5)).map("&{}".format) | st.integers(0, 0x120000).map("&#{};".format)
 HEX = st.integers(0, 0x120000).map("&#x{:X};".format)

@@ -29,7 +29,9 @@ def plain(row: list[float]) -> float:
 
 
 @settings(deadline=None)
-@given(rows=st.lists(st.lists(st.sampled_from([-2.0, -1.0, 0.0, 0.5, 0.75, 1.0, 2.0]), min_size=3, max_size=3), max_size=8))
+@given(
+    rows=st.lists(st.lists(st.sampled_from([-2.0, -1.0, 0.0, 0.5, 0.75, 1.0, 2.0]), min_size=3, max_size=3), max_size=8)
+)
 def test_it_agrees_with_the_definition(rows):
     scores = score_rows(np.array(rows, np.float32).reshape(-1, 3), SMALL)
     np.testing.assert_allclose(scores, [plain(row) for row in rows], rtol=1e-6)
