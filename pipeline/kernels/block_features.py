@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from pipeline.kernels.compiled import called, compiled, inlined
+from pipeline.kernels.feature_names import FEATURES, LEVEL, LEVELS, OFFSETS, OWN, PAGE, RANGES, WINDOWS
 from pipeline.kernels.html_blocks import Blocks
 from pipeline.kernels.html_columns import (
     BITS,
@@ -36,92 +37,10 @@ from pipeline.kernels.html_columns import (
 from pipeline.kernels.html_evidence import GROUPS
 from pipeline.kernels.html_tags import TAG, TAGS
 
-_OWN = (
-    "log_bytes",
-    "words",
-    "link_frac",
-    "links",
-    "stops",
-    "commas",
-    "digit_frac",
-    "upper_frac",
-    "breaks",
-    "bold_frac",
-    "word_bytes",
-    "ends_sentence",
-    "kind",
-    "heading_level",
-    "hides",
-    "in_cell",
-    "in_item",
-    "depth",
-    "stops_per_100",
-    "duplicates",
-)
-_PLACE = [
-    "index_frac",
-    "bytes_before_frac",
-    "log_index",
-    "log_index_back",
-    "log_bytes_before",
-    "since_title",
-    "since_heading",
-    "heading_count",
-]
-_RANGES = [
-    "nav",
-    "header",
-    "footer",
-    "aside",
-    "article",
-    "main",
-    "form",
-    "table",
-    "list",
-    "section",
-    "figure",
-    "details",
-    "noscript",
-]
-_LEVELS = 5
-_LEVEL = ["log_bytes", "link_frac", "blocks", "long_frac", "page_frac", "twins", "kind"]
-_PAGE = [
-    "log_bytes",
-    "link_frac",
-    "blocks",
-    "long_frac",
-    "articles",
-    "mains",
-    "items",
-    "headings",
-    "forms",
-    "tables",
-    "long_blocks",
-    "mean_bytes",
-    "titles",
-]
-_AROUND = ["log_bytes", "link_frac", "kind", "joined"]
-_OFFSETS = (-2, -1, 1, 2)
-_WINDOWS = (3, 10)
-_WINDOW = ["log_bytes", "link_frac", "long_frac"]
-
-FEATURES: tuple[str, ...] = (
-    *_OWN,
-    *(f"place_{name}" for name in _PLACE),
-    *(f"evidence_{name}" for name in GROUPS),
-    *(f"inside_{name}" for name in _RANGES),
-    *(f"around{level}_{name}" for level in range(_LEVELS) for name in _LEVEL),
-    *(f"page_{name}" for name in _PAGE),
-    *(f"body_{name}" for name in GROUPS),
-    *(f"block{offset:+d}_{name}" for offset in _OFFSETS for name in _AROUND),
-    *(f"window{width}_{name}" for width in _WINDOWS for name in _WINDOW),
-)
-"""Columns of `measure_blocks`."""
-
 _FAR = 30.0  # how far away something is that is not there
 _LONG = 80  # bytes of a block that is rather prose than a label
 _GROUPS = len(GROUPS)
-_OWN_COUNT, _RANGE_COUNT, _LEVEL_FIELDS, _PAGE_COUNT = len(_OWN), len(_RANGES), len(_LEVEL), len(_PAGE)
+_OWN_COUNT, _RANGE_COUNT, _LEVEL_FIELDS, _PAGE_COUNT = len(OWN), len(RANGES), len(LEVEL), len(PAGE)
 _FEATURE_COUNT = len(FEATURES)
 _TABLE_SLOTS = 4096
 
@@ -176,7 +95,7 @@ def _levels() -> np.ndarray:
 
 def _range_of_tag() -> np.ndarray:
     ranges = np.full(len(TAGS), -1, np.int64)
-    for number, name in enumerate(_RANGES):
+    for number, name in enumerate(RANGES):
         for tag in ("ul", "ol", "dl", "menu") if name == "list" else (name,):
             ranges[TAG[tag]] = number
     return ranges
@@ -184,8 +103,8 @@ def _range_of_tag() -> np.ndarray:
 
 _KINDS, _HEADING_LEVELS, _RANGE = _kinds(), _levels(), _range_of_tag()
 _ARTICLE, _MAIN, _FORM, _TABLE, _LI, _H1 = (TAG[name] for name in ["article", "main", "form", "table", "li", "h1"])
-_NEAR = np.array(_OFFSETS)
-_WIDTHS = np.array(_WINDOWS)
+_NEAR = np.array(OFFSETS)
+_WIDTHS = np.array(WINDOWS)
 
 
 def measure_blocks(blocks: Blocks) -> np.ndarray:
@@ -353,7 +272,7 @@ def _measure_own(row, text, of, elements, same):
 def _measure_ancestors(row, at, of, elements, sums, twins, total):
     evidence, inside = at, at + _GROUPS
     levels = inside + _RANGE_COUNT
-    end = levels + _LEVELS * _LEVEL_FIELDS
+    end = levels + LEVELS * _LEVEL_FIELDS
     for i in range(evidence, levels):
         row[i] = _FAR
     for group in range(_GROUPS):
@@ -371,7 +290,7 @@ def _measure_ancestors(row, at, of, elements, sums, twins, total):
                 row[evidence + group] = near
             bits >>= 1
             group += 1
-        if distance <= _LEVELS:
+        if distance <= LEVELS:
             column = levels + (distance - 1) * _LEVEL_FIELDS
             row[column] = np.log1p(sums[e, 0])
             row[column + 1] = _share(sums[e, 1], sums[e, 0])

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pipeline.extract.weights import load_model, save_model
 from pipeline.kernels.block_context import CONTEXT
-from pipeline.kernels.block_features import FEATURES
+from pipeline.kernels.feature_names import FEATURES
 from pipeline.kernels.trees import Trees, score_rows
 
 SMALL = Trees(
