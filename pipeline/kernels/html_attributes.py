@@ -129,4 +129,7 @@ def _hides(data, start, end):  # type: ignore[no-untyped-def]
 def _is(data, at, end, word):  # type: ignore[no-untyped-def]
     if at + len(word) > end or at < 0:
         return False
-    return all(data[at + i] | 32 == word[i] for i in range(len(word)))
+    for i in range(len(word)):  # noqa: SIM110 - no generators in kernels
+        if data[at + i] | 32 != word[i]:
+            return False
+    return True

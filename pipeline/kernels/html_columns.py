@@ -8,7 +8,7 @@ MAX_DEPTH = 512
 START, END, NODE, BYTES, LINK_BYTES, WORDS, STOPS, COMMAS = range(8)
 DIGITS, UPPERS, LINKS, BREAKS, BOLD_BYTES, INLINE_BITS, HIDES = range(8, 15)
 """Columns of `html_blocks.Blocks.counts`: first and last byte of its text, its element, bytes that are no white
-space, those of them in links and in bold, words between white space, sentence ends, commas, digits, capital letters A-Z,
+space, those of them in links and in bold, words between white space, sentence ends, commas, digits, capital letters,
 links, line breaks, evidence of inline elements in it, ways in which it is hidden."""
 COLUMNS = 15
 
