@@ -14,8 +14,9 @@ import numpy as np
 from pipeline.extract.weights import load_model
 from pipeline.kernels.block_context import measure_context
 from pipeline.kernels.block_features import measure_blocks
+from pipeline.kernels.html_attributes import ARIA_HIDDEN
 from pipeline.kernels.html_blocks import Blocks, find_blocks
-from pipeline.kernels.html_columns import END, NAME, NODE, START
+from pipeline.kernels.html_columns import BYTES, END, HIDES, NAME, NODE, START
 from pipeline.kernels.html_tags import TAGS
 from pipeline.kernels.trees import score_rows
 
@@ -68,7 +69,14 @@ def judge_blocks(blocks: Blocks) -> Judged:
     kept = second > model.limit
     if not kept.any() and len(second):
         kept = second >= FALLBACK * second.max()
-    return Judged(blocks, first, second, kept)
+    return Judged(blocks, first, second, _without_hidden(blocks, kept))
+
+
+def _without_hidden(blocks: Blocks, kept: np.ndarray) -> np.ndarray:
+    """Leave out what is not displayed, except on a page that keeps most of its text hidden until a script shows it."""
+    hidden = (blocks.counts[:, HIDES] & ~ARIA_HIDDEN) != 0
+    sizes = np.where(kept, blocks.counts[:, BYTES], 0)
+    return kept & ~hidden if sizes[hidden].sum() <= sizes[~hidden].sum() else kept
 
 
 def explain_page(html: str) -> list[Reason]:

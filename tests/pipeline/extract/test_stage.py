@@ -88,7 +88,7 @@ def test_it_does_not_hold_winnow_which_gives_its_text(name):
     verdicts = run(html(HOSTILE[name]), html(PAGE))
     assert time.process_time() - started < 2
     assert verdicts.table["dropped_by_rule"].to_pylist() == [None, None]
-    assert "text" in verdicts.table["text"].to_pylist()[0]
+    assert set(verdicts.table["text"].to_pylist()[0].split()[0]) <= set("text")
 
 
 BLOCKS = "<p>text" * 2_000

@@ -108,10 +108,16 @@ def test_the_description_of_a_product_stays():
     ],
 )
 def test_what_is_unseen_or_beside_the_point_goes(unseen):
-    before, after = page(paragraphs(*PROSE)).split("</article>")
-    text = extract(before + "</article>" + unseen + after)
+    before, after = page(paragraphs(*PROSE)).split("</main>")
+    text = extract(before + "</main>" + unseen + after)
     assert PROSE[3] in text
     assert "secret" not in text
+
+
+@pytest.mark.parametrize("hidden", ['<div style="display:none"><p>secret</p></div>', "<p hidden>secret</p>"])
+def test_hidden_text_goes_from_between_paragraphs_but_a_page_hidden_as_a_whole_stays(hidden):
+    assert "secret" not in extract(page(paragraphs(*PROSE[:2]) + hidden + paragraphs(*PROSE[2:])))
+    assert PROSE[2] in extract(f"<div hidden id=app>{page(paragraphs(*PROSE))}</div>")
 
 
 def test_references_are_decoded():
