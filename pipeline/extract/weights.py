@@ -49,4 +49,4 @@ def save_model(path: Path, model: Model) -> None:
         for name, values in trees._asdict().items()
     }
     with path.open("wb") as stream:
-        np.savez_compressed(stream, **arrays, limit=np.float64(model.limit))  # type: ignore[arg-type]
+        np.savez_compressed(stream, **arrays, limit=np.float64(model.limit))
