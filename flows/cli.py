@@ -180,11 +180,12 @@ def try_stage(
     recipe: Annotated[str, typer.Option(help="Recipe whose settings to use.")] = "fineweb",
     changes: SetOption = [],  # noqa: B006
     as_json: JsonOption = False,
+    why: Annotated[bool, typer.Option("--why", help="With extract: every block of the page and its scores.")] = False,
 ) -> None:
     """One page through one stage: what it measures, what its rules say, the text it gives."""
     from flows.commands import try_page
 
-    try_page(stage, file, url, recipe, changes, as_json)
+    try_page(stage, file, url, recipe, changes, as_json, why)
 
 
 @app.command()

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from flows import query
 from flows.alarms import tell_alarms
+from flows.blocks import print_blocks
 from flows.corpus_flow import CorpusPlan, CorpusRequest, corpus_flow, plan_corpus
 from flows.index_task import describe_choice
 from flows.progress import tell
@@ -74,10 +75,16 @@ def _flat(values: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
     return rows
 
 
-def try_page(section: str, file: Path, url: str, recipe: str, changes: Sequence[str], as_json: bool) -> None:
-    """Print what the stages of one recipe section make of a page."""
+def try_page(
+    section: str, file: Path, url: str, recipe: str, changes: Sequence[str], as_json: bool, why: bool = False
+) -> None:
+    """Print what the stages of one recipe section make of a page; with `why`, how each block of it was judged."""
     loaded = load_recipe(recipe, changes)
-    verdicts = run_stages(_batch_of(_read(file), file, url), _stages_of(loaded, section))
+    data = _read(file)
+    if why:
+        print_blocks(section, loaded, data, as_json)
+        return
+    verdicts = run_stages(_batch_of(data, file, url), _stages_of(loaded, section))
     row = verdicts.table.drop_columns(["body"]).to_pylist()[0]
     if as_json:
         print(json.dumps(row, ensure_ascii=False, default=str))

@@ -211,6 +211,7 @@ TRAFFIC: dict[str, Callable[[], Reply]] = {
     "/interrupted.html": lambda: Reply(ARTICLE, withheld=len(ARTICLE) // 3),
     "/interrupted-compressed.html": lambda: Reply(ARTICLE, coding="gzip", withheld=200),
     "/deep.html": lambda: Reply(_html("<div>" * 5000 + english(6) + "</div>" * 5000)),
+    "/pieces.html": lambda: Reply(_html("<p>x" * 210_000)),
     "/unclosed.html": lambda: Reply(f"<html><body><p>{english(6, 1)}<p>{english(6, 2)}<table><tr><td>".encode()),
 }
 """Path to what is answered there."""

@@ -1,13 +1,49 @@
-"""The engines that find a page's main content, each a function from HTML to text; no state between pages."""
+"""The engines that find a page's main content; no state between pages, and no page that can hold a worker.
+
+An engine is given a page and a limit on work, in steps of about a quarter of a microsecond. It counts the work that can
+grow out of proportion before it does it, and gives the count back: with no text where it is over the limit. The count
+depends on nothing but the page, so the same page has the same fate on every machine.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from resiliparse.extract.html2text import extract_plain_text
 from resiliparse.parse.html import HTMLParserException
 
-Extractor = Callable[[str], str]
+from pipeline.extract.rendering import render_blocks
+from pipeline.extract.winnow import find_page_blocks, judge_blocks
+from pipeline.kernels.markup import count_markup_steps
+
+
+class Found(NamedTuple):
+    """What an engine gives: the text ("" where nothing was found, null where it gave up), and the work in steps."""
+
+    text: str | None
+    steps: int
+
+
+Extractor = Callable[[str, int], Found]
+
+
+def extract_with_winnow(html: str, max_steps: int) -> Found:
+    """Main content by Winnow's own blocks and scores, see `pipeline.extract.winnow`."""
+    blocks, steps = find_page_blocks(html)
+    if steps > max_steps:
+        return Found(None, steps)
+    return Found(render_blocks(blocks, judge_blocks(blocks).kept), steps)
+
+
+def _within(extract: Callable[[str], str]) -> Extractor:
+    """An engine that parses a tree, kept from markup that costs a parser the square of its size."""
+
+    def extract_within(html: str, max_steps: int) -> Found:
+        steps = count_markup_steps(html.encode("utf-8", "replace"))
+        return Found(extract(html) if steps <= max_steps else None, steps)
+
+    return extract_within
 
 
 def extract_with_resiliparse(html: str) -> str:
@@ -38,7 +74,7 @@ def extract_with_trafilatura(html: str) -> str:
 
     Source: Barbaresi 2021, https://trafilatura.readthedocs.io/
     """
-    import trafilatura  # takes a second to import, and most runs use the other engine
+    import trafilatura  # takes a second to import, and most runs use another engine
 
     text = trafilatura.extract(
         html, favor_precision=True, deduplicate=False, include_comments=False, include_tables=True
@@ -47,6 +83,7 @@ def extract_with_trafilatura(html: str) -> str:
 
 
 EXTRACTORS: dict[str, Extractor] = {
-    "resiliparse": extract_with_resiliparse,
-    "trafilatura": extract_with_trafilatura,
+    "winnow": extract_with_winnow,
+    "resiliparse": _within(extract_with_resiliparse),
+    "trafilatura": _within(extract_with_trafilatura),
 }

@@ -9,7 +9,6 @@ import pyarrow as pa
 from pipeline.batch import DocumentBatch
 from pipeline.extract.decode import decode_page
 from pipeline.extract.engines import EXTRACTORS, Extractor
-from pipeline.kernels.markup import count_markup_steps
 from pipeline.stage import Columns, Rule, Stage, signal
 
 _ADDS = pa.schema(
@@ -17,7 +16,7 @@ _ADDS = pa.schema(
         signal("text", "text of the page", type=pa.string(), null="nothing found, or not extracted"),
         signal("charset", "character set the page was decoded with", type=pa.string(), null="text was given"),
         signal("html_bytes", "size of the page; 0 where the source gave text", "bytes", null="never"),
-        signal("html_steps", "work in its markup that grows with its square: nesting, attributes", null="never"),
+        signal("html_steps", "work that its markup makes the engine, in steps of 1/4 microsecond", null="never"),
         signal("text_chars", "length of the text", "characters", null="not extracted, or nothing found"),
     ]
 )
@@ -36,13 +35,13 @@ def extract_stage(engine: str, max_html_bytes: int, max_html_steps: int, min_tex
     """Decode and extract pages.
 
     Reads `body` (binary; null where `text` is given already), `mime`, `charset_hint` and, if there, `text`.
-    A page over the limits of size or nesting is not given to the engine: one such page can hold a worker
-    for minutes.
+    A page over the limit of size is not given to the engine, and the engine gives up on one that would make it more
+    work than allowed: one such page can hold a worker for minutes.
 
     Args:
         engine: A name in `EXTRACTORS`.
         max_html_bytes: Largest page given to the engine.
-        max_html_steps: See `count_markup_steps`.
+        max_html_steps: Most work allowed, see `pipeline.extract.engines`.
         min_text_chars: Shortest text that passes.
     """
     extractor = EXTRACTORS[engine]
@@ -63,7 +62,7 @@ def extract_stage(engine: str, max_html_bytes: int, max_html_steps: int, min_tex
         _gate("html_steps", "max_html_steps", high=max_html_steps),
         _gate("text_chars", "min_text_chars", low=min_text_chars),
     )
-    return Stage("extract", _ADDS, compute, rules)
+    return Stage("extract", _ADDS, compute, rules, version=2)
 
 
 def _gate(column: str, knob: str, low: float | None = None, high: float | None = None) -> Rule:
@@ -82,10 +81,10 @@ def extract_page(
     html, charset = decode_page(body, charset_hint)
     if mime == "text/plain":
         return Extracted(html.strip() or None, charset, len(body), 0.0)
-    steps = count_markup_steps(html.encode())
-    if len(body) > max_bytes or steps > max_steps:
-        return Extracted(None, charset, len(body), steps)
-    return Extracted(extractor(html) or None, charset, len(body), steps)
+    if len(body) > max_bytes:
+        return Extracted(None, charset, len(body), 0.0)
+    text, steps = extractor(html, max_steps)
+    return Extracted(text or None, charset, len(body), steps)
 
 
 def _columns(pages: list[Extracted]) -> Columns:

@@ -16,6 +16,7 @@ WARC = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "warc"
 PEERS = (
     ("reading archives, beside warcio and FastWARC", ["tests.bench.bench_reading"]),
     ("the way to an archive, beside fsspec and a plain loop", ["tests.bench.bench_sources"]),
+    ("extraction, beside trafilatura, resiliparse, readability-lxml and jusText", ["tests.bench.bench_extraction"]),
     ("signatures, beside datasketch", ["tests.bench.bench_minhash"]),
     ("perplexity, beside KenLM", ["tests.bench.bench_perplexity"]),
     ("the ledger of ten million pages", ["tests.bench.bench_ledger"]),

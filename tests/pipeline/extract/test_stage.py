@@ -29,7 +29,7 @@ def html(page: str, charset: str = "utf-8") -> dict[str, object]:
     return {"body": page.encode(charset), "mime": "text/html", "charset_hint": charset}
 
 
-@pytest.mark.parametrize("engine", ["resiliparse", "trafilatura"])
+@pytest.mark.parametrize("engine", ["winnow", "resiliparse", "trafilatura"])
 def test_the_main_content_is_found_and_boilerplate_left(engine):
     verdicts = run(html(PAGE), engine=engine)
     (text,) = verdicts.table["text"].to_pylist()
@@ -41,7 +41,7 @@ def test_the_main_content_is_found_and_boilerplate_left(engine):
     assert verdicts.kept.all()
 
 
-@pytest.mark.parametrize("engine", ["resiliparse", "trafilatura"])
+@pytest.mark.parametrize("engine", ["winnow", "resiliparse", "trafilatura"])
 def test_a_page_gives_the_same_text_whatever_came_before(engine):
     alone = run(html(PAGE), engine=engine).table["text"].to_pylist()
     among = run(html(PAGE), html(PAGE), html("<p>other</p>"), html(PAGE), engine=engine).table["text"].to_pylist()
@@ -74,17 +74,40 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_markup_that_would_hold_a_worker_is_kept_from_the_engine(name):
+def test_markup_that_would_hold_a_worker_is_kept_from_an_engine_that_parses(name):
     started = time.process_time()
-    verdicts = run(html(HOSTILE[name]), html(PAGE))
+    verdicts = run(html(HOSTILE[name]), html(PAGE), engine="resiliparse")
     assert time.process_time() - started < 20
     assert verdicts.table["dropped_by_rule"].to_pylist() == ["extract.html_steps", None]
 
 
-def test_pages_that_are_large_but_flat_pass_and_too_large_ones_are_named():
+@pytest.mark.parametrize("name", HOSTILE)
+def test_it_does_not_hold_winnow_which_gives_its_text(name):
+    run(html(PAGE))
+    started = time.process_time()
+    verdicts = run(html(HOSTILE[name]), html(PAGE))
+    assert time.process_time() - started < 2
+    assert verdicts.table["dropped_by_rule"].to_pylist() == [None, None]
+    assert set(verdicts.table["text"].to_pylist()[0].split()[0]) <= set("text")
+
+
+BLOCKS = "<p>text" * 2_000
+WALKS = "<div><table><tr><td>" + "<span>" * 500 + "</div>" * 20_000 + PARAGRAPH
+
+
+@pytest.mark.parametrize("page", [BLOCKS, WALKS], ids=["blocks", "walks"])
+def test_winnow_gives_up_past_the_allowed_work_and_a_row_says_so(page):
+    verdicts = run(html(page), html(PAGE), max_html_steps=30_000)
+    assert verdicts.table["dropped_by_rule"].to_pylist() == ["extract.html_steps", None]
+    assert verdicts.table["text"].to_pylist()[0] is None
+    assert run(html(page), html(page)).table["html_steps"].to_pylist() == [verdicts.table["html_steps"][0].as_py()] * 2
+
+
+@pytest.mark.parametrize("engine", ["winnow", "resiliparse"])
+def test_pages_that_are_large_but_flat_pass_and_too_large_ones_are_named(engine):
     flat = "<p title='" + "a" * 2_000_000 + "'>" + PARAGRAPH + "</p>"
     inline = "<b>" * 20_000 + PARAGRAPH
-    verdicts = run(html(flat), html(inline), html(flat * 5))
+    verdicts = run(html(flat), html(inline), html(flat * 5), engine=engine)
     assert verdicts.table["dropped_by_rule"].to_pylist() == [None, None, "extract.html_bytes"]
     assert verdicts.table["text"].to_pylist()[2] is None
 
