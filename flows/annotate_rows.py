@@ -15,7 +15,9 @@ from pipeline.stage import Stage, Verdicts
 from storage import schema
 from storage.sources import Source
 
-WORKING_COLUMNS = frozenset({"body", "charset_hint", "text", "text_digest", "bands", "pii_spans"})
+WORKING_COLUMNS = frozenset(
+    {"body", "charset_hint", "text", "text_digest", "bands", "pii_spans", "contamination_spans"}
+)
 """Columns that stages hand to each other and that have tables of their own (or none): not signals of a page."""
 
 
@@ -105,6 +107,15 @@ def pii_of(survivors: pa.Table) -> pa.Table:
             spans = row.pop("pii_spans") or []
             rows.extend(row | span for span in spans)
     return pa.Table.from_pylist(rows, schema.PII)
+
+
+def contamination_of(judged: pa.Table) -> pa.Table:
+    """One row a stretch that is in a benchmark, of every page judged: dropped ones are what a report asks about."""
+    rows: list[dict[str, Any]] = []
+    if "contamination_spans" in judged.column_names:
+        for row in judged.select([*KEY, "contamination_spans"]).to_pylist():
+            rows.extend({**{name: row[name] for name in KEY}, **span} for span in row["contamination_spans"] or ())
+    return pa.Table.from_pylist(rows, schema.CONTAMINATION)
 
 
 KEY = ("crawl", "archive", "offset", "doc_id")

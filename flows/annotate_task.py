@@ -17,13 +17,23 @@ from typing import Any
 
 import pyarrow as pa
 
-from flows.annotate_rows import batch_of, describe, documents_of, identify, judged_rows, pages_schema, pii_of
+from flows.annotate_rows import (
+    batch_of,
+    contamination_of,
+    describe,
+    documents_of,
+    identify,
+    judged_rows,
+    pages_schema,
+    pii_of,
+)
 from flows.archive_input import Reader, open_archive
 from flows.heap import keep_freed_memory
 from flows.model_files import identity_of
 from flows.recipe import Recipe
 from pipeline.archive.page import to_page
 from pipeline.archive.records import Page, Record, Refusal, Skip, Unreadable
+from pipeline.benchmarks import benchmark_rows
 from pipeline.dedup.signatures import band_table
 from pipeline.stage import Stage, StageCost, Verdicts, run_stages
 from storage import schema
@@ -131,10 +141,18 @@ class _Annotation:
             "bands": (lake.bands_path(crawl, archive, self.fp), schema.BANDS),
             "pii": (lake.pii_path(crawl, archive, self.fp), schema.PII),
         }
+        if self.decontaminates:
+            paths["contamination"] = (lake.contamination_path(crawl, archive, self.fp), schema.CONTAMINATION)
+            paths["benchmarks"] = (lake.benchmarks_path(crawl, archive, self.fp), schema.BENCHMARKS)
         self.writers = {
             name: stack.enter_context(ShardWriter(lake.root, path, name, table_schema))
             for name, (path, table_schema) in paths.items()
         }
+
+    @property
+    def decontaminates(self) -> bool:
+        """Whether pages are searched for benchmarks."""
+        return any(stage.name == "decontaminate" for stage in self.stages)
 
     def read(self, reader: Reader) -> None:
         for item in self._timed(reader):
@@ -195,6 +213,8 @@ class _Annotation:
             self.books.count(row["fate"], row["length"])
         self.writers["pages"].write(pages)
         self._write_survivors(verdicts.survivors)
+        if self.decontaminates:
+            self.writers["contamination"].write(contamination_of(verdicts.table))
         self.rows, self.bodies, self.batch_bytes = [], [], 0
 
     def _pages(self, verdicts: Verdicts) -> pa.Table:
@@ -223,6 +243,10 @@ class _Annotation:
                 f"it has {reader.stream_bytes:,}.",
                 "This is a defect of the reader; nothing of the archive was kept.",
             )
+        if self.decontaminates:
+            section = self.job.recipe.decontaminate
+            rows = benchmark_rows(section.benchmarks, section.index())
+            self.writers["benchmarks"].write(pa.Table.from_pylist(rows, schema.BENCHMARKS))
         outputs = [writer.finish() for writer in self.writers.values()]
         outputs.append(self._write_costs(reader.stream_bytes))
         return {

@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from flows import ledger_commands, scaling_commands
+from flows.decontaminate_commands import decontaminate_app
 from flows.dedup_commands import dedup_app
 from flows.interrupts import stop_on_interrupt
 from flows.learning_commands import export, generate, params, pretrain, tokens
@@ -30,8 +31,10 @@ from flows.options import (
     WorkersOption,
     index_changes,
 )
+from flows.pii_commands import pii_app
 from flows.quality_commands import quality_app
 from flows.settings import quiet_prefect
+from flows.toxicity_commands import toxicity_app
 from storage.errors import UserError, WinnowError
 
 app = typer.Typer(
@@ -44,6 +47,9 @@ scaling_app = typer.Typer(no_args_is_help=True, help="Ladders of small runs, fit
 app.add_typer(scaling_app, name="scaling")
 app.add_typer(quality_app, name="quality")
 app.add_typer(dedup_app, name="dedup")
+app.add_typer(decontaminate_app, name="decontaminate")
+app.add_typer(toxicity_app, name="toxicity")
+app.add_typer(pii_app, name="pii")
 
 LEARNING: tuple[Callable[..., None], ...] = (tokens, pretrain, generate, export, params)
 SCALING: tuple[Callable[..., None], ...] = (scaling_commands.run, scaling_commands.fit, scaling_commands.plan)
@@ -173,7 +179,10 @@ def check(
 @app.command("try")
 def try_stage(
     stage: Annotated[
-        str, typer.Argument(help="url, extract, language, gopher, c4, fineweb, lines, nemo, pii, dedup: a section.")
+        str,
+        typer.Argument(
+            help="url, extract, language, gopher, c4, lines, nemo, pii, toxicity, decontaminate...: a section."
+        ),
     ],
     file: Annotated[Path, typer.Argument(help="An HTML page or a text file; - for standard input.")],
     url: Annotated[str, typer.Option(help="The page's address, for the rules about it.")] = "",

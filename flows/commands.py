@@ -10,11 +10,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pyarrow as pa
+from rich.console import Console
 
 from flows import query
 from flows.alarms import tell_alarms
 from flows.blocks import print_blocks
 from flows.corpus_flow import CorpusPlan, CorpusRequest, corpus_flow, plan_corpus
+from flows.highlights import highlighted
 from flows.index_task import describe_choice
 from flows.progress import tell
 from flows.recipe import STAGE_SECTIONS, Recipe, load_recipe, shipped_recipes
@@ -93,7 +95,10 @@ def try_page(
     for name, value in row.items():
         if value not in (None, []):
             print(f"{name:34} {value}")
-    print(f"\n{text}" if text else "\n(no text)")
+    if not text:
+        print("\n(no text)")
+        return
+    Console(highlight=False, soft_wrap=True).print("\n", highlighted(section, loaded, text, row), sep="")
 
 
 def _stages_of(recipe: Recipe, section: str) -> list[Stage]:

@@ -34,6 +34,8 @@ TABLES = {
     "bands": (schema.BANDS, "keys under which near-duplicates of a survivor are looked for"),
     "duplicates": (schema.DUPLICATES, "one row a page removed for another"),
     "pii": (schema.PII, "one row a replacement of personal data"),
+    "contamination": (schema.CONTAMINATION, "one row a stretch of a page that is in a benchmark"),
+    "benchmarks": (schema.BENCHMARKS, "one row an archive and benchmark that was looked for in its pages"),
     "archives": (schema.ARCHIVES, "one row an archive: its books"),
     "steps": (schema.STEPS, "one row a finished whole-corpus step"),
     "costs": (schema.COSTS, "what each stage cost"),

@@ -23,12 +23,14 @@ from flows.url_lists import UrlSection, content_digest
 from model.config import ModelConfig, TrainConfig
 from model.scaling.ladder import LadderConfig
 from pipeline.archive.config import ArchiveConfig
+from pipeline.decontaminate import DecontaminateConfig
 from pipeline.dedup.config import DedupConfig
 from pipeline.domains import DomainsConfig
 from pipeline.extract.config import ExtractConfig
 from pipeline.language import LanguageConfig
 from pipeline.mix import MixConfig
 from pipeline.pii.config import PiiConfig
+from pipeline.pii.surrogates import SurrogatesConfig
 from pipeline.quality.c4 import C4Config
 from pipeline.quality.classifier import ClassifierConfig
 from pipeline.quality.fineweb import FineWebConfig
@@ -38,6 +40,7 @@ from pipeline.quality.nemo import NemoConfig
 from pipeline.quality.perplexity import PerplexityConfig
 from pipeline.stage import Rule, Stage
 from pipeline.tokens import TokensConfig
+from pipeline.toxicity import ToxicityConfig
 from storage.errors import UserError
 from storage.index_config import IndexConfig
 from storage.schema import Section
@@ -76,7 +79,7 @@ class Recipe(Section):
     name: str
     inputs: tuple[Inputs, ...] = Field((), description="sources of the run, besides those on the command line")
     curated: tuple[str, ...] = Field(
-        ("extract", "domains", "pii", "dedup"),
+        ("extract", "domains", "decontaminate", "pii", "dedup", "surrogates"),
         description="sections whose stages apply to sources declared as another domain than web: the rules for web "
         "pages would throw away code, formulas and verse",
     )
@@ -96,8 +99,11 @@ class Recipe(Section):
     perplexity: PerplexityConfig = PerplexityConfig()
     classifier: ClassifierConfig = ClassifierConfig()
     custom: tuple[CustomStage, ...] = ()
+    toxicity: ToxicityConfig = ToxicityConfig()
+    decontaminate: DecontaminateConfig = DecontaminateConfig()
     pii: PiiConfig = PiiConfig()
     dedup: DedupConfig = DedupConfig()
+    surrogates: SurrogatesConfig = SurrogatesConfig()
     mix: MixConfig = MixConfig()
     tokens: TokensConfig = TokensConfig()
     model: ModelConfig = ModelConfig()
@@ -134,7 +140,7 @@ class Recipe(Section):
 
 STAGE_SECTIONS = (
     *("url", "extract", "domains", "language", "gopher", "c4", "fineweb", "lines", "nemo"),
-    *("perplexity", "classifier", "custom", "pii", "dedup"),
+    *("perplexity", "classifier", "custom", "toxicity", "decontaminate", "pii", "dedup", "surrogates"),
 )
 """Sections that measure documents, in the order they run: a filter of the house is a line here and a field above."""
 

@@ -13,8 +13,10 @@ import pyarrow as pa
 
 from flows.recipe import load_recipe
 from pipeline.batch import DocumentBatch
+from pipeline.dedup.normalise import fold_table
 from pipeline.dedup.signatures import shingle_sets
 from pipeline.dedup.verification import measure_jaccard
+from pipeline.kernels.contamination import find_matches, index_passages
 from pipeline.kernels.spellings import spell
 from pipeline.quality.kneser_ney import estimate
 from pipeline.quality.ngram_model import Header, NgramModel, pack
@@ -40,6 +42,9 @@ def warm_kernels() -> None:
     stages = [replace(stage, rules=()) for stage in recipe.stages()]  # only survivors are signed: let it survive
     run_stages(DocumentBatch(fixed | given), stages)
     sets = shingle_sets(DocumentBatch.of_texts([TEXT, TEXT + " It did."]).utf8, recipe.dedup.shingling)
+    passages, _ = index_passages([TEXT.encode()], fold_table(), [13], 6, 64)
+    utf8 = DocumentBatch.of_texts([TEXT]).utf8
+    find_matches(utf8.data, utf8.offsets, fold_table(), passages, 6, True)
     zero, one = pa.array([0]).to_numpy(), pa.array([1]).to_numpy()
     measure_jaccard(sets, zero, one)
     warm_perplexity()

@@ -52,6 +52,14 @@ class Lake:
         """Replacements in one archive's survivors."""
         return _archive_file("pii", crawl, archive, fingerprint)
 
+    def contamination_path(self, crawl: str, archive: str, fingerprint: str) -> str:
+        """Stretches of benchmarks in one archive's pages."""
+        return _archive_file("contamination", crawl, archive, fingerprint)
+
+    def benchmarks_path(self, crawl: str, archive: str, fingerprint: str) -> str:
+        """The benchmarks that were looked for in one archive's pages."""
+        return _archive_file("benchmarks", crawl, archive, fingerprint)
+
     def archive_row_path(self, crawl: str, archive: str, fingerprint: str) -> str:
         """The row that commits an archive."""
         return _archive_file("archives", crawl, archive, fingerprint)

@@ -130,12 +130,38 @@ SPANS = table(
 PII = table(
     *PAGE_KEY,
     field("doc_id", STRING, "the page"),
-    field("kind", STRING, "email, phone, ssn, card, ip, address"),
+    field("kind", STRING, "one of the recipe's pii.kinds: email, phone, card, address..."),
     field("start", INT, "where the placeholder starts in the scrubbed text", "characters"),
     field("replaced_chars", INT, "length of what it replaced", "characters"),
     field("confidence", FLOAT, "0..1"),
+    field("identity", INT, "number of the value among the page's values of that kind, from 0", null="not told"),
 )
 """Personal data found and replaced: where and of what kind, never the value."""
+
+CONTAMINATION = table(
+    *PAGE_KEY,
+    field("doc_id", STRING, "the page"),
+    field("benchmark", STRING, "name of the benchmark, decontaminate.benchmarks"),
+    field("item", INT, "its item: line of its file, counted from 0"),
+    field("start", INT, "where the stretch starts in the extracted text, before cuts and placeholders", "characters"),
+    field("chars", INT, "its length", "characters"),
+    field("matched_words", INT, "words of it that are the item's"),
+    field("item_words", INT, "words the item has"),
+    field("score", FLOAT, "share of the item's words that the page holds in all its stretches, 0..1"),
+    field(
+        "action", STRING, "drop (the page), cut (the stretch) or mark (kept: below decontaminate.max_score, or asked)"
+    ),
+)
+"""Stretches of pages, dropped ones too, that are in a benchmark."""
+
+BENCHMARKS = table(
+    field("benchmark", STRING, "name of the benchmark, decontaminate.benchmarks"),
+    field("sha256", STRING, "digest of its file"),
+    field("items", INT, "items it has"),
+    field("short_items", INT, "items too short to be looked for (decontaminate.min_words)"),
+    field("words", INT, "words of all its items"),
+)
+"""What was looked for in an archive's pages."""
 
 ARCHIVES = table(
     field("crawl", STRING, "crawl or source"),

@@ -20,6 +20,8 @@ VIEWS = (
         "pages",
         "documents",
         "pii",
+        "contamination",
+        "benchmarks",
         "costs",
         "duplicates",
         "spans",
@@ -27,6 +29,7 @@ VIEWS = (
     ),
     *("corpus", "ledger", "books", "funnel", "funnel_by_crawl", "funnel_by_host", "funnel_by_language"),
     *("rules", "rule_overlap", "removed_alone_by", "near_limit", "examples", "alarms", "cost", "scaling_points"),
+    *("contaminated_items", "benchmark_contamination"),
 )
 """Every view, each after those it reads; `storage/sql/<view>.sql` says what it answers."""
 
@@ -103,6 +106,8 @@ def _rows(lake: Lake, selection: Selection) -> dict[str, str]:
         "pages": read(selection.archive_files("pages"), _with_signals(_PAGES, selection)),
         "documents": read(selection.archive_files("documents"), schema.DOCUMENTS),
         "pii": read(selection.archive_files("pii"), schema.PII),
+        "contamination": read(selection.archive_files("contamination"), schema.CONTAMINATION),
+        "benchmarks": read(selection.archive_files("benchmarks"), schema.BENCHMARKS),
         "costs": read(costs, schema.COSTS),
         "duplicates": keyed("duplicates", schema.DUPLICATES, None),
         "spans": keyed("spans", schema.SPANS, None),

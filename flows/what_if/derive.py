@@ -19,12 +19,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from flows.annotate_rows import documents_of, judged_rows, pages_schema, pii_of
+from flows.annotate_rows import contamination_of, documents_of, judged_rows, pages_schema, pii_of
 from flows.annotate_task import AnnotateJob
 from flows.reread import judge_again, read_records
 from flows.what_if.verdicts import Move, Outcome
 from pipeline.archive.records import Record
 from pipeline.dedup.signatures import band_table
+from pipeline.stage import Verdicts
 from storage import schema
 from storage.catalog import Catalog
 from storage.errors import Fatal
@@ -34,6 +35,9 @@ from storage.views import quoted, sql_text
 
 TABLES = {"documents": schema.DOCUMENTS, "bands": schema.BANDS, "pii": schema.PII}
 """What is written of survivors, besides their ledger rows."""
+
+SEARCHED = "contamination"
+"""What is written of every page that the stage `decontaminate` saw, where the recipe has it."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,9 @@ class _Derivation:
         self.outcomes = _outcomes(lake, self._old("pages"), self.move)
         self.records: Counter[str] = Counter()
         self.bytes: Counter[str] = Counter()
-        self.old_rows = {name: _InOrder(lake.absolute(self._old(name))) for name in TABLES}
+        self.decontaminates = any(stage.name == "decontaminate" for stage in self.stages)
+        names = [*TABLES, SEARCHED] if self.decontaminates else [*TABLES]
+        self.old_rows = {name: _InOrder(lake.absolute(self._old(name))) for name in names}
         self.writers = self._open_writers(stack)
 
     def run(self) -> None:
@@ -98,6 +104,8 @@ class _Derivation:
         fates = ("kept", "dropped", "unreadable")
         books = {f"{fate}_records": self.records[fate] for fate in fates}
         books |= {f"{fate}_bytes": self.bytes[fate] for fate in fates}
+        if self.decontaminates:
+            self.writers["benchmarks"].write(read_table(self.lake.absolute(self._old("benchmarks"))))
         outputs = [writer.finish() for writer in self.writers.values()] + [self._write_costs()]
         return {
             **self.job.archive, **books, "fingerprint": self.job.new.fingerprint,
@@ -110,7 +118,7 @@ class _Derivation:
         fresh = _Fresh(self.stages)
         digests = dict(zip(_list(old, "offset"), _list(old, "payload_digest"), strict=True))
         for verdicts in judge_again(self.job.new, islice(records, len(again)), digests, self.stages):
-            fresh.add(judged_rows(verdicts, self.stages), verdicts.survivors)
+            fresh.add(judged_rows(verdicts, self.stages), verdicts)
         pages = _restated(old, outcomes, self.stages, self.job.new.source.domain)
         if again:
             pages = _with_rows(pages, again, fresh.pages)
@@ -125,11 +133,20 @@ class _Derivation:
         offsets = old["offset"].to_numpy()
         stay = np.array([bool(o and o.fate == "kept" and not o.reread) for o in outcomes], dtype=bool)
         for name, table_schema in TABLES.items():
-            rows = self.old_rows[name].until(int(offsets[-1]), table_schema)
-            rows = rows.filter(pa.array(np.isin(rows["offset"].to_numpy(), offsets[stay])))
-            merged = pa.concat_tables([rows, *(table.cast(table_schema) for table in fresh.tables[name])])
-            order = np.argsort(merged["offset"].to_numpy(), kind="stable")
-            self.writers[name].write(merged.take(pa.array(order, pa.int64())))
+            self._merge(name, table_schema, offsets, stay, fresh.tables[name])
+        if self.decontaminates:
+            seen = [bool(o and not o.reread and "decontaminate" in o.judged_by) for o in outcomes]
+            self._merge(SEARCHED, schema.CONTAMINATION, offsets, np.array(seen, dtype=bool), fresh.tables[SEARCHED])
+
+    def _merge(
+        self, name: str, table_schema: pa.Schema, offsets: np.ndarray, stay: np.ndarray, fresh: Sequence[pa.Table]
+    ) -> None:
+        """Write a table's rows of the pages that stay as they were, and the fresh ones, in archive order."""
+        rows = self.old_rows[name].until(int(offsets[-1]), table_schema)
+        rows = rows.filter(pa.array(np.isin(rows["offset"].to_numpy(), offsets[stay])))
+        merged = pa.concat_tables([rows, *(table.cast(table_schema) for table in fresh)])
+        order = np.argsort(merged["offset"].to_numpy(), kind="stable")
+        self.writers[name].write(merged.take(pa.array(order, pa.int64())))
 
     def _places_to_read(self) -> list[tuple[int, int]]:
         rows = read_table(self.lake.absolute(self._old("pages")), ["offset", "length"])
@@ -146,6 +163,10 @@ class _Derivation:
             "pii": lake.pii_path(source.crawl, source.archive, key),
         }
         schemas = {"pages": pages_schema(self.stages), **TABLES}
+        if self.decontaminates:
+            paths[SEARCHED] = lake.contamination_path(source.crawl, source.archive, key)
+            paths["benchmarks"] = lake.benchmarks_path(source.crawl, source.archive, key)
+            schemas |= {SEARCHED: schema.CONTAMINATION, "benchmarks": schema.BENCHMARKS}
         return {
             name: stack.enter_context(ShardWriter(lake.root, path, name, schemas[name])) for name, path in paths.items()
         }
@@ -171,11 +192,13 @@ class _Fresh:
 
     def __init__(self, stages: Sequence[Any]) -> None:
         self.pages: list[pa.Table] = []
-        self.tables: dict[str, list[pa.Table]] = {name: [] for name in TABLES}
+        self.tables: dict[str, list[pa.Table]] = {name: [] for name in (*TABLES, SEARCHED)}
         self._stages = stages
 
-    def add(self, pages: pa.Table, survivors: pa.Table) -> None:
+    def add(self, pages: pa.Table, verdicts: Verdicts) -> None:
+        survivors = verdicts.survivors
         self.pages.append(pages)
+        self.tables[SEARCHED].append(contamination_of(verdicts.table))
         self.tables["documents"].append(documents_of(survivors))
         self.tables["pii"].append(pii_of(survivors))
         if "bands" in survivors.column_names:

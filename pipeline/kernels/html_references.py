@@ -51,7 +51,7 @@ def read_reference(data, at, out, size):  # type: ignore[no-untyped-def]
     """
     if at + 1 < len(data) and data[at + 1] == 35:
         return _read_number(data, at, out, size)
-    hashed, found, found_end = np.uint64(_SEED), -1, at + 1
+    hashed, found, found_end = np.uint64(_SEED), np.int64(-1), at + 1
     stop = min(len(data), at + 1 + _LONGEST)
     for i in range(at + 1, stop):
         byte = data[i]

@@ -20,6 +20,8 @@ PEERS = (
     ("signatures, beside datasketch", ["tests.bench.bench_minhash"]),
     ("perplexity, beside KenLM", ["tests.bench.bench_perplexity"]),
     ("the ledger of ten million pages", ["tests.bench.bench_ledger"]),
+    ("personal data (--peers PYTHON for presidio, scrubadub, datatrove)", ["tests.bench.bench_pii"]),
+    ("benchmark items and toxicity", ["tests.bench.bench_safety"]),
 )
 DATATROVE = "the FineWeb filters, beside datatrove"
 PIPELINE = (

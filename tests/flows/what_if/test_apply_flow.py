@@ -25,7 +25,7 @@ from storage.files import list_files, sha256_of
 from storage.lake import Lake
 from tests.flows.archives import article, page, write_jsonl, write_warc
 
-REPRODUCIBLE = ("pages/", "documents/", "bands/", "pii/", "duplicates/", "corpus/")
+REPRODUCIBLE = ("pages/", "documents/", "bands/", "pii/", "contamination/", "benchmarks/", "duplicates/", "corpus/")
 STRICT = ("gopher.min_words=90", "extract.min_text_chars=400", "c4.min_sentences=3", "fineweb.max_short_line_frac=0.5")
 LOOSE = ("gopher.min_words=20", "gopher.max_words=110", "extract.min_text_chars=1", "c4.min_sentences=5")
 """Each lets in what the other puts out, gates among them."""
@@ -74,7 +74,19 @@ def _record_bytes(record: object) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def lakes(inbox: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, ...], Path]:
+def recipe(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """FineWeb's rules, and a benchmark to look for, of which some pages hold a line."""
+    folder = tmp_path_factory.mktemp("recipe")
+    write_jsonl(folder / "benchmark.jsonl.gz", [article(number).split("\n")[0] for number in range(0, 80, 3)])
+    (folder / "searched.toml").write_text(
+        f'[decontaminate]\naction = "mark"\n[[decontaminate.benchmarks]]\nname = "toy"\n'
+        f'path = "{folder / "benchmark.jsonl.gz"}"\n'
+    )
+    return str(folder / "searched.toml")
+
+
+@pytest.fixture(scope="module")
+def lakes(recipe: str, inbox: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, ...], Path]:
     """A full run under each set of limits, in a lake of its own."""
     inputs = sorted(str(path) for path in inbox.iterdir() if path.name != "verse.jsonl.gz")
     made = {}
@@ -82,7 +94,7 @@ def lakes(inbox: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[s
         made[changes] = tmp_path_factory.mktemp("full") / "lake"
         corpus_flow(
             CorpusRequest(
-                recipe="fineweb", inputs=(*inputs, f"books={inbox / 'verse.jsonl.gz'}"), changes=changes,
+                recipe=recipe, inputs=(*inputs, f"books={inbox / 'verse.jsonl.gz'}"), changes=changes,
                 lake=str(made[changes]), workers=1,
             )
         )  # fmt: skip
@@ -94,12 +106,12 @@ def digests(lake: Path) -> dict[str, str]:
     return {name: sha256_of(path) for name, path in names.items() if name.startswith(REPRODUCIBLE)}
 
 
-def test_apply_gives_the_bytes_of_a_full_run(lakes: dict[tuple[str, ...], Path], tmp_path: Path) -> None:
+def test_apply_gives_the_bytes_of_a_full_run(recipe: str, lakes: dict[tuple[str, ...], Path], tmp_path: Path) -> None:
     lake = tmp_path / "lake"
     shutil.copytree(lakes[STRICT], lake)
     before, full = digests(lake), digests(lakes[LOOSE])
-    told = summary(ask(Lake(str(lake)), load_recipe("fineweb", LOOSE)))
-    result = apply_flow(ApplyRequest(recipe="fineweb", changes=LOOSE, lake=str(lake), workers=1))
+    told = summary(ask(Lake(str(lake)), load_recipe(recipe, LOOSE)))
+    result = apply_flow(ApplyRequest(recipe=recipe, changes=LOOSE, lake=str(lake), workers=1))
     after = digests(lake)
     assert {name: digest for name, digest in after.items() if name not in before} == {
         name: digest for name, digest in full.items() if name not in before
@@ -111,25 +123,28 @@ def test_apply_gives_the_bytes_of_a_full_run(lakes: dict[tuple[str, ...], Path],
     rows = query.books(Lake(str(lake))).to_pylist()
     assert len(rows) == 5 and not any(row["balance_records"] or row["balance_bytes"] for row in rows)
     assert query.print_check(Lake(str(lake)), deep=True, as_json=False)
-    assert ask(Lake(str(lake)), load_recipe("fineweb", LOOSE)).run.run_id == result.run_id
+    assert ask(Lake(str(lake)), load_recipe(recipe, LOOSE)).run.run_id == result.run_id
 
 
-def test_archives_tightened_have_the_bytes_of_a_full_run(lakes: dict[tuple[str, ...], Path], tmp_path: Path) -> None:
+def test_archives_tightened_have_the_bytes_of_a_full_run(
+    recipe: str, lakes: dict[tuple[str, ...], Path], tmp_path: Path
+) -> None:
     lake = tmp_path / "lake"
     shutil.copytree(lakes[LOOSE], lake)
-    jobs = derivations(ask(Lake(str(lake)), load_recipe("fineweb", STRICT)))
+    jobs = derivations(ask(Lake(str(lake)), load_recipe(recipe, STRICT)))
     made = {output["path"]: output for job in jobs for output in derivation.derive(job)["outputs"]}
     wanted = {o["path"]: o for row in Lake(str(lakes[STRICT])).archive_rows() for o in row["outputs"]}
     for outputs in (made, wanted):
         assert [outputs.pop(path) for path in list(outputs) if path.startswith("costs/")]
-    assert made == wanted and len(made) == 4 * len(jobs)
+    assert made == wanted and len(made) >= 4 * len(jobs)
+    assert sum(output["rows"] for path, output in made.items() if path.startswith("contamination/"))
     before = digests(lake)
     assert [derivation.derive(job)["fingerprint"] for job in jobs] == [job.new.fingerprint for job in jobs]
     assert digests(lake) == before
 
 
 def test_apply_reads_only_the_records_it_needs(
-    lakes: dict[tuple[str, ...], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    recipe: str, lakes: dict[tuple[str, ...], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lake = tmp_path / "lake"
     shutil.copytree(lakes[LOOSE], lake)
@@ -141,19 +156,21 @@ def test_apply_reads_only_the_records_it_needs(
 
     read = derivation.read_records
     monkeypatch.setattr(derivation, "read_records", watched)
-    question = ask(Lake(str(lake)), load_recipe("fineweb", [*LOOSE, "c4.min_sentences=4"]))
+    question = ask(Lake(str(lake)), load_recipe(recipe, [*LOOSE, "c4.min_sentences=4"]))
     for job in derivations(question):
         derivation.derive(job)
     totals = summary(question)
     assert sum(count for _, count in asked) == totals["read_again_pages"] == totals["let_in_pages"] > 0
 
 
-def test_an_archive_that_changed_is_refused(lakes: dict[tuple[str, ...], Path], inbox: Path, tmp_path: Path) -> None:
+def test_an_archive_that_changed_is_refused(
+    recipe: str, lakes: dict[tuple[str, ...], Path], inbox: Path, tmp_path: Path
+) -> None:
     lake = tmp_path / "lake"
     shutil.copytree(lakes[STRICT], lake)
     changed = bytearray((inbox / "plain.warc").read_bytes().replace(b" the ", b" teh "))
     (tmp_path / "plain.warc").write_bytes(changed)
-    question = ask(Lake(str(lake)), load_recipe("fineweb", LOOSE))
+    question = ask(Lake(str(lake)), load_recipe(recipe, LOOSE))
     [job] = [job for job in derivations(question) if job.archive["archive"] == "plain.warc"]
     moved = {**job.archive, "uri": str(tmp_path / "plain.warc")}
     with pytest.raises(ShardFailed, match="not the archive"):
@@ -162,9 +179,9 @@ def test_an_archive_that_changed_is_refused(lakes: dict[tuple[str, ...], Path], 
 
 
 def test_what_if_says_what_it_cannot_know_and_masks_what_it_shows(
-    lakes: dict[tuple[str, ...], Path], capsys: pytest.CaptureFixture[str]
+    recipe: str, lakes: dict[tuple[str, ...], Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    question = ask(Lake(str(lakes[STRICT])), load_recipe("fineweb", LOOSE))
+    question = ask(Lake(str(lakes[STRICT])), load_recipe(recipe, LOOSE))
     found = answer(question, 4)
     assert found["summary"]["unmeasured_pages"] > 0
     assert any("measured no further" in sentence for sentence in sentences(found))
@@ -176,9 +193,9 @@ def test_what_if_says_what_it_cannot_know_and_masks_what_it_shows(
     assert "extract.min_text_chars: 400 -> 1" in capsys.readouterr().out
 
 
-def test_the_old_half_of_the_answer_is_the_funnel(lakes: dict[tuple[str, ...], Path]) -> None:
+def test_the_old_half_of_the_answer_is_the_funnel(recipe: str, lakes: dict[tuple[str, ...], Path]) -> None:
     lake = Lake(str(lakes[STRICT]))
-    told = answer(ask(lake, load_recipe("fineweb", STRICT)), 0)
+    told = answer(ask(lake, load_recipe(recipe, STRICT)), 0)
     shown = {row["stage"]: row for row in query.funnel(lake).to_pylist()}
     assert [(r["stage"], r["old_in"], r["old_dropped"]) for r in told["funnel"]] == [
         (r["stage"], shown[r["stage"]]["pages_in"], shown[r["stage"]]["dropped"]) for r in told["funnel"]
@@ -192,10 +209,10 @@ def test_the_old_half_of_the_answer_is_the_funnel(lakes: dict[tuple[str, ...], P
     "change", ["c4.min_words_per_line=2", "extract.engine=trafilatura", "pii.min_confidence=0.9", "dedup.bands=10"]
 )
 def test_what_changes_a_text_or_a_signal_is_no_question_for_the_ledger(
-    change: str, lakes: dict[tuple[str, ...], Path]
+    recipe: str, change: str, lakes: dict[tuple[str, ...], Path]
 ) -> None:
     with pytest.raises(UserError, match=f"cannot say what {change.split('=')[0]} would do"):
-        ask(Lake(str(lakes[STRICT])), load_recipe("fineweb", [*STRICT, change]))
+        ask(Lake(str(lakes[STRICT])), load_recipe(recipe, [*STRICT, change]))
 
 
 def test_why_shows_the_text_before_and_after(lakes: dict[tuple[str, ...], Path]) -> None:

@@ -66,5 +66,5 @@ def test_switched_off_it_is_no_stage() -> None:
 
 
 def test_an_unknown_kind_is_refused_by_name() -> None:
-    with pytest.raises(ValidationError, match="names; known: email, card, ip, ssn, phone, address"):
+    with pytest.raises(ValidationError, match="names; known: email, "):
         PiiConfig(kinds=("email", "names"))
