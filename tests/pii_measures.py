@@ -26,6 +26,19 @@ Spans = list[tuple[str, int, int]]
 """Kind, start and end of each."""
 
 
+HOSTILE = (
+    "a", "a@", "a@b.", "1", "1 ", "12 ", "1.", "a:", "::", "+1 ", "(", "415-555-2671-",
+    "4111 1111 1111 1111 ", "8.8.", "é", "Aa ", "12 Aa ", "É ", "x at y dot com ", "tel 1", "Apt 5 ",
+    "Rue de ", "address is ", "DE89 ", "A1B2", "aa:", "aa:bb:cc:dd:ee:0f ", "lat 1.2345 ", "52°31'12\"N ",
+    "AKIA", "sk-",
+    "-----BEGIN PRIVATE KEY-----\nMIIB", "api_key=", "password = a1B2c3D4e5F6g7H8 ",
+    "eyJ", "date of birth ", "i was born on May ",
+    "my name is Aa ", "Ship to: Aa ", "nhs ", "passport no 1", "driver's license no ", "9", "123.456.789-09 ",
+    "<", "<EMAIL>", "jane@x.com4155552671 ", "call 415-555-2671, ",
+)  # fmt: skip
+"""Units that, repeated, give a pattern as much to look at and to give up as there is: every kind has its own."""
+
+
 @dataclass
 class Tally:
     """Labels, labels met, claims and claims that meet a label, by kind."""
@@ -64,6 +77,11 @@ def labelled_texts(shared_data: Path, held_out: bool) -> Iterator[tuple[str, Spa
                 if item["entity_type"] in LABELS
             ]
             yield sample["full_text"], labels
+
+
+def hostile_text(unit: str, size: int) -> str:
+    """The unit repeated to so many characters."""
+    return (unit * (size // len(unit) + 1))[:size]
 
 
 def measure(texts: Iterator[tuple[str, Spans]], find: Callable[[str], Spans]) -> Tally:

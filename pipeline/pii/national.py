@@ -12,13 +12,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from stdnum.au import tfn
-from stdnum.be import nn
 from stdnum.br import cpf
 from stdnum.ca import sin
 from stdnum.ch import ssn as ahv
 from stdnum.cn import ric
 from stdnum.de import idnr
-from stdnum.dk import cpr
 from stdnum.es import dni, nie
 from stdnum.fi import hetu
 from stdnum.fr import nir
@@ -28,15 +26,14 @@ from stdnum.in_ import aadhaar, pan
 from stdnum.it import codicefiscale
 from stdnum.mx import curp
 from stdnum.nl import bsn
-from stdnum.no import fodselsnummer
 from stdnum.pl import pesel
 from stdnum.pt import cc
 from stdnum.ro import cnp
-from stdnum.se import personnummer
 from stdnum.tr import tckimlik
 from stdnum.us import itin
 
 from pipeline.pii.kind import Candidate, Hit, Kind
+from pipeline.pii.undated import belgian, danish, norwegian, swedish
 
 Check = Callable[[str], bool]
 
@@ -79,16 +76,16 @@ SCHEMES = (
     Scheme(r"[12] \d{2} \d{2} \d[\dAB] \d{3} \d{3} \d{2}", nir.is_valid, "sécu", alone=True),
     Scheme(r"\d{2} ?\d{3} ?\d{3} ?\d{3}", idnr.is_valid, r"steuer-?(?:id|ident)|\bidnr"),
     Scheme(r"\d{3}\.?\d{3}\.?\d{3}", bsn.is_valid, r"\bbsn\b|burgerservicenummer|sofi-?nummer"),
-    Scheme(r"\d{2}\.?\d{2}\.?\d{2}-?\d{3}[.\-]?\d{2}", nn.is_valid, r"rijksregister|registre national|\bniss\b"),
+    Scheme(r"\d{2}\.?\d{2}\.?\d{2}-?\d{3}[.\-]?\d{2}", belgian, r"rijksregister|registre national|\bniss\b"),
     Scheme(r"756\.\d{4}\.\d{4}\.\d{2}", ahv.is_valid, r"\bahv\b|\bavs\b", alone=True),
     Scheme(r"\d{3}\.\d{3}\.\d{3}-\d{2}", cpf.is_valid, r"\bcpf\b", alone=True),
     Scheme(r"\d{11}", cpf.is_valid, r"\bcpf\b"),
     Scheme(r"\d{3}[ \-]?\d{3}[ \-]?\d{3}", sin.is_valid, r"\bsin\b|social insurance|\bnas\b"),
-    Scheme(r"(?:19|20)?\d{6}[\-+]?\d{4}", personnummer.is_valid,
+    Scheme(r"(?:19|20)?\d{6}[\-+]?\d{4}", swedish,
            "person(?:al )?(?:nummer|identity n)|samordningsnummer"),
     Scheme(r"\d{6}[\-+A-FU-Y]\d{3}[0-9A-Y]", hetu.is_valid, r"\bhetu\b|henkilötunnus|personal identity code"),
-    Scheme(r"\d{6}-?\d{4}", cpr.is_valid, r"\bcpr\b|personnummer"),
-    Scheme(r"\d{6} ?\d{5}", fodselsnummer.is_valid, "fødselsnummer|fodselsnummer|personnummer"),
+    Scheme(r"\d{6}-?\d{4}", danish, r"\bcpr\b|personnummer"),
+    Scheme(r"\d{6} ?\d{5}", norwegian, "fødselsnummer|fodselsnummer|personnummer"),
     Scheme(r"\d{11}", pesel.is_valid, r"\bpesel\b"),
     Scheme(r"\d{8} ?\d ?[A-Z0-9]{2}\d", cc.is_valid, r"cartão d[eo] cidadão"),
     Scheme(r"\d{13}", cnp.is_valid, r"\bcnp\b|cod numeric personal"),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pipeline.pii.kind import PiiSpan
 from pipeline.pii.spans import KINDS, find_spans, scrub
-from tests.pii_measures import labelled_texts, measure, texts_of
+from tests.pii_measures import HOSTILE, hostile_text, labelled_texts, measure, texts_of
 
 ALL = tuple(kind.name for kind in KINDS)
 PIECES = [
@@ -96,25 +96,34 @@ def test_a_span_carries_no_value() -> None:
 
 
 SIZE = 1_000_000
-HOSTILE = [
-    "a", "a@", "a@b.", "1", "1 ", "12 ", "1.", "a:", "::", "+1 ", "(", "415-555-2671-",
-    "4111 1111 1111 1111 ", "8.8.", "é", "Aa ", "12 Aa ", "É ", "x at y dot com ", "tel 1", "Apt 5 ",
-    "Rue de ", "address is ", "DE89 ", "A1B2", "aa:", "aa:bb:cc:dd:ee:0f ", "lat 1.2345 ", "52°31'12\"N ",
-    "AKIA", "sk-",
-    "-----BEGIN PRIVATE KEY-----\nMIIB", "api_key=", "password = a1B2c3D4e5F6g7H8 ",
-    "eyJ", "date of birth ", "i was born on May ",
-    "my name is Aa ", "Ship to: Aa ", "nhs ", "passport no 1", "driver's license no ", "9", "123.456.789-09 ",
-    "<", "<EMAIL>", "jane@x.com4155552671 ", "call 415-555-2671, ",
-]  # fmt: skip
+WORST = (
+    "call 415-555-2671, ", "123.456.789-09 ", "my name is Aa ", "passport no 1", "DE89 ", "x at y dot com ",
+    "password = a1B2c3D4e5F6g7H8 ", "Apt 5 ",
+)  # fmt: skip
+"""The slowest of the hostile units, by `tests/bench/bench_pii.py`."""
 
 
 @pytest.mark.parametrize("unit", HOSTILE)
 def test_hostile_texts_take_time_in_proportion_to_their_length(unit) -> None:
     """A tenth of a megabyte takes half a second at most; anything quadratic would take far longer."""
-    text = (unit * (SIZE // len(unit)))[: SIZE // 10]
+    text = hostile_text(unit, SIZE // 10)
     started = time.process_time()
     cleaned(text)
     assert time.process_time() - started < 5
+
+
+@pytest.mark.parametrize("unit", WORST)
+def test_four_times_the_hostile_text_takes_about_four_times_as_long(unit) -> None:
+    """Sixteen times would be quadratic; the best of two rounds each, in CPU time."""
+    find_spans(hostile_text(unit, 10_000), ALL)  # compiled patterns and their states
+    small, large = (min(seconds(hostile_text(unit, size)) for _ in range(2)) for size in (20_000, 80_000))
+    assert large < 6 * small
+
+
+def seconds(text: str) -> float:
+    started = time.process_time()
+    find_spans(text, ALL)
+    return time.process_time() - started
 
 
 @pytest.mark.parametrize(
