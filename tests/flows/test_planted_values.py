@@ -1,0 +1,102 @@
+"""Planted personal data and a whole run: in no table, no log, no Prefect database, no answer and no error."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from flows.cli import app
+from flows.corpus_flow import CorpusRequest, corpus_flow
+from flows.query import sql
+from flows.report.page import render
+from flows.work import prefect_api
+from storage.lake import Lake
+from storage.views import VIEWS
+from tests.flows.archives import article, page, write_warc
+from tests.flows.test_safety import PLANTED, WORDS_BEFORE, run
+
+LINES = "\n".join(f"{WORDS_BEFORE.get(kind, 'Then')} {value} was written down." for kind, value in PLANTED.items())
+GATES = "[gopher]\nenabled = false\n[c4]\nenabled = false\n[fineweb]\nenabled = false\n"
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The home of a Prefect server of these tests' own, which keeps every log line and artifact."""
+    folder = tmp_path_factory.mktemp("prefect")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PREFECT_HOME", str(folder))
+        patch.setenv("PREFECT_LOGGING_LEVEL", "DEBUG")
+        with prefect_api():
+            yield folder
+
+
+@pytest.fixture
+def archives(tmp_path: Path) -> list[Path]:
+    """Two archives whose pages share the planted lines, so that spans of copies hold them, one page a copy whole."""
+    return [
+        write_warc(
+            tmp_path / f"{number}.warc.gz",
+            {
+                f"http://a{number}.test/": page(f"{article(number)}\n{LINES}"),
+                f"http://b{number}.test/": page(f"{article(number + 5)}\n{LINES}"),
+                "http://copy.test/": page(f"{article(9)}\n{LINES}"),
+            },
+        )
+        for number in range(2)
+    ]
+
+
+def holding(places: dict[str, str | bytes]) -> dict[str, list[str]]:
+    """The places in which a planted value stands, with the kinds of it."""
+    held: dict[str, list[str]] = {}
+    for name, content in places.items():
+        data = content.encode("utf-8", "replace") if isinstance(content, str) else content
+        if kinds := [kind for kind, value in PLANTED.items() if value.encode() in data]:
+            held[name] = kinds
+    return held
+
+
+def bytes_under(folder: Path) -> dict[str, str | bytes]:
+    return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_no_output_of_a_run_holds_a_planted_value(home, archives, tmp_path, capfd, caplog) -> None:
+    recipe = tmp_path / "r.toml"
+    recipe.write_text(GATES)
+    root, lake = str(tmp_path / "lake"), Lake(str(tmp_path / "lake"))
+    with caplog.at_level(logging.INFO):
+        corpus_flow(CorpusRequest(recipe=str(recipe), inputs=tuple(map(str, archives)), lake=root, workers=1))
+    assert set(sql(lake, "SELECT kind FROM pii").column("kind").to_pylist()) == set(PLANTED)
+    answers = {f"view {name}": str(sql(lake, f"FROM {name}").to_pylist()) for name in VIEWS}
+    limits = ("what-if", str(recipe), "--set", "c4.enabled=true", "--lake", root)
+    for words in (("why", "http://a0.test/", "--lake", root), ("what-if", str(recipe), "--lake", root), limits):
+        answers[" ".join(words)] = CliRunner().invoke(app, list(words)).output
+    out = capfd.readouterr()
+    answers |= {"report": render(lake), "stdout": out.out, "stderr": out.err, "log": caplog.text}
+    database = [path for path in home.rglob("*.db*") if path.stat().st_size]
+    assert database and answers["why http://a0.test/ --lake " + root]
+    assert holding({**answers, **bytes_under(tmp_path / "lake"), **bytes_under(home)}) == {}
+
+
+def test_the_search_of_places_finds_what_is_there(archives) -> None:
+    assert holding({"text": LINES, "bytes": LINES.encode()}) == {"text": list(PLANTED), "bytes": list(PLANTED)}
+
+
+def test_a_stage_that_fails_while_it_holds_the_text_says_nothing_of_it(archives, tmp_path, monkeypatch, caplog) -> None:
+    recipe = tmp_path / "r.toml"
+    recipe.write_text(GATES)
+
+    def failing(texts, *rest, **named):
+        raise ValueError("the disk of the model is full")
+
+    monkeypatch.setattr("pipeline.pii.config._placed", failing)
+    with caplog.at_level(logging.DEBUG), pytest.raises(Exception) as caught:
+        run(archives[0], tmp_path / "lake", recipe)
+    said = "".join(traceback.format_exception(caught.value))
+    assert "the disk of the model is full" in said
+    assert holding({"traceback": said, "log": caplog.text, **bytes_under(tmp_path / "lake")}) == {}
