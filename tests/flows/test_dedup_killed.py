@@ -15,7 +15,7 @@ import pytest
 from flows import dedup_task, spans_task
 from pipeline.dedup.config import DedupConfig
 from storage.files import write_bytes
-from storage.shards import ShardWriter
+from storage.shards import Output, ShardWriter
 from tests.flows.test_dedup_task import grouped_pages, make_job, near_copies
 
 CONFIG = DedupConfig(
@@ -27,7 +27,7 @@ def search(root: str, units: int, result: str, kill_at: int | None) -> None:
     """Everything in this process, which ends itself with SIGKILL when the file of that number is about to be there."""
     finish, files = ShardWriter.finish, 0
 
-    def finish_or_die(writer: ShardWriter) -> Any:
+    def finish_or_die(writer: ShardWriter) -> Output:
         nonlocal files
         if files == kill_at:
             os.kill(os.getpid(), signal.SIGKILL)
