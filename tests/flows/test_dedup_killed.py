@@ -35,7 +35,7 @@ def search(root: str, units: int, result: str, kill_at: int | None) -> None:
         return finish(writer)
 
     job = make_job(Path(root), [near_copies(30, seed=3), grouped_pages(3)], CONFIG)
-    ShardWriter.finish = finish_or_die  # type: ignore[method-assign]
+    ShardWriter.finish = finish_or_die  # type: ignore[method-assign, assignment]
     duplicates, summary = dedup_task.find_duplicates(job, units)
     found, counts = spans_task.find_spans(job, duplicates, all_at_once)
     outputs = [*duplicates, *found["c"]]
