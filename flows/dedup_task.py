@@ -19,6 +19,7 @@ bytes a page for ranks and the forest of clusters.
 from __future__ import annotations
 
 import json
+import shutil
 from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
@@ -334,11 +335,11 @@ def _summarise_counts(job: DedupJob) -> dict[str, int]:
 
 
 def clear(job: DedupJob) -> None:
-    """Remove the working folder."""
+    """Remove the working folder, with what a killed run left unfinished in it."""
     for uri in files.list_files(job.folder):
         files.remove(uri)
     if files.is_local(job.folder):
-        files.local_path(job.folder).rmdir()
+        shutil.rmtree(files.local_path(job.folder))
 
 
 def _write(job: DedupJob, name: str, schema: pa.Schema, rows: Iterator[pa.RecordBatch]) -> Output:

@@ -24,7 +24,7 @@ from storage.schema import CORPUS, MIXTURE
 from storage.shards import Output, ShardWriter, iter_batches, write_table
 from storage.views import sql_text
 
-VERSION = 1
+VERSION = 2
 """Raised when the corpus this file writes changes; part of every mix fingerprint."""
 
 TEXT_PER_COMPRESSED_BYTE = 2.6

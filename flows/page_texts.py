@@ -57,6 +57,7 @@ def _after(lake: Lake, archive: Mapping[str, Any], row: Mapping[str, Any]) -> st
     paths = [output["path"] for output in archive["outputs"] if output["table"] == "documents"]
     if row["fate"] not in ("kept", "duplicate") or not paths:
         return None
-    statement = f'SELECT text FROM read_parquet({quoted(lake.absolute(paths[0]))}) WHERE "offset" = $1'
+    source = f"read_parquet({quoted(lake.absolute(paths[0]))}, hive_partitioning = false)"
+    statement = f'SELECT text FROM {source} WHERE "offset" = $1'
     texts: list[str | None] = Catalog(lake).query(statement, [row["offset"]]).column(0).to_pylist()
     return texts[0] if texts else None

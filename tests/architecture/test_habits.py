@@ -54,6 +54,14 @@ def test_every_view_is_documented(project_root: Path) -> None:
     assert views and not missing, f"views nobody documented: {missing}"
 
 
+def test_no_folder_name_becomes_a_column(project_root: Path) -> None:
+    """DuckDB takes `crawl` from folders named crawl=... unless told not to: the rows' own is what counts."""
+    files = [p for room in ROOMS for kind in ("*.py", "*.sql") for p in sorted((project_root / room).rglob(kind))]
+    calls = [(p, call) for p in files for call in re.findall(r"read_parquet\([^\n]*", p.read_text())]
+    options = [p.name for p, call in calls if "hive_partitioning = false" not in call and "{options}" not in call]
+    assert len(calls) > 20 and not options, f"without hive_partitioning = false: {options}"
+
+
 def test_every_stage_and_column_is_captioned() -> None:
     for name in shipped_recipes():
         for stage in load_recipe(name).stages():

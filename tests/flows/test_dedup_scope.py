@@ -126,3 +126,25 @@ def test_spans_are_cut_and_told(tmp_path: Path) -> None:
     texts = [row["text"] for row in catalog.query("SELECT text FROM corpus").to_pylist()]
     assert sum("We use cookies" in text for text in texts) == 1, "one copy stays"
     assert catalog.query("SELECT sum(balance_records) AS b FROM books").to_pylist() == [{"b": 0}]
+
+
+def test_the_same_pages_as_arc_and_as_warc_are_one_page_each(tmp_path: Path, shared_data: Path) -> None:
+    """A crawl of 2008 in both containers: no payload is kept twice, whichever container keeps it."""
+    lake = tmp_path / "lake"
+    plan = plan_corpus(
+        CorpusRequest(recipe="raw", inputs=(str(shared_data / "warc" / "aut"),), lake=str(lake), workers=1,
+                      changes=("dedup.enabled=true",))
+    )  # fmt: skip
+    rows = [annotate(job) for job in plan.jobs]
+    steps = dedup_steps.dedup_all(plan.lake, plan.recipe.dedup, 1, rows)
+    write_run(plan, "finished", plan.fingerprints, [*steps.values(), mix_all(plan, rows, steps)])
+    catalog = Catalog(Lake(str(lake)))
+    captures = catalog.query(
+        "SELECT payload_digest, count(*) FILTER (fate = 'kept') AS kept, count(DISTINCT archive) AS archives "
+        "FROM ledger WHERE fate IN ('kept', 'duplicate') GROUP BY ALL"
+    ).to_pylist()
+    assert sum(row["archives"] == 2 for row in captures) == 98, "of 106 payloads with a text"
+    assert all(row["kept"] <= 1 for row in captures)
+    across = catalog.query("SELECT count(*) AS n FROM duplicates WHERE archive <> survivor_archive").to_pylist()
+    assert across[0]["n"] >= 98
+    assert catalog.query("SELECT sum(balance_records) AS b FROM books").to_pylist() == [{"b": 0}]

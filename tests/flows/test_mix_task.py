@@ -124,6 +124,23 @@ def test_duplicates_are_left_out_by_their_place_not_their_id(tmp_path) -> None:
     assert (rows[1]["doc_id"], "a.warc.gz") not in places
 
 
+@pytest.mark.parametrize("crawl", ["007", "a/b", "50 %", "crawl=x"])
+def test_the_crawl_is_the_rows_not_the_folders(tmp_path: Path, crawl: str) -> None:
+    """Folders are named crawl=..., made safe; left to itself DuckDB puts that name, as a number, in the column."""
+    lake = Lake(str(tmp_path))
+    rows = [{**row, "crawl": crawl} for row in documents_of({"web": 3})]
+    path = lake.documents_path(crawl, "a.warc.gz", "f00d")
+    documents = write_table(lake.root, path, "documents", pa.Table.from_pylist(rows, DOCUMENTS))
+    gone = {name: rows[1][name] for name in ("crawl", "archive", "offset", "doc_id")}
+    kept = {f"survivor_{name}": rows[0][name] for name in ("crawl", "archive", "offset")}
+    table = pa.Table.from_pylist(
+        [{**gone, **kept, "survivor_id": rows[0]["doc_id"], "kind": "exact", "jaccard": 1.0}], DUPLICATES
+    )
+    elsewhere = write_table(lake.root, "duplicates/crawl=other/f00d.parquet", "duplicates", table)
+    corpus = corpus_of(lake, write_mixture(lake, "tiny", "f1", [documents], [elsewhere], MixConfig()))
+    assert corpus["dump"].to_pylist() == [crawl, crawl]
+
+
 def test_switched_off_everything_stands_in_archive_order(tmp_path) -> None:
     corpus, mixture = mix(tmp_path, {"web": 5, "books": 3}, enabled=False, budget_tokens=1, weights={"web": 1})
     assert corpus["id"].to_pylist() == [row["doc_id"] for row in documents_of({"web": 5, "books": 3})]

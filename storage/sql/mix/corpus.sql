@@ -1,7 +1,7 @@
 -- The corpus, row by row. In: $documents (files); tables ranks, pages. Out: CORPUS of storage/schema.py, in order.
 WITH texts AS (
     SELECT *, list_position($documents, filename) - 1 AS file, file_row_number AS file_row
-    FROM read_parquet($documents, filename = true, file_row_number = true)
+    FROM read_parquet($documents, hive_partitioning = false, filename = true, file_row_number = true)
 )
 SELECT
     texts.text, texts.doc_id AS id, texts.crawl AS dump, texts.url,

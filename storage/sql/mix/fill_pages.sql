@@ -7,7 +7,7 @@ WITH listed AS (
         list_position($documents, filename) - 1 AS file,
         file_row_number AS file_row,
         crawl, archive, "offset", doc_id, domain, text_bytes
-    FROM read_parquet($documents, filename = true, file_row_number = true)
+    FROM read_parquet($documents, hive_partitioning = false, filename = true, file_row_number = true)
 ),
 survivors AS (
     SELECT * FROM listed ANTI JOIN duplicates USING (crawl, archive, "offset")

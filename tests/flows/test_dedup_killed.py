@@ -1,0 +1,70 @@
+"""kill -9 before a file of a search for duplicates and spans is committed, then resumed: the same bytes."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows import dedup_task, spans_task
+from pipeline.dedup.config import DedupConfig
+from storage.files import write_bytes
+from storage.shards import Output, ShardWriter
+from tests.flows.test_dedup_task import grouped_pages, make_job, near_copies
+
+CONFIG = DedupConfig(
+    bands=20, rows=4, ngram=2, repeated_lines="remove", repeated_substrings="remove", line_min_pages=2, line_min_chars=5
+)
+
+
+def search(root: str, units: int, result: str, kill_at: int | None) -> None:
+    """Everything in this process, which ends itself with SIGKILL when the file of that number is about to be there."""
+    finish, files = ShardWriter.finish, 0
+
+    def finish_or_die(writer: ShardWriter) -> Output:
+        nonlocal files
+        if files == kill_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+        files += 1
+        return finish(writer)
+
+    job = make_job(Path(root), [near_copies(30, seed=3), grouped_pages(3)], CONFIG)
+    ShardWriter.finish = finish_or_die  # type: ignore[method-assign, assignment]
+    duplicates, summary = dedup_task.find_duplicates(job, units)
+    found, counts = spans_task.find_spans(job, duplicates, all_at_once)
+    outputs = [*duplicates, *found["c"]]
+    write_bytes(result, repr(([asdict(output) for output in outputs], summary, counts)).encode())
+
+
+def all_at_once(units: Mapping[str, tuple[Any, ...]]) -> None:
+    for work, *arguments in units.values():
+        work(*arguments)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no SIGKILL")
+def test_killed_before_a_file_and_resumed_gives_the_same_bytes(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+
+    def run(root: Path, units: int, kill_at: int | None) -> int | None:
+        process = context.Process(target=search, args=(str(root), units, str(root / "result"), kill_at))
+        process.start()
+        process.join(60)
+        return process.exitcode
+
+    assert run(tmp_path / "whole", 2, None) == 0
+    expected = (tmp_path / "whole" / "result").read_bytes()
+    assert b"'line_spans': 0" not in expected and b"'near': 0" not in expected
+    killed, step = 0, 7
+    while (code := run(tmp_path / str(killed), 2, killed)) == -signal.SIGKILL:
+        assert not (tmp_path / str(killed) / "result").exists()
+        assert run(tmp_path / str(killed), 3, None) == 0
+        assert (tmp_path / str(killed) / "result").read_bytes() == expected, f"killed at file {killed}"
+        killed += step  # every one takes minutes and was gone through once
+    assert code == 0 and killed > 12
