@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pipeline.kernels.classes import class_table
-from pipeline.kernels.compiled import compiled
+from pipeline.kernels.compiled import compiled, inlined
 
 
 class Characters(NamedTuple):
@@ -50,12 +50,18 @@ def _decode(data, offsets, first, count, table):
         i = offsets[d] - first
         end = offsets[d + 1] - first
         while i < end:
+            run = _ascii_run(data, i, end)
+            for k in range(run):
+                points[n + k] = data[i + k]
+                classes[n + k] = table[data[i + k]]
+                byte_starts[n + k] = i + k + first
+            i += run
+            n += run
+            if i == end:
+                break
             byte_starts[n] = i + first
             lead = np.int32(data[i])
-            if lead < 0x80:
-                point = lead
-                i += 1
-            elif lead < 0xE0:
+            if lead < 0xE0:
                 point = (lead & 0x1F) << 6 | np.int32(data[i + 1]) & 0x3F
                 i += 2
             elif lead < 0xF0:
@@ -75,3 +81,19 @@ def _decode(data, offsets, first, count, table):
         doc_offsets[d + 1] = n
     byte_starts[n] = offsets[-1]
     return points, classes, byte_starts, doc_offsets
+
+
+@inlined
+def _ascii_run(data, i, end):
+    """How many bytes from `i` on are characters by themselves."""
+    run = 0
+    while i + run + 8 <= end:
+        high = np.uint8(0)
+        for k in range(8):
+            high |= data[i + run + k]
+        if high & 0x80:
+            break
+        run += 8
+    while i + run < end and data[i + run] < 0x80:
+        run += 1
+    return run
