@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pipeline.kernels.classes import class_table
-from pipeline.kernels.compiled import compiled, inlined
+from pipeline.kernels.compiled import called, compiled, inlined
 
 
 class Characters(NamedTuple):
@@ -50,11 +50,9 @@ def _decode(data, offsets, first, count, table):
         i = offsets[d] - first
         end = offsets[d + 1] - first
         while i < end:
-            run = _ascii_run(data, i, end)
-            for k in range(run):
-                points[n + k] = data[i + k]
-                classes[n + k] = table[data[i + k]]
-                byte_starts[n + k] = i + k + first
+            run = _ascii_run(data[i:end])
+            _copy_ascii(data[i : i + run], table, points[n : n + run], classes[n : n + run])
+            _count_up(i + first, byte_starts[n : n + run])
             i += run
             n += run
             if i == end:
@@ -83,17 +81,40 @@ def _decode(data, offsets, first, count, table):
     return points, classes, byte_starts, doc_offsets
 
 
-@inlined
-def _ascii_run(data, i, end):
-    """How many bytes from `i` on are characters by themselves."""
+@called
+def _ascii_run(data):
+    """How many bytes at the beginning are characters by themselves."""
     run = 0
-    while i + run + 8 <= end:
+    while run + 16 <= len(data):
         high = np.uint8(0)
-        for k in range(8):
-            high |= data[i + run + k]
+        for byte in data[run : run + 16]:
+            high |= byte
         if high & 0x80:
             break
-        run += 8
-    while i + run < end and data[i + run] < 0x80:
+        run += 16
+    while run < len(data) and data[run] < 0x80:
         run += 1
     return run
+
+
+@called
+def _copy_ascii(data, table, points, classes):
+    for i in range(len(data)):
+        points[i] = data[i]
+    for i in range(len(data)):
+        classes[i] = table[data[i]]
+
+
+@called
+def _count_up(start, numbers):
+    for i in range(len(numbers)):
+        numbers[i] = start + i
+
+
+@inlined
+def longest_run(doc_offsets):
+    """The most rows of one document; at least 1."""
+    longest = np.int64(1)
+    for d in range(len(doc_offsets) - 1):
+        longest = max(longest, doc_offsets[d + 1] - doc_offsets[d])
+    return longest

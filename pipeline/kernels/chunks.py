@@ -69,13 +69,15 @@ def _find_chunks(points, classes, doc_offsets):
     for d in range(len(doc_offsets) - 1):
         first, last = np.int32(doc_offsets[d]), np.uint32(0)
         some, state, before = np.uint32(0), SEED, np.uint32(SPACE)
-        for i in range(doc_offsets[d], doc_offsets[d + 1]):
-            c = classes[i]
+        low, high = doc_offsets[d], doc_offsets[d + 1]
+        letters, kinds = points[low:high], classes[low:high]  # from 0 on, no index needs a look at its sign
+        for i in range(len(letters)):
+            c = kinds[i]
             n += np.int64(c & ~before & np.uint32(SPACE))
-            first = np.int32(i) if before & np.uint32(SPACE) else first
+            first = np.int32(low + i) if before & np.uint32(SPACE) else first
             some = np.uint32(0) if before & np.uint32(SPACE) else some | last
-            state = add_point(SEED if before & np.uint32(SPACE) else state, points[i])
-            starts[n], ends[n], seen[n], states[n] = first, i + 1, some, state  # of white space: written over
+            state = add_point(SEED if before & np.uint32(SPACE) else state, letters[i])
+            starts[n], ends[n], seen[n], states[n] = first, low + i + 1, some, state  # of white space: written over
             last, before = with_lacks(c), c
         n += np.int64(~before & np.uint32(SPACE))
         chunk_offsets[d + 1] = n

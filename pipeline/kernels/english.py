@@ -6,14 +6,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.kernels.characters import Characters
+from pipeline.kernels.characters import Characters, longest_run
 from pipeline.kernels.chunks import Chunks
 from pipeline.kernels.classes import ALPHA, BLANK, BRACKET, DIGIT, PLAIN_ENGLISH, PREFIX, SPACE, URL_PART
 from pipeline.kernels.compiled import called, compiled, inlined
 from pipeline.kernels.hashing import SEED, combine, finish, hash_text
 from pipeline.kernels.lines import Lines
 from pipeline.kernels.phrases import Hits
-from pipeline.kernels.repeats import find_slot, longest_run, slots_for
+from pipeline.kernels.repeats import find_slot, slots_for
 
 (
     PLAIN, DIGITS, BLANKS, BRACKETS, URLS,

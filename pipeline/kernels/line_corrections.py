@@ -8,10 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.kernels.characters import Characters
+from pipeline.kernels.characters import Characters, longest_run
 from pipeline.kernels.classes import ALNUM, CAPITAL, DIGIT, MARK, NUMERAL, SPACE, UNSPACED
 from pipeline.kernels.compiled import called, compiled, inlined
-from pipeline.kernels.repeats import longest_run
 
 CAPITALS, NUMERALS, COUNTER, FEW_WORDS, PHRASE, EDITED, LINES, WORDS, WORDS_LEFT = range(9)
 """Columns of `CorrectedLines.counts`."""

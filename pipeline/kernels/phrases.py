@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.kernels.compiled import compiled, inlined
+from pipeline.kernels.characters import longest_run
+from pipeline.kernels.compiled import called, compiled, inlined
 
 _RAREST_FIRST = b"zqxjkvbpygfwmucldrhsnioate "
 
@@ -91,17 +92,31 @@ def phrase_at(data, first, after, letters, ends, p):
 @compiled
 def _find_phrases(data, offsets, letters, ends, anchors, here, after):
     starts, found = np.empty(1024, np.int64), np.empty(1024, np.int64)
+    places = np.empty(longest_run(offsets), np.int32)
     n = 0
     for d in range(len(offsets) - 1):
         low, high = offsets[d], offsets[d + 1]
-        for i in range(low, high):
-            if not here[data[i]] & (after[data[i + 1]] if i + 1 < high else ~np.uint64(0)):
-                continue
+        for k in range(_find_pairs(data[low:high], here, after, places)):
+            i = low + places[k]
+            bits = here[data[i]] & (after[data[i + 1]] if i + 1 < high else ~np.uint64(0))
             for p in range(len(anchors)):
                 first = i - anchors[p]
-                if first >= low and phrase_at(data, first, high, letters, ends, p):
+                if (bits >> np.uint64(p & 63)) & np.uint64(1) and first >= low and phrase_at(data, first, high, letters, ends, p):
                     if n == len(starts):
                         starts, found = np.concatenate((starts, starts)), np.concatenate((found, found))
                     starts[n], found[n] = first, p
                     n += 1
     return starts[:n].copy(), found[:n].copy()
+
+
+@called
+def _find_pairs(text, here, after, places):
+    """Put in `places` where the rarest pair of some phrase stands; how many. Without branches: the hot loop."""
+    n = 0
+    for i in range(len(text) - 1):
+        places[n] = i
+        n += here[text[i]] & after[text[i + 1]] != 0
+    if len(text) and here[text[-1]]:  # a phrase of one byte
+        places[n] = len(text) - 1
+        n += 1
+    return n
