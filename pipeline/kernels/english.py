@@ -48,9 +48,7 @@ _BULLETS = np.array([ord(c) for c in BULLET_MARKS], np.int32)
 _ELLIPSIS_POINTS, _ELLIPSIS_ENDS = _joined(ELLIPSIS_MARKS)
 
 
-def count_english(
-    characters: Characters, chunks: Chunks, lines: Lines, common_words: tuple[str, ...]
-) -> np.ndarray:
+def count_english(characters: Characters, chunks: Chunks, lines: Lines, common_words: tuple[str, ...]) -> np.ndarray:
     """int64[documents, 15]: characters (letters and digits of ASCII with \\n ? ! , . ; digits; white space of ASCII;
     brackets; of URLs); words between white space (all, their characters, the longest, with a letter, ellipses and
     number signs, of `common_words`); lines not blank (all, without . ? ! " ' at the end, with an

@@ -100,8 +100,10 @@ def _find_phrases(data, offsets, letters, ends, anchors, here, after):
             i = low + places[k]
             bits = here[data[i]] & (after[data[i + 1]] if i + 1 < high else ~np.uint64(0))
             for p in range(len(anchors)):
+                if not (bits >> np.uint64(p & 63)) & np.uint64(1):
+                    continue
                 first = i - anchors[p]
-                if (bits >> np.uint64(p & 63)) & np.uint64(1) and first >= low and phrase_at(data, first, high, letters, ends, p):
+                if first >= low and phrase_at(data, first, high, letters, ends, p):
                     if n == len(starts):
                         starts, found = np.concatenate((starts, starts)), np.concatenate((found, found))
                     starts[n], found[n] = first, p
