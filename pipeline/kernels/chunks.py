@@ -65,7 +65,7 @@ def _find_chunks(points, classes, doc_offsets):
     starts, ends = np.empty(most, np.int32), np.empty(most, np.int32)
     seen, states = np.empty(most, np.uint32), np.empty(most, np.uint64)
     chunk_offsets = np.zeros(len(doc_offsets), np.int64)
-    n = 0
+    n = np.int64(0)
     for d in range(len(doc_offsets) - 1):
         first, last = np.int32(doc_offsets[d]), np.uint32(0)
         some, state, before = np.uint32(0), SEED, np.uint32(SPACE)

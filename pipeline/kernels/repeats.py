@@ -187,7 +187,7 @@ def _begin_grams(words, grams, met, live):
         before = once[word]
         again[word] |= before & bit
         once[word] = before | bit
-    alive = 0
+    alive = np.int64(0)
     for i in range(len(words) - 1):
         live[alive] = i
         alive += np.int64((again[(grams[i] & mask) >> _WORD] >> (grams[i] & _BITS)) & np.uint64(1))
