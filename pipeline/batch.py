@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.kernels.characters import Characters, decode
+from pipeline.kernels.chunks import Chunks, find_chunks
 from pipeline.kernels.lines import Lines, find_lines
 from pipeline.kernels.words import Words, find_words
 
@@ -31,7 +32,7 @@ class Utf8(NamedTuple):
     offsets: np.ndarray
 
 
-_OF_TEXT = ("texts", "utf8", "characters", "lines", "words")
+_OF_TEXT = ("texts", "utf8", "characters", "chunks", "lines", "words")
 """What a batch keeps of its text once it is computed."""
 
 
@@ -108,6 +109,11 @@ class DocumentBatch:
         return decode(self.utf8.data, self.utf8.offsets)
 
     @cached_property
+    def chunks(self) -> Chunks:
+        """What stands between white space in the documents."""
+        return find_chunks(self.characters)
+
+    @cached_property
     def lines(self) -> Lines:
         """The lines of the documents, as spans of `characters` with their hashes."""
         return find_lines(self.characters)
@@ -115,7 +121,7 @@ class DocumentBatch:
     @cached_property
     def words(self) -> Words:
         """The words of the documents, as spans of `utf8` with their hashes."""
-        return find_words(self.characters)
+        return find_words(self.characters, self.chunks)
 
 
 class Rewritten(dict[str, "pa.Array[Any]"]):

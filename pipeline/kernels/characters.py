@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pipeline.kernels.classes import class_table
-from pipeline.kernels.compiled import compiled
+from pipeline.kernels.compiled import called, compiled, inlined
 
 
 class Characters(NamedTuple):
@@ -50,12 +50,16 @@ def _decode(data, offsets, first, count, table):
         i = offsets[d] - first
         end = offsets[d + 1] - first
         while i < end:
+            run = _ascii_run(data[i:end])
+            _copy_ascii(data[i : i + run], table, points[n : n + run], classes[n : n + run])
+            _count_up(i + first, byte_starts[n : n + run])
+            i += run
+            n += run
+            if i == end:
+                break
             byte_starts[n] = i + first
             lead = np.int32(data[i])
-            if lead < 0x80:
-                point = lead
-                i += 1
-            elif lead < 0xE0:
+            if lead < 0xE0:
                 point = (lead & 0x1F) << 6 | np.int32(data[i + 1]) & 0x3F
                 i += 2
             elif lead < 0xF0:
@@ -75,3 +79,42 @@ def _decode(data, offsets, first, count, table):
         doc_offsets[d + 1] = n
     byte_starts[n] = offsets[-1]
     return points, classes, byte_starts, doc_offsets
+
+
+@called
+def _ascii_run(data):
+    """How many bytes at the beginning are characters by themselves."""
+    run = 0
+    while run + 16 <= len(data):
+        high = np.uint8(0)
+        for byte in data[run : run + 16]:
+            high |= byte
+        if high & 0x80:
+            break
+        run += 16
+    while run < len(data) and data[run] < 0x80:
+        run += 1
+    return run
+
+
+@called
+def _copy_ascii(data, table, points, classes):
+    for i in range(len(data)):
+        points[i] = data[i]
+    for i in range(len(data)):
+        classes[i] = table[data[i]]
+
+
+@called
+def _count_up(start, numbers):
+    for i in range(len(numbers)):
+        numbers[i] = start + i
+
+
+@inlined
+def longest_run(doc_offsets):
+    """The most rows of one document; at least 1."""
+    longest = np.int64(1)
+    for d in range(len(doc_offsets) - 1):
+        longest = max(longest, doc_offsets[d + 1] - doc_offsets[d])
+    return longest

@@ -6,13 +6,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.kernels.characters import Characters
-from pipeline.kernels.classes import ALPHA, BLANK, BRACKET, DIGIT, PLAIN_ENGLISH, SPACE, URL_PART
+from pipeline.kernels.characters import Characters, longest_run
+from pipeline.kernels.chunks import Chunks
+from pipeline.kernels.classes import ALPHA, BLANK, BRACKET, DIGIT, PLAIN_ENGLISH, PREFIX, SPACE, URL_PART
 from pipeline.kernels.compiled import called, compiled, inlined
-from pipeline.kernels.hashing import SEED, add_point, combine, finish, hash_text
+from pipeline.kernels.hashing import SEED, combine, finish, hash_text
 from pipeline.kernels.lines import Lines
 from pipeline.kernels.phrases import Hits
-from pipeline.kernels.repeats import find_slot, longest_run, slots_for
+from pipeline.kernels.repeats import find_slot, slots_for
 
 (
     PLAIN, DIGITS, BLANKS, BRACKETS, URLS,
@@ -47,7 +48,7 @@ _BULLETS = np.array([ord(c) for c in BULLET_MARKS], np.int32)
 _ELLIPSIS_POINTS, _ELLIPSIS_ENDS = _joined(ELLIPSIS_MARKS)
 
 
-def count_english(characters: Characters, lines: Lines, common_words: tuple[str, ...]) -> np.ndarray:
+def count_english(characters: Characters, chunks: Chunks, lines: Lines, common_words: tuple[str, ...]) -> np.ndarray:
     """int64[documents, 15]: characters (letters and digits of ASCII with \\n ? ! , . ; digits; white space of ASCII;
     brackets; of URLs); words between white space (all, their characters, the longest, with a letter, ellipses and
     number signs, of `common_words`); lines not blank (all, without . ? ! " ' at the end, with an
@@ -55,7 +56,7 @@ def count_english(characters: Characters, lines: Lines, common_words: tuple[str,
     common = np.array([hash_text(word) for word in common_words], np.uint64)
     longest = max(map(len, common_words), default=0)
     return _count_english(
-        characters.points, characters.classes, characters.doc_offsets,
+        characters.points, characters.classes, characters.doc_offsets, *chunks,
         lines.starts, lines.ends, lines.blank, lines.doc_offsets, common, longest,
     )  # fmt: skip
 
@@ -72,34 +73,31 @@ def count_paragraphs(lines: Lines, offsets: np.ndarray, line_bytes: np.ndarray, 
 
 
 @compiled
-def _count_english(points, classes, doc_offsets, line_starts, line_ends, blank, line_offsets, common, longest_common):
+def _count_english(
+    points, classes, doc_offsets, starts, ends, seen, states, chunk_offsets,
+    line_starts, line_ends, blank, line_offsets, common, longest_common,
+):  # fmt: skip
     found = np.zeros((len(doc_offsets) - 1, BULLETS + 1), np.int64)
     for d in range(len(doc_offsets) - 1):
         low, high = doc_offsets[d], doc_offsets[d + 1]
+        chars = longest_word = alpha = np.int64(0)
         counts = found[d]
         _count_characters(classes, low, high, counts)
-        i = covered = low  # `covered`: up to where URLs have been counted
-        while i < high:
-            if classes[i] & SPACE:
-                i += 1
-                continue
-            first, some = i, np.uint32(0)
-            while i < high and not classes[i] & SPACE:
-                some |= classes[i]
-                if points[i] == _COLON:
-                    start, after = _find_url(points, classes, low, i, high)
-                    if after and start >= covered:
-                        counts[URLS] += after - start
-                        covered = after
-                i += 1
-            counts[WORDS] += 1
-            counts[WORD_CHARS] += i - first
-            counts[LONGEST_WORD] = max(counts[LONGEST_WORD], i - first)
-            counts[ALPHA_WORDS] += some & ALPHA != 0
+        covered = low  # up to where URLs have been counted
+        for k in range(chunk_offsets[d], chunk_offsets[d + 1]):
+            first, end = starts[k], ends[k]
+            if seen[k] & PREFIX:  # as a colon is
+                covered = _count_urls(points, classes, low, first, end, high, covered, counts)
+            some = seen[k] | classes[end - 1]
+            chars += end - first
+            longest_word = max(longest_word, end - first)
+            alpha += some & ALPHA != 0
             if some & ALPHA == 0 or points[first] == _HASH:
-                counts[SYMBOL_WORDS] += _is_symbol_word(points, first, i)
-            if i - first <= longest_common:
-                counts[COMMON_WORDS] += _is_listed(points, first, i, common)
+                counts[SYMBOL_WORDS] += _is_symbol_word(points, first, end)
+            if end - first <= longest_common:
+                counts[COMMON_WORDS] += _is_listed(finish(states[k]), common)
+        counts[WORDS], counts[WORD_CHARS] = chunk_offsets[d + 1] - chunk_offsets[d], chars
+        counts[LONGEST_WORD], counts[ALPHA_WORDS] = longest_word, alpha
         for line in range(line_offsets[d], line_offsets[d + 1]):
             if not blank[line]:
                 _judge_line(points, classes, line_starts[line], line_ends[line], counts)
@@ -116,6 +114,18 @@ def _count_characters(classes, low, high, counts):
         blanks += np.int64((c >> _BLANK_SHIFT) & _ONE)
         brackets += np.int64((c >> _BRACKET_SHIFT) & _ONE)
     counts[PLAIN], counts[DIGITS], counts[BLANKS], counts[BRACKETS] = plain, digits, blanks, brackets
+
+
+@called
+def _count_urls(points, classes, low, first, end, high, covered, counts):
+    """Count the URLs that begin in a chunk beyond `covered`; up to where they are counted then."""
+    for i in range(first, end):
+        if points[i] == _COLON:
+            start, after = _find_url(points, classes, low, i, high)
+            if after and start >= covered:
+                counts[URLS] += after - start
+                covered = after
+    return covered
 
 
 @called
@@ -165,13 +175,9 @@ def _ends_in_mark(points, first, after, whole):
 
 
 @inlined
-def _is_listed(points, first, after, common):
-    state = SEED
-    for i in range(first, after):
-        state = add_point(state, points[i])
-    state = finish(state)
+def _is_listed(word, common):
     for k in range(len(common)):  # noqa: SIM110  numba compiles no generators into a caller
-        if common[k] == state:
+        if common[k] == word:
             return True
     return False
 

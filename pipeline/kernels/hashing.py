@@ -13,6 +13,7 @@ from pipeline.kernels.compiled import inlined
 
 SEED = np.uint64(0xCBF29CE484222325)
 _PRIME = np.uint64(0x100000001B3)
+_INVERSE = np.uint64(pow(0x100000001B3, -1, 1 << 64))
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_2 = np.uint64(0x94D049BB133111EB)
 _S30, _S27, _S31 = np.uint64(30), np.uint64(27), np.uint64(31)
@@ -22,6 +23,12 @@ _S30, _S27, _S31 = np.uint64(30), np.uint64(27), np.uint64(31)
 def add_point(state, point):
     """State after one more code point."""
     return (state ^ np.uint64(point)) * _PRIME
+
+
+@inlined
+def drop_point(state, point):
+    """State before the last code point was added."""
+    return (state * _INVERSE) ^ np.uint64(point)
 
 
 @inlined

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.kernels.characters import Characters
+from pipeline.kernels.characters import Characters, longest_run
 from pipeline.kernels.classes import ALNUM, CAPITAL, DIGIT, MARK, NUMERAL, SPACE, UNSPACED
 from pipeline.kernels.compiled import called, compiled, inlined
 
@@ -89,7 +89,7 @@ def _correct_lines(
     kept = np.empty(byte_starts[-1] - first_byte + len(doc_offsets), np.uint8)
     offsets = np.zeros(len(doc_offsets), np.int64)
     counts = np.zeros((len(doc_offsets) - 1, WORDS_LEFT + 1), np.int64)
-    places = np.empty(_longest_line(points) + 1, np.int64)
+    places = np.empty(longest_run(doc_offsets) + 1, np.int64)
     size = 0
     for d in range(len(doc_offsets) - 1):
         i, end = doc_offsets[d], doc_offsets[d + 1]
@@ -146,15 +146,6 @@ def _correct_lines(
         size = solid
         offsets[d + 1] = size
     return kept[:size].copy(), offsets, counts
-
-
-@inlined
-def _longest_line(points):
-    longest = run = 0
-    for i in range(len(points)):
-        run = 0 if points[i] == _NEWLINE else run + 1
-        longest = max(longest, run)
-    return longest
 
 
 @inlined

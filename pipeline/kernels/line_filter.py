@@ -85,7 +85,7 @@ def byte_offsets(characters: Characters) -> np.ndarray:
 
 @compiled
 def _filter_lines(
-    data, points, classes, byte_starts, doc_offsets, hit_starts, hit_phrases, letters, ends, anchors, table, order,
+    data, points, classes, byte_starts, doc_offsets, hit_starts, hit_phrases, letters, ends, anchors, here, after_here,
     max_word_chars, min_words, terminal, citations, javascript, policy,
 ):  # fmt: skip
     kept = np.empty(len(data) + 1, np.uint8)
@@ -119,7 +119,7 @@ def _filter_lines(
                     data, points, classes, byte_starts, low, high, kept, line, line == doc_start
                 )
                 for k in range(line, after):
-                    if table[kept[k]]:
+                    if here[kept[k]]:
                         seen |= _phrases_around(kept, line, k, after, letters, ends, anchors)
             else:
                 after = line_solid = _copy(data, byte_starts, low, high, kept, line)

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.kernels.characters import Characters
+from pipeline.kernels.characters import Characters, longest_run
 from pipeline.kernels.classes import SPACE
-from pipeline.kernels.compiled import compiled, inlined
+from pipeline.kernels.compiled import called, compiled, inlined
 from pipeline.kernels.hashing import SEED, combine, hash_points
 from pipeline.kernels.lines import Lines
 from pipeline.kernels.words import Words
 
+_WORD, _BITS = np.uint64(6), np.uint64(63)
 SHORTEST_GRAM, TOP_GRAMS, LONGEST_GRAM = 2, 4, 10
 """n-grams of 2..4 words: the most frequent one; of 5..10 words: every repeated one."""
 
@@ -92,14 +93,6 @@ def _count_repeated_lines(starts, ends, hashes, doc_offsets):
     return found
 
 
-@inlined
-def longest_run(doc_offsets):
-    longest = 1
-    for d in range(len(doc_offsets) - 1):
-        longest = max(longest, doc_offsets[d + 1] - doc_offsets[d])
-    return longest
-
-
 @compiled
 def _find_paragraphs(points, classes, doc_offsets, line_starts, line_ends, line_hashes, line_offsets):
     starts, ends = np.empty(len(line_starts), np.int64), np.empty(len(line_starts), np.int64)
@@ -144,93 +137,109 @@ def _count_repeated_grams(hashes, chars, doc_offsets, longest):
     keys, stamps = np.empty(slots, np.uint64), np.zeros(slots, np.int64)
     counts, firsts = np.empty(slots, np.int32), np.empty(slots, np.int32)
     grams, ends = np.empty(longest, np.uint64), np.zeros(longest + 1, np.int64)
-    places, live = np.empty(longest, np.int64), np.empty(longest, np.bool_)
+    live, held = np.empty(longest + 1, np.int64), np.empty(longest, np.int64)
     met = np.empty((2, slots // 8 + 16), np.uint64)
     stamp = 0
     for d in range(len(doc_offsets) - 1):
-        first, total = doc_offsets[d], doc_offsets[d + 1] - doc_offsets[d]
+        first, after = doc_offsets[d], doc_offsets[d + 1]
+        words, total = hashes[first:after], after - first
         mask = slots_for(total) - 1
-        for i in range(total):
-            grams[i], live[i] = hashes[first + i], True
-            ends[i + 1] = ends[i] + chars[first + i]
+        _add_up(chars[first:after], ends)
+        alive = _begin_grams(words, grams, met, live)  # live[:alive]: where n-grams begin that occur again, ascending
         for n in range(SHORTEST_GRAM, min(LONGEST_GRAM, total) + 1):
             stamp += 1
-            alive = _extend(grams, live, hashes, first, n, total)
-            if n == SHORTEST_GRAM:
-                _drop_lone(grams, live, total - 1, met)
+            if n > SHORTEST_GRAM:
+                alive = _extend(grams, live, alive, words, n)
             if n <= TOP_GRAMS:
-                best, place = _top_gram(grams, live, n, total, keys, stamps, stamp, counts, firsts, places, mask)
+                best, place, alive = _top_gram(grams, live, alive, keys, stamps, stamp, counts, firsts, held, mask)
                 found[d, n - SHORTEST_GRAM] = best * (ends[place + n] - ends[place] + n - 1)
             elif alive:
-                found[d, n - SHORTEST_GRAM] = _repeated_grams(grams, live, ends, n, total, keys, stamps, stamp, mask)
+                found[d, n - SHORTEST_GRAM] = _repeated_grams(grams, live, alive, ends, n, keys, stamps, stamp, mask)
+            else:
+                break
     return found
 
 
-@inlined
-def _extend(grams, live, hashes, first, n, total):
-    """From hashes of n - 1 words to hashes of n, where both parts occur more than once; how many do."""
-    alive = 0
-    for i in range(total - n + 1):
-        live[i] = live[i] and live[i + 1]
-        if live[i]:
-            grams[i] = combine(grams[i], hashes[first + i + n - 1])
-            alive += 1
-    live[total - n + 1] = False
+@called
+def _add_up(chars, ends):
+    for i in range(len(chars)):
+        ends[i + 1] = ends[i] + chars[i]
+
+
+@called
+def _begin_grams(words, grams, met, live):
+    """Hashes of two words in `grams`; in `live` where those begin whose lowest bits another shares; how many.
+
+    That drops most of what occurs once: bits in a table that fits the cache nearest to the processor cost a fraction
+    of the slots that the rest is counted in.
+    """
+    size = 16
+    while size * 8 < len(words):
+        size *= 2
+    once, again = met[0, :size], met[1, :size]
+    once[:] = 0
+    again[:] = 0
+    mask = np.uint64(size * 64 - 1)
+    for i in range(len(words) - 1):
+        gram = combine(words[i], words[i + 1])
+        grams[i] = gram
+        word, bit = (gram & mask) >> _WORD, np.uint64(1) << (gram & _BITS)
+        before = once[word]
+        again[word] |= before & bit
+        once[word] = before | bit
+    alive = np.int64(0)
+    for i in range(len(words) - 1):
+        live[alive] = i
+        alive += np.int64((again[(grams[i] & mask) >> _WORD] >> (grams[i] & _BITS)) & np.uint64(1))
     return alive
 
 
-@inlined
-def _drop_lone(grams, live, total, met):
-    """Make `live` false for most of what occurs once: whose lowest bits nothing shares. Bits in a table that
-    fits the cache nearest to the processor cost a fraction of the slots that the rest is counted in."""
-    words = 16
-    while words * 8 < total:
-        words *= 2
-    met[:, :words] = 0
-    mask = np.uint64(words * 64 - 1)
-    for i in range(total):
-        place = grams[i] & mask
-        word, bit = np.int64(place >> np.uint64(6)), np.uint64(1) << (place & np.uint64(63))
-        met[1, word] |= met[0, word] & bit
-        met[0, word] |= bit
-    for i in range(total):
-        place = grams[i] & mask
-        live[i] = (met[1, np.int64(place >> np.uint64(6))] >> (place & np.uint64(63))) & np.uint64(1)
+@called
+def _extend(grams, live, alive, words, n):
+    """From hashes of n - 1 words to hashes of n, where both parts occur more than once; how many do."""
+    kept = 0
+    for k in range(alive - 1):
+        i = live[k]
+        if live[k + 1] == i + 1:
+            grams[i] = combine(grams[i], words[i + n - 1])
+            live[kept] = i
+            kept += 1
+    return kept
 
 
-@inlined
-def _top_gram(grams, live, n, total, keys, stamps, stamp, counts, firsts, places, mask):
-    """Count and place of the most frequent n-gram, the first seen among equals; `live` becomes those seen
-    twice."""
-    best, best_first = 1, 0
-    for i in range(total - n + 1):
-        if not live[i]:
-            continue
+@called
+def _top_gram(grams, live, alive, keys, stamps, stamp, counts, firsts, held, mask):
+    """Count and place of the most frequent n-gram, the first seen among equals, and how many are left in `live`: those
+    seen twice."""
+    best, best_first = np.int64(1), np.int64(0)
+    for k in range(alive):
+        i = live[k]
         slot = find_slot(keys, stamps, stamp, grams[i], mask)
         if stamps[slot] != stamp:
             keys[slot], stamps[slot], counts[slot], firsts[slot] = grams[i], stamp, 0, i
         counts[slot] += 1
-        places[i] = slot
+        held[k] = slot
         if counts[slot] > best or (counts[slot] == best and firsts[slot] < best_first):
-            best, best_first = counts[slot], firsts[slot]
-    for i in range(total - n + 1):
-        live[i] = live[i] and counts[places[i]] > 1
-    return best, best_first
+            best, best_first = np.int64(counts[slot]), np.int64(firsts[slot])
+    kept = 0
+    for k in range(alive):
+        live[kept] = live[k]
+        kept += counts[held[k]] > 1
+    return best, best_first, kept
 
 
-@inlined
-def _repeated_grams(grams, live, ends, n, total, keys, stamps, stamp, mask):
+@called
+def _repeated_grams(grams, live, alive, ends, n, keys, stamps, stamp, mask):
     """Characters of n-grams seen before, without overlap."""
-    repeated = i = 0
-    while i < total - n + 1:
-        if not live[i]:
-            i += 1
+    repeated = after = np.int64(0)
+    for k in range(alive):
+        i = live[k]
+        if i < after:
             continue
         slot = find_slot(keys, stamps, stamp, grams[i], mask)
         if stamps[slot] == stamp:
             repeated += ends[i + n] - ends[i]
-            i += n
+            after = i + n
         else:
             keys[slot], stamps[slot] = grams[i], stamp
-            i += 1
     return repeated

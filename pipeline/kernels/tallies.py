@@ -7,10 +7,11 @@ import numpy as np
 
 from pipeline.kernels.boundaries import NOT_SIMPLE, WORD_AND_MARK, mark_chunk, simple_shape
 from pipeline.kernels.characters import Characters
+from pipeline.kernels.chunks import LACKS_PUNCTUATION, Chunks, with_lacks, without_lacks
 from pipeline.kernels.classes import COUNTED, LINE_END, PUNCTUATION, SPACE, TERMINAL
 from pipeline.kernels.compiled import called, compiled, inlined
 from pipeline.kernels.lines import Lines
-from pipeline.kernels.words import ALL_SYMBOLS, HAS_ALPHA, Words, longest_chunk
+from pipeline.kernels.words import ALL_SYMBOLS, HAS_ALPHA, Words
 
 _CARRIAGE_RETURN, _NEWLINE, _HASH, _DOT, _ELLIPSIS, _BULLET, _MINUS = (
     0x0D,
@@ -29,13 +30,16 @@ def count_word_kinds(words: Words, listed: np.ndarray) -> np.ndarray:
     return _count_word_kinds(words.hashes, words.chars, words.kinds, words.doc_offsets, np.sort(listed))
 
 
-def count_sentences(characters: Characters) -> np.ndarray:
+def count_sentences(characters: Characters, chunks: Chunks) -> np.ndarray:
     """int64[documents]: sentences, each line's counted for itself.
 
     A sentence ends at a terminal mark that is a word of its own ("Mr." does not end one) and at the line's
     end; marks that follow belong to it. Source: spaCy's sentencizer, which datatrove's C4 filter counts with.
     """
-    return _count_sentences(characters.points, characters.classes, characters.doc_offsets)
+    longest = int(np.diff(characters.doc_offsets).max(initial=0))
+    return _count_sentences(
+        characters.points, characters.classes, characters.doc_offsets, *chunks[:3], chunks.doc_offsets, longest
+    )
 
 
 def count_marks(characters: Characters) -> np.ndarray:
@@ -83,29 +87,24 @@ def _place_bit(listed, wanted):
 
 
 @compiled
-def _count_sentences(points, classes, doc_offsets):
+def _count_sentences(points, classes, char_offsets, starts, ends, seen, doc_offsets, longest):
     found = np.zeros(len(doc_offsets) - 1, np.int64)
-    breaks = np.zeros(longest_chunk(classes, doc_offsets) + 1, np.uint8)
+    breaks = np.zeros(longest + 1, np.uint8)
     for d in range(len(doc_offsets) - 1):
-        i, end = doc_offsets[d], doc_offsets[d + 1]
         ended = new_line = True
-        while i < end:
-            if classes[i] & SPACE:
+        space = char_offsets[d]
+        for k in range(doc_offsets[d], doc_offsets[d + 1]):
+            first, end = starts[k], ends[k]
+            for i in range(space, first):
                 new_line = new_line or (classes[i] & LINE_END) != 0
-                i += 1
-                continue
-            first, seen, last, every = i, np.uint32(0), np.uint32(0), np.uint32(PUNCTUATION)
-            while i < end and not classes[i] & SPACE:
-                seen |= last
-                last = classes[i]
-                every &= last
-                i += 1
-            terminal = (seen | last) & TERMINAL
-            if new_line or (ended and not every and not terminal):
+            space = end
+            every = seen[k] | with_lacks(classes[end - 1])
+            terminal = every & TERMINAL
+            if new_line or (ended and every & LACKS_PUNCTUATION and not terminal):
                 found[d] += 1
                 ended = new_line = False
             if terminal:
-                begun, ended = _end_sentences(points, classes, first, i, seen, breaks, ended)
+                begun, ended = _end_sentences(points, classes, first, end, without_lacks(seen[k]), breaks, ended)
                 found[d] += begun
     return found
 

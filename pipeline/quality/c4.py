@@ -118,6 +118,6 @@ def correct_lines(batch: DocumentBatch, limits: LineLimits, policy: tuple[str, .
         "text": rewritten.column("text"),
         **{name: count(filtered.counts[:, column]) for name, column in _LINE_COUNTS.items()},
         "kept_text_frac": ratio(np.diff(filtered.offsets), np.diff(batch.utf8.offsets)),
-        "sentence_count": count(count_sentences(rewritten.characters)),
+        "sentence_count": count(count_sentences(rewritten.characters, rewritten.chunks)),
     }
     return Rewritten(columns, rewritten)

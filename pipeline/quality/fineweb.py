@@ -66,5 +66,5 @@ def measure(batch: DocumentBatch, short_line_chars: int) -> Columns:
         "punctuated_line_frac": ratio(punctuated, lines),
         "short_line_frac": ratio(short, lines),
         "dup_filled_line_chars_frac": ratio(repeated, np.where(lines, chars, 0)),
-        "newline_word_frac": ratio(newlines, count_words(batch.characters)),
+        "newline_word_frac": ratio(newlines, count_words(batch.characters, batch.chunks)),
     }

@@ -61,7 +61,7 @@ def test_corrected_lines_equal_plain_python(texts: list[str], given_corrections:
 @settings(deadline=None, max_examples=200)
 def test_english_counts_equal_plain_python(texts: list[str]) -> None:
     batch = DocumentBatch.of_texts(texts)
-    counts = english.count_english(batch.characters, batch.lines, COMMON)
+    counts = english.count_english(batch.characters, batch.chunks, batch.lines, COMMON)
     assert counts.tolist() == [plain.english(text, COMMON) for text in texts]
 
 
@@ -94,5 +94,5 @@ def test_phrases_are_all_found(texts: list[str]) -> None:
 
 def test_no_document_no_counts() -> None:
     batch = DocumentBatch.of_texts([])
-    assert english.count_english(batch.characters, batch.lines, COMMON).shape == (0, english.BULLETS + 1)
+    assert english.count_english(batch.characters, batch.chunks, batch.lines, COMMON).shape == (0, english.BULLETS + 1)
     assert len(find_phrases(np.zeros(0, np.uint8), np.zeros(1, np.int64), PHRASES).starts) == 0

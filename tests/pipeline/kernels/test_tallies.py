@@ -52,7 +52,8 @@ def test_line_shapes_equal_plain_python(texts: list[str], short: int) -> None:
 @given(st.lists(hard_texts(), max_size=4))
 @settings(deadline=None, max_examples=150)
 def test_sentences_equal_plain_python(texts: list[str]) -> None:
-    counts = tallies.count_sentences(DocumentBatch.of_texts(texts).characters)
+    batch = DocumentBatch.of_texts(texts)
+    counts = tallies.count_sentences(batch.characters, batch.chunks)
     assert counts.tolist() == [sum(map(plain.sentences, text.splitlines())) for text in texts]
 
 
@@ -65,4 +66,5 @@ def test_sentences_by_example() -> None:
         "这是。那是。",
         "",
     ]
-    assert tallies.count_sentences(DocumentBatch.of_texts(texts).characters).tolist() == [2, 2, 3, 1, 2, 0]
+    batch = DocumentBatch.of_texts(texts)
+    assert tallies.count_sentences(batch.characters, batch.chunks).tolist() == [2, 2, 3, 1, 2, 0]

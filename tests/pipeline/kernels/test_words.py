@@ -41,7 +41,7 @@ def test_words_equal_plain_python(texts: list[str]) -> None:
     batch = DocumentBatch.of_texts(texts)
     expected = [plain.split_words(text) for text in texts]
     assert words_of(batch) == expected
-    assert kinds.count_words(batch.characters).tolist() == [len(words) for words in expected]
+    assert kinds.count_words(batch.characters, batch.chunks).tolist() == [len(words) for words in expected]
     flat = [word for words in expected for word in words]
     assert batch.words.hashes.tolist() == [hash_text(word) for word in flat]
     for bit, holds in (

@@ -1,0 +1,84 @@
+"""Chunks of a batch: runs of characters without white space, found once for all that looks at words.
+
+Nearly every chunk is a word, or a word and a mark. Where chunks end is what a processor cannot foresee: the one pass
+that finds them has no branches, and what counts words then walks chunks and not characters.
+"""
+
+# mypy: allow-untyped-defs, allow-untyped-calls, disable-error-code="no-any-return"
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from pipeline.kernels.characters import Characters
+from pipeline.kernels.classes import PUNCTUATION, SPACE, SYMBOL
+from pipeline.kernels.compiled import compiled, inlined
+from pipeline.kernels.hashing import SEED, add_point
+
+_LACKS = 20
+"""How far left of a class its complement is kept: a bit that no class has, and none may take."""
+LACKS_SYMBOL, LACKS_PUNCTUATION = SYMBOL << _LACKS, PUNCTUATION << _LACKS
+"""In `Chunks.seen`: some character is no symbol, is no punctuation."""
+_COMPLEMENTED = np.uint32(SYMBOL | PUNCTUATION)
+_CLASSES = np.uint32(~(LACKS_SYMBOL | LACKS_PUNCTUATION) & 0xFFFFFFFF)
+
+
+class Chunks(NamedTuple):
+    """The chunks of a batch. Document d has chunks `doc_offsets[d]:doc_offsets[d + 1]`.
+
+    Attributes:
+        starts: int32[chunks], character in the batch where the chunk begins.
+        ends: int32[chunks], character after its last.
+        seen: uint32[chunks], classes of all its characters but the last, and LACKS_SYMBOL and LACKS_PUNCTUATION.
+        states: uint64[chunks], the hash of its code points before `finish`.
+        doc_offsets: int64[documents + 1], chunks.
+    """
+
+    starts: np.ndarray
+    ends: np.ndarray
+    seen: np.ndarray
+    states: np.ndarray
+    doc_offsets: np.ndarray
+
+
+def find_chunks(characters: Characters) -> Chunks:
+    """What stands between white space."""
+    return Chunks(*_find_chunks(characters.points, characters.classes, characters.doc_offsets))
+
+
+@inlined
+def with_lacks(cls):
+    """The classes of a character and what it lacks."""
+    return cls | ((~cls & _COMPLEMENTED) << np.uint32(_LACKS))
+
+
+@inlined
+def without_lacks(seen):
+    """Classes alone, as `pipeline.kernels.boundaries` wants them."""
+    return seen & _CLASSES
+
+
+@compiled
+def _find_chunks(points, classes, doc_offsets):
+    most = len(points) + 1  # only the pages of memory that are written to are ever taken
+    starts, ends = np.empty(most, np.int32), np.empty(most, np.int32)
+    seen, states = np.empty(most, np.uint32), np.empty(most, np.uint64)
+    chunk_offsets = np.zeros(len(doc_offsets), np.int64)
+    n = np.int64(0)
+    for d in range(len(doc_offsets) - 1):
+        first, last = np.int32(doc_offsets[d]), np.uint32(0)
+        some, state, before = np.uint32(0), SEED, np.uint32(SPACE)
+        low, high = doc_offsets[d], doc_offsets[d + 1]
+        letters, kinds = points[low:high], classes[low:high]  # from 0 on, no index needs a look at its sign
+        for i in range(len(letters)):
+            c = kinds[i]
+            n += np.int64(c & ~before & np.uint32(SPACE))
+            first = np.int32(low + i) if before & np.uint32(SPACE) else first
+            some = np.uint32(0) if before & np.uint32(SPACE) else some | last
+            state = add_point(SEED if before & np.uint32(SPACE) else state, letters[i])
+            starts[n], ends[n], seen[n], states[n] = first, low + i + 1, some, state  # of white space: written over
+            last, before = with_lacks(c), c
+        n += np.int64(~before & np.uint32(SPACE))
+        chunk_offsets[d + 1] = n
+    return starts[:n], ends[:n], seen[:n], states[:n], chunk_offsets
