@@ -61,7 +61,7 @@ def test_killed_before_a_file_and_resumed_gives_the_same_bytes(tmp_path: Path) -
     assert run(tmp_path / "whole", 2, None) == 0
     expected = (tmp_path / "whole" / "result").read_bytes()
     assert b"'line_spans': 0" not in expected and b"'near': 0" not in expected
-    killed, step = 0, 7
+    killed, step = 0, 13
     while (code := run(tmp_path / str(killed), 2, killed)) == -signal.SIGKILL:
         assert not (tmp_path / str(killed) / "result").exists()
         assert run(tmp_path / str(killed), 3, None) == 0
