@@ -79,6 +79,8 @@ SYLLABLES = (
     "xe",
 )
 GIBBERISH_PAGES = 24
+ADDRESSES = ("/porn/harbour.html", "/poker/slots/harbour.html", "/online-casino-harbour.html")
+"""Addresses that break a rule about addresses each, of pages that break no other."""
 TINY = ("a", "be", "to", "of", "it", "is", "we", "do", "in", "on", "at", "by", "no", "so", "up", "an", "as")
 
 
@@ -105,7 +107,15 @@ def rule_breakers() -> dict[str, Page]:
     texts = {f"/rules/{name}.html": text for name, text in RULE_BREAKERS.items()}
     for n in range(GIBBERISH_PAGES):
         texts[f"/gibberish/{n}.html"] = _lines(gibberish(f"{n} {part}", 90) for part in range(3))
+    for n, path in enumerate(ADDRESSES):
+        texts[path] = _lines([english(9, 18 * n), english(9, 18 * n + 9)])
     return {path: _page(path, text) for path, text in texts.items()}
+
+
+def listed_pages() -> dict[str, Page]:
+    """A page with nothing wrong but its host, which the demo's recipe lists."""
+    path = "/a-quiet-page.html"
+    return {path: _page(path, _lines([english(9), english(9, 9)]))}
 
 
 def _lines(lines: Iterable[str]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from flows.demo import styles
 from flows.demo.config import DemoConfig
-from flows.demo.hazards import Mirror, Traffic, rule_breakers
+from flows.demo.hazards import Mirror, Traffic, listed_pages, rule_breakers
 from flows.demo.installed import Package, Source, packages, sample, standard_library
 from flows.demo.registry import Licences, Projects, SourceFiles
 from flows.demo.shelves import Handbook, Shelf
@@ -80,6 +80,7 @@ def written_hosts() -> list[VirtualHost]:
         VirtualHost("intl.test", "Around the world", (written_pages("intl"), country_directory())),
         VirtualHost("people.test", "People", (written_pages("people"),)),
         VirtualHost("spam.test", "Best offers", (written_pages("spam"), Pages(rule_breakers()))),
+        VirtualHost("listed.test", "A host on the blocklist", (Pages(listed_pages()),)),
         VirtualHost("legacy.test", "An old server", (Traffic(),)),
     ]
 

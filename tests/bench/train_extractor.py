@@ -2,7 +2,8 @@
 
     python -m tests.bench.train_extractor [--out FILE]
 
-Needs lightgbm, which Winnow itself does not. The same data and versions give the same file: one seed, folds by host.
+Needs lightgbm, which Winnow itself does not. The same data and versions give the same file on one machine; on another
+it was not tried. One seed, folds by host.
 
 A block is labelled with the share of its words that stand in the page's gold text, found by aligning the words of both
 in order (longest common subsequence that prefers runs). Every page weighs the same, a block as its words. The second

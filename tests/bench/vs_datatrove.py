@@ -4,11 +4,11 @@
 
 Each side runs in a process of its own on one core, file by file: read, extract, language, Gopher, C4,
 FineWeb. Winnow runs its `fineweb` recipe with personal data and signatures off, as datatrove's filters have
-neither; it extracts with resiliparse (--extract trafilatura for the other). Figures are CPU seconds, of each
-stage and of the whole process after its imports, the least of the rounds; models load and compiled kernels
-come from their cache within it. Pages are the html pages each reader found: datatrove takes a page without a
-WARC-Identified-Payload-Type for html only when libmagic does, so the two read different numbers; compare time
-per page.
+neither; it extracts with its own extractor (--extract for the others), datatrove with trafilatura. Figures are
+CPU seconds, of each stage and of the whole process after its imports, the least of the rounds; models load and
+compiled kernels come from their cache within it. Pages are the html pages each reader found: datatrove takes a
+page without a WARC-Identified-Payload-Type for html only when libmagic does, so the two read different numbers;
+compare time per page.
 
 datatrove is installed into an environment of its own at the first run (--venv; WINNOW_DATATROVE_VENV; else
 under the user's cache directory). After that nothing needs a network.
@@ -72,7 +72,7 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--records", type=int, help="only the first so many records of each file")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--venv", type=Path, default=default_environment(), help="datatrove's virtual environment")
-    parser.add_argument("--extract", default="resiliparse", choices=("resiliparse", "trafilatura"))
+    parser.add_argument("--extract", default="winnow", choices=("winnow", "resiliparse", "trafilatura"))
     parser.add_argument("--json", type=Path, help="where to write the figures")
     parser.add_argument("--winnow", action="store_true", help=argparse.SUPPRESS)  # one side, in its own process
     return parser.parse_args()
