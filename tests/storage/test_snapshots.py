@@ -75,8 +75,8 @@ def test_the_list_of_snapshots_may_lie_elsewhere(server: CrawlServer, tmp_path: 
     "body",
     [
         b"<html>welcome</html>",
-        gzip.compress(b"crawl-data/x/1.warc.gz\n" * 50)[:-20],
-        gzip.compress(b"\xff\xfe"),
+        gzip.compress(b"crawl-data/x/1.warc.gz\n" * 50, mtime=0)[:-20],
+        gzip.compress(b"\xff\xfe", mtime=0),
         b"",
         b"\x1f\x8b\x08\x00garbage",
     ],
