@@ -33,6 +33,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv("PREFECT_LOGGING_LEVEL", "DEBUG")
         with prefect_api():
             yield folder
+    logging.getLogger("prefect").setLevel(logging.CRITICAL)  # what it says when the process ends finds no stream
 
 
 @pytest.fixture
