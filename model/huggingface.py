@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from model.config import ModelConfig
+from model.transformer import Transformer
 from storage.errors import UserError
 
 State = dict[str, Tensor]
@@ -112,9 +113,7 @@ def from_state(config: ModelConfig, state: Mapping[str, Tensor]) -> State:
 
 def _names(config: ModelConfig) -> list[str]:
     """Names of the weights of a model as they are stored: GPT-2's queries, keys and values joined, none shared."""
-    from model.transformer import Transformer  # the modules know best which weights there are
-
-    with torch.device("meta"):
+    with torch.device("meta"):  # the modules know best which weights there are
         state = Transformer(config).state_dict()
     names = [name for name in state if not (config.tied_embeddings and name == "head.weight")]
     if family_of(config) != "gpt2":

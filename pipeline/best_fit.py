@@ -45,15 +45,15 @@ class BestFitPacker:
 
     def add(self, doc_ids: Sequence[str], documents: Sequence[TokenIds]) -> pa.Table:
         """The sequences of the windows these documents fill, as `SEQUENCES` rows; often none."""
-        tables = [_pack([], np.zeros(0, np.uint16), np.zeros(0, np.int64), self.width, self.pad_id)]
+        windows: list[pa.Table] = []
         for name, ids in zip(doc_ids, documents, strict=True):
             self._doc_ids.append(name)
             self._documents.append(ids)
             self._waiting += len(ids) + 1
             if self._waiting >= self.window_tokens:
-                tables.append(self.finish())
-        filled = [table for table in tables if table.num_rows]
-        return pa.concat_tables(filled) if filled else tables[0]
+                windows.append(self.finish())
+        nothing = _pack([], *join_documents([], self.end_id), self.width, self.pad_id)
+        return pa.concat_tables(windows or [nothing])
 
     def finish(self) -> pa.Table:
         """The sequences of what waits; no row when nothing does."""
