@@ -1,16 +1,13 @@
-"""From archives to survivors: the funnel, the books, what it cost."""
+"""The books, and what it all cost."""
 
 from __future__ import annotations
 
 from flows.report.bars import shares_bar
 from flows.report.figures import Column, Figure, Section, Table
+from flows.report.funnel import NOTHING
 from flows.report.source import Row, Source
 from flows.report.words import count, frac, plural, size
 
-NOTHING = "No archive is in the lake yet: `winnow corpus` reads some."
-
-FUNNEL = "FROM funnel ORDER BY position"
-RULES = "FROM removed_alone_by ORDER BY failed_pages DESC, rule LIMIT 24"
 BOOKS = "FROM books ORDER BY stream_bytes DESC, crawl, archive LIMIT 40"
 BOOKS_WHOLE = """\
 SELECT count(*) AS archives, sum(records)::BIGINT AS records, sum(stream_bytes)::BIGINT AS stream_bytes,
@@ -27,35 +24,6 @@ COST_STEPS = """\
 SELECT step, rows, cpu_seconds, wall_seconds, rows_per_cpu_second
 FROM cost WHERE stage = 'all' ORDER BY cpu_seconds DESC, step"""
 
-PUBLISHED: tuple[Row, ...] = (
-    {
-        "recipe": "RefinedWeb",
-        "kept": 0.117,
-        "of": "pages",
-        "source": "Penedo et al. 2023: 47.5 % English, 23.3 % after line-wise filters, 14.5 % after "
-        "fuzzy and 11.7 % after exact deduplication",
-    },
-    {
-        "recipe": "FineWeb",
-        "kept": 15 / 36,
-        "of": "tokens after the base filters",
-        "source": "Penedo et al. 2024: 36 T, 20 T after MinHash in each crawl, 15 T at the end",
-    },
-    {
-        "recipe": "DCLM",
-        "kept": 0.014,
-        "of": "pages",
-        "source": "Li et al. 2024: 19.9 % after heuristics, 13.7 % after the Bloom filter, 1.4 % after the classifier",
-    },
-    {
-        "recipe": "Dolma 3",
-        "kept": 9.7 / 255.7,
-        "of": "pages",
-        "source": "Olmo 3 report 2025: 255.7 B pages, 38.7 B after heuristics, 12.8 B after exact and "
-        "9.7 B after near-duplicates",
-    },
-)
-
 FATES = (
     ("kept", "c3"),
     ("dropped", "c2"),
@@ -63,21 +31,6 @@ FATES = (
     ("unreadable", "c5"),
     ("skipped", "c0"),
 )
-
-
-def funnel_section(source: Source) -> Section:
-    """What each stage was given and let through."""
-    rows = source.rows(FUNNEL)
-    if not rows:
-        return Section("funnel", "Funnel", NOTHING)
-    first, last = rows[0], rows[-1]
-    lead = (
-        f"Of {count(first['pages_in'])} pages, {count(last['pages_out'])} are left "
-        f"({frac(last['pages_out'] / max(first['pages_in'], 1))}). "
-        "A page counts at the first stage that failed it; every other rule it failed is kept too."
-    )
-    figures = (_stages(rows), *_rules(source), _published())
-    return Section("funnel", "Funnel", lead, figures)
 
 
 def books_section(source: Source) -> Section:
@@ -105,55 +58,6 @@ def cost_section(source: Source) -> Section:
     cpu = sum(row["cpu_seconds"] for row in steps)
     lead = f"{count(cpu)} CPU seconds in all, of the steps now in force."
     return Section("cost", "What it cost", lead, (_steps(steps), _stage_costs(stages)))
-
-
-def _stages(rows: list[Row]) -> Figure:
-    columns = (
-        Column("stage", "Stage"),
-        Column("pages_out", "Pages left", "count", bar=True),
-        Column("dropped", "Dropped here", "count"),
-        Column("kept_frac", "Kept of what came", "frac"),
-        Column("of_all_frac", "Left of all", "frac"),
-        Column("bytes_out", "Record bytes left", "bytes"),
-    )
-    caption = (
-        "Pages left after each stage, in the order a page meets them. Bytes are those of the records "
-        "in their archives; a mix repeats and samples documents, so it has none."
-    )
-    return Figure("funnel-stages", "What each stage left", caption, Table(columns, rows), sql=FUNNEL)
-
-
-def _rules(source: Source) -> tuple[Figure, ...]:
-    rows = source.rows(RULES)
-    if not rows:
-        return ()
-    columns = (
-        Column("rule", "Rule"),
-        Column("failed_pages", "Pages that failed it", "count", bar=True),
-        Column("first_pages", "failed it first", "count"),
-        Column("alone_pages", "failed nothing else", "count"),
-        Column("alone_frac", "Only this rule", "frac"),
-        Column("alone_bytes", "Bytes it alone costs", "bytes"),
-    )
-    caption = (
-        "Every rule that failed a page, not only the first. Pages that failed nothing else come back if the "
-        "rule's limit moves; the others would fall to another rule."
-    )
-    return (Figure("funnel-rules", "What each rule removed", caption, Table(columns, rows), sql=RULES),)
-
-
-def _published() -> Figure:
-    columns = (
-        Column("recipe", "Recipe"),
-        Column("kept", "Kept", "frac", bar=True),
-        Column("of", "of"),
-        Column("source", "Source", "prose"),
-    )
-    caption = (
-        "What published recipes keep of a whole crawl. A sample of a few archives holds fewer duplicates than a crawl."
-    )
-    table = Table(columns, PUBLISHED)
-    return Figure("funnel-published", "What others kept", caption, table, source="The papers named in the table.")
 
 
 def _fates(whole: Row) -> Figure:

@@ -8,6 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from flows.report.interactive import Widget
 from flows.report.words import cell
 
 NUMBERS = (int, float)
@@ -79,6 +80,7 @@ class Figure:
         sql: The query that gives the numbers.
         source: Where they come from, when not from one query: published tables, files of the lake.
         notes: Sentences to read with it: warnings, conventions.
+        widget: Its interactive form, which takes the place of drawing or table where scripts run.
     """
 
     id: str
@@ -90,6 +92,7 @@ class Figure:
     sql: str = ""
     source: str = ""
     notes: tuple[str, ...] = ()
+    widget: Widget | None = None
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The report: one HTML file that opens from disk, without scripts and without network."""
+"""The report: one HTML file that opens from disk, without network; its figures answer to the reader."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from pathlib import Path
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup, escape
 
-from flows.report import content, corpus, learning, scaling, timeline
+from flows.report import content, corpus, funnel, learning, scaling, timeline
 from flows.report.figures import Section
 from flows.report.headlines import headlines
+from flows.report.interactive import script, script_digest
 from flows.report.source import Source
 from flows.report.words import harmless
 from storage import files
@@ -20,7 +21,7 @@ from storage.lake import Lake
 FILE = "report.html"
 
 SECTIONS = (
-    corpus.funnel_section,
+    funnel.funnel_section,
     corpus.books_section,
     corpus.cost_section,
     content.composition_section,
@@ -60,6 +61,8 @@ def render(lake: Lake, now: datetime | None = None) -> str:
         lake=lake.root,
         made_at=(now or datetime.now(UTC)).strftime("%Y-%m-%d %H:%M UTC"),
         headlines=headlines(source),
+        script=script(),
+        script_digest=script_digest(),
         sections=sections,
     )
 
