@@ -9,10 +9,11 @@ from typing import Any
 from flows.report.figures import Column, Figure, Section, Table
 from flows.report.source import Row, Source
 from flows.report.svg import Axis, Plot
+from flows.report.tokenizer import tokenizer_figure
 from flows.report.words import count, power, seconds
 
 TOKENS = """\
-SELECT key AS name, summary FROM steps WHERE step = 'tokens' ORDER BY finished_at DESC, fingerprint LIMIT 1"""
+SELECT key AS name, fingerprint, summary FROM steps WHERE step = 'tokens' ORDER BY finished_at DESC, fingerprint LIMIT 1"""
 TRAININGS = """\
 SELECT name, params_total, train_tokens, flops, learning_rate, batch_tokens, train_loss, eval_loss,
     eval_bits_per_byte, wall_seconds, tokens_per_second, device, finished_at
@@ -35,7 +36,7 @@ def tokens_section(source: Source) -> Section:
         f"held out, with a vocabulary of {count(tokens['vocab_size'])}, packed into sequences of "
         f"{count(tokens['sequence_length'])}."
     )
-    figures = (_fertility(tokens), _packing(tokens))
+    figures = (*tokenizer_figure(source, found | {"tokens": tokens}), _fertility(tokens), _packing(tokens))
     return Section("tokens", "Tokens", lead, figures)
 
 
