@@ -89,7 +89,9 @@ def _limits(source: Source) -> list[Limit]:
 
 def _limit(source: Source, row: Row, side: str) -> Limit:
     name = '"' + row["signal"].replace('"', '""') + '"'
-    spread = source.row(f"SELECT quantile_cont({name}, {list(QUANTILES)}) AS at FROM pages WHERE isfinite({name})")["at"]
+    spread = source.row(f"SELECT quantile_cont({name}, {list(QUANTILES)}) AS at FROM pages WHERE isfinite({name})")[
+        "at"
+    ]
     own = float(row[side])
     choices = sorted({own, *(float(f"{value:.2g}") for value in spread or ())}, reverse=side == "high")
     return Limit(row["rule"], row["signal"], side == "low", tuple(choices), choices.index(own))

@@ -9,7 +9,7 @@ from pathlib import Path
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup, escape
 
-from flows.report import content, corpus, funnel, learning, scaling, timeline
+from flows.report import content, corpus, duplicates, funnel, learning, scaling, timeline
 from flows.report.figures import Section
 from flows.report.headlines import headlines
 from flows.report.interactive import script, script_digest
@@ -25,7 +25,7 @@ SECTIONS = (
     corpus.books_section,
     corpus.cost_section,
     content.composition_section,
-    content.duplicates_section,
+    duplicates.duplicates_section,
     content.personal_section,
     learning.tokens_section,
     learning.training_section,

@@ -37,7 +37,9 @@ def tokenizer_figure(source: Source, step: Row) -> tuple[Figure, ...]:
         return ()
     spec = json.loads(content)
     specials = {token["content"] for token in spec["added_tokens"]}
-    vocab = sorted((item for item in spec["model"]["vocab"].items() if item[0] not in specials), key=lambda item: item[1])
+    vocab = sorted(
+        (item for item in spec["model"]["vocab"].items() if item[0] not in specials), key=lambda item: item[1]
+    )
     pattern = spec["pre_tokenizer"]["pretokenizers"][0]["pattern"]["Regex"]
     samples = _samples(source)
     rows = [{"sample": name, "text": text, "tokens": len(tokenizer.encode(text))} for name, text in samples]
