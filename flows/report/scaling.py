@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from flows.report.allocation import allocation, published
+from flows.report.explorer import explorer
 from flows.report.figures import Column, Figure, Section, Table
 from flows.report.source import Source
 from flows.report.svg import Axis, Plot, pairs
@@ -45,6 +46,7 @@ def scaling_section(source: Source) -> Section:
         f"parameters unless said otherwise; C = 6 N D; losses in {unit} on held-out documents."
     )
     figures = (
+        explorer(source, fit, unit),
         _curves(fit, unit),
         _agreement(fit, unit),
         allocation(fit),

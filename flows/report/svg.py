@@ -43,6 +43,7 @@ class Axis:
         label: What is measured, with its unit.
         ticks: Values to mark; found from the ends when None.
         powers: Whether marks are powers of ten rather than 10k, 5M.
+        whole: Whether marks are whole numbers as they are: years.
     """
 
     label: str
@@ -51,6 +52,7 @@ class Axis:
     log: bool = False
     ticks: tuple[float, ...] | None = None
     powers: bool = False
+    whole: bool = False
 
     @classmethod
     def over(
@@ -80,7 +82,8 @@ class Axis:
         """Values to mark, with their words."""
         find = _log_ticks if self.log else _ticks
         values = find(self.low, self.high) if self.ticks is None else self.ticks
-        return [(value, power(value) if self.powers else short(value)) for value in values]
+        write = power if self.powers else "{:.0f}".format if self.whole else short
+        return [(value, write(value)) for value in values]
 
 
 @dataclass

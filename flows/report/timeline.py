@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from flows.report.figures import Column, Figure, Section, Table
+from flows.report.milestones import milestones
 from flows.report.source import Row, Source
 from flows.report.svg import Axis, Plot
 from flows.report.words import plural, seconds
@@ -34,10 +35,10 @@ def timeline_section(source: Source) -> Section:
     """Steps on one axis of time, a lane a kind."""
     events = [row for row in source.rows(EVENTS) if row["finished_at"] is not None]
     if not events:
-        return Section("timeline", "Timeline", "Nothing has been made yet.")
+        return Section("timeline", "Timeline", "Nothing has been made yet.", (milestones(source),))
     first, last = min(map(_start, events)), max(row["finished_at"] for row in events)
     lead = f"{plural(len(events), 'unit')} of work, from {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC."
-    return Section("timeline", "Timeline", lead, (_lanes(events), _longest(events)))
+    return Section("timeline", "Timeline", lead, (_lanes(events), _longest(events), milestones(source)))
 
 
 def _lanes(events: Sequence[Row]) -> Figure:
