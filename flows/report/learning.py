@@ -7,20 +7,22 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flows.report.figures import Column, Figure, Section, Table
+from flows.report.interactive import Widget
 from flows.report.source import Row, Source
 from flows.report.svg import Axis, Plot
 from flows.report.tokenizer import tokenizer_figure
 from flows.report.words import count, power, seconds
 
 TOKENS = """\
-SELECT key AS name, fingerprint, summary FROM steps WHERE step = 'tokens' ORDER BY finished_at DESC, fingerprint LIMIT 1"""
+SELECT key AS name, fingerprint, summary FROM steps
+WHERE step = 'tokens' ORDER BY finished_at DESC, fingerprint LIMIT 1"""
 TRAININGS = """\
 SELECT name, params_total, train_tokens, flops, learning_rate, batch_tokens, train_loss, eval_loss,
     eval_bits_per_byte, wall_seconds, tokens_per_second, device, finished_at
 FROM trainings ORDER BY finished_at DESC, training_id LIMIT 20"""
 CURVE = """\
-SELECT name, params_total, train_tokens, flops, train_loss, eval_loss, eval_bits_per_byte, wall_seconds,
-    tokens_per_second, device, curve
+SELECT name, params_total, train_tokens, batch_tokens, flops, train_loss, eval_loss, eval_bits_per_byte, wall_seconds,
+    tokens_per_second, device, curve, config
 FROM trainings WHERE name NOT LIKE '%/ladder/%' ORDER BY finished_at DESC, training_id LIMIT 1"""
 
 
@@ -139,9 +141,26 @@ def _rate(training: Row) -> Figure:
     plot = Plot("Learning rate against tokens seen", x, y, 220)
     plot.line([(point["tokens"], point["learning_rate"]) for point in curve], "c3")
     columns = (Column("tokens", "Tokens", "count"), Column("learning_rate", "Learning rate", "power"))
-    caption = "Linear warm-up, then a cosine."
-    table = Table(columns, _thinned(curve, 20))
-    return Figure("training-rate", "Learning rate", caption, table, plot.render(), sql=CURVE)
+    caption = (
+        "The schedule this training had, and what the sliders make of it: linear warm-up from the first step on, then "
+        "the peak falls to its end."
+    )
+    table, widget = Table(columns, _thinned(curve, 20)), Widget("rate", _schedule(training))
+    return Figure("training-rate", "Learning rate", caption, table, plot.render(), sql=CURVE, widget=widget)
+
+
+def _schedule(training: Row) -> Mapping[str, Any]:
+    config: Mapping[str, Any] = json.loads(training["config"])["train"]
+    curve: Sequence[Row] = training["curve"]
+    return {
+        "steps": max(1, training["train_tokens"] // max(1, training["batch_tokens"])),
+        "tokens": training["train_tokens"],
+        "peak": config["learning_rate"],
+        "warmup": config["warmup_frac"],
+        "end": config["min_learning_rate_frac"],
+        "shape": config.get("schedule", "cosine"),
+        "curve": [(point["tokens"], point["learning_rate"]) for point in _thinned(curve, 80)],
+    }
 
 
 def _trainings(rows: Sequence[Row]) -> Figure:

@@ -42,7 +42,7 @@ class Limit:
     now: int
 
     def place_sql(self) -> str:
-        """How many of the choices a page passes, as SQL: all that are no stricter than it can bear. Null passes none."""
+        """How many of the choices a page passes, as SQL; null passes none."""
         sign = ">=" if self.low else "<="
         each = " + ".join(f"({self._column()} {sign} {value!r}::DOUBLE)::INTEGER" for value in self.choices)
         return f"coalesce({each}, 0)"

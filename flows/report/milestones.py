@@ -49,7 +49,7 @@ MILESTONES = (
     Milestone("Chinchilla", 2022.24, 70e9, 1.4e12, "as many tokens as the compute asks for", "Hoffmann et al. 2022"),
     Milestone("Llama 65B", 2023.15, 65e9, 1.4e12, "public data only, open weights", "Touvron et al. 2023a"),
     Milestone("Llama 2 70B", 2023.55, 70e9, 2e12, "longer training, grouped queries", "Touvron et al. 2023b"),
-    Milestone("Llama 3 8B", 2024.3, 8.03e9, 15e12, "far more tokens than compute alone asks for", "Grattafiori et al. 2024"),
+    Milestone("Llama 3 8B", 2024.3, 8.03e9, 15e12, "more tokens than compute alone asks", "Grattafiori et al. 2024"),
     Milestone("Llama 3 405B", 2024.56, 405.9e9, 15.6e12, "the scaling law as the plan", "Grattafiori et al. 2024"),
 )  # fmt: skip
 
@@ -69,7 +69,8 @@ def milestones(source: Source) -> Figure:
     for m in MILESTONES:
         tip = f"{m.name}: {short(m.params)} parameters, {short(m.tokens)} tokens, {power(m.flops)} FLOP; {m.brought}"
         plot.dot(m.year, m.flops, "c2", tip)
-        plot.text(m.year, m.flops, m.name, "small", *(((-9.0, -6.0), True) if m.name in LEFT else ((9.0, 4.0), False)))
+        shift, ends = LABEL_PLACES.get(m.name, ((9.0, 4.0), False))
+        plot.text(m.year, m.flops, m.name, "small", shift, ends)
     if best:
         words = f"{best['name']}: {short(best['params_total'])} parameters, {power(best['flops'])} FLOP"
         plot.dot(end, best["flops"], "c1", words)
@@ -95,8 +96,13 @@ def milestones(source: Source) -> Figure:
     )  # fmt: skip
 
 
-LEFT = frozenset({"ELMo", "Chinchilla", "Llama 65B"})
-"""Names that stand to the left of their dots, where another's is to the right."""
+LABEL_PLACES = {
+    "ELMo": ((-9.0, -6.0), True),
+    "Chinchilla": ((-9.0, -6.0), True),
+    "Llama 65B": ((-4.0, 20.0), True),
+    "Llama 2 70B": ((-4.0, -11.0), True),
+}
+"""Where a name stands whose dot has no room to its right: shift in pixels, and whether it ends there."""
 
 
 def _year(when: datetime) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,10 +11,11 @@ import numpy as np
 import pyarrow as pa
 
 from flows.scaling_flow import fit_rows, write_fits
-from model.config import Counts, Split, TokenSet
+from model.config import Counts, ModelConfig, Split, TokenSet, TrainConfig
 from model.scaling.ladder import LadderConfig, rungs
 from model.scaling.surface import Surface
-from storage import schema
+from pipeline.tokens import TokensConfig, train_tokenizer
+from storage import files, schema
 from storage.catalog import Catalog
 from storage.lake import Lake
 from storage.shards import write_table
@@ -22,8 +24,20 @@ from tests.lakes import NOON, PageSpec, add_archive
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>\u202e</style>"
 """What a page's host may put into a name: markup, quotes, and a character that turns the text around."""
 
+TEXT = f"The cat sat on the mat, and the mat was flat. {HOSTILE} " * 20
+
 DOMAINS = {"web": 0.5, "code": 0.2, "books": 0.2, "wikipedia": 0.1}
-RULES = ("language.language_prob", "gopher.word_count", "gopher.alpha_word_frac", "c4.sentence_count")
+RULES = {
+    "language.language_prob": (0.35, 0.65, (0.05, 0.6), (0.7, 1.0)),
+    "gopher.word_count": (0.25, 50.0, (5, 49), (50, 900)),
+    "gopher.alpha_word_frac": (0.1, 0.8, (0.2, 0.79), (0.8, 1.0)),
+    "c4.sentence_count": (0.2, 5.0, (0, 4), (5, 40)),
+}
+"""Each with the share of pages that fail it, its limit from below, and the values of pages that fail and pass."""
+SIGNALS = (
+    pa.field("language", pa.string()),
+    *(pa.field(rule.partition(".")[2], pa.float64()) for rule in RULES),
+)
 TRUTH = Surface(E=1.0, A=9.0, B=60.0, alpha=0.21, beta=0.30)
 
 
@@ -35,7 +49,9 @@ def add_everything(lake: Lake, archives: int = 4, pages: int = 120, hostile: boo
         names[0] = f"{HOSTILE}.warc.gz"
     for name in names:
         specs = [_page(f"{name} {index}", random) for index in range(pages)]
-        row = add_archive(lake, name, specs, finished_at=NOON + timedelta(seconds=20 * names.index(name)))
+        row = add_archive(
+            lake, name, specs, signals=SIGNALS, finished_at=NOON + timedelta(seconds=20 * names.index(name))
+        )
         _add_personal_data(lake, row, random)
     _add_duplicates(lake, names, random)
     _add_mixture(lake, HOSTILE if hostile else "demo")
@@ -53,6 +69,7 @@ def _add_run(lake: Lake, names: list[str], corpus: str) -> None:
     recipe = {
         "name": corpus,
         "dedup": {"enabled": True, "near": True, "bands": 14, "rows": 8, "min_jaccard": 0.8},
+        "rules": _rule_records(),
     }
     row = {
         "run_id": "r1",
@@ -69,11 +86,28 @@ def _add_run(lake: Lake, names: list[str], corpus: str) -> None:
 
 
 def _page(name: str, random: np.random.Generator) -> PageSpec:
-    failed = tuple(rule for rule, odds in zip(RULES, (0.35, 0.25, 0.1, 0.2), strict=True) if random.random() < odds)
-    language = "de" if RULES[0] in failed else "en"
-    signals = {"word_count": 80.0, "language": language, "language_prob": 0.9}
+    failed = tuple(rule for rule, (odds, *_) in RULES.items() if random.random() < odds)
+    values = {
+        rule.partition(".")[2]: _value(random, rule, *(failing if rule in failed else passing))
+        for rule, (_, _, failing, passing) in RULES.items()
+    }
+    language = "de" if "language.language_prob" in failed else "en"
     broken = "truncated" if random.random() < 0.01 else None
+    signals = dict.fromkeys(values) if broken else values | {"language": language}
     return PageSpec(name, () if broken else failed, broken, int(random.integers(500, 60_000)), signals)
+
+
+def _value(random: np.random.Generator, rule: str, low: float, high: float) -> float:
+    value = random.uniform(low, high)
+    return float(round(value)) if rule.endswith("_count") else float(value)
+
+
+def _rule_records() -> list[dict[str, Any]]:
+    return [
+        {"name": rule, "signal": rule.partition(".")[2], "low": low, "high": None, "knob": f"{rule}.min", "gate": False}
+        | {"expected_drop": [0.005, 0.8], "languages": [], "not_languages": []}
+        for rule, (_, low, _, _) in RULES.items()
+    ]
 
 
 def _add_personal_data(lake: Lake, archive: dict[str, Any], random: np.random.Generator) -> None:
@@ -145,7 +179,8 @@ def _add_mixture(lake: Lake, name: str) -> None:
 
 
 def add_tokens(lake: Lake) -> TokenSet:
-    """A finished token set in the lake's books; its files are not there."""
+    """A finished token set in the lake's books, with its tokenizer; its sequences are not there."""
+    content = train_tokenizer([TEXT], TokensConfig(vocab_size=512, end_of_document="<end>", padding="<pad>"))
     domains = {name: Counts(documents=50, tokens=int(2e6 * w), bytes=int(7e6 * w)) for name, w in DOMAINS.items()}
     total = Counts(documents=200, tokens=2_000_000, bytes=7_000_000)
     split = Split(files=("train-0.parquet",), sequences=7830, total=total, unique=total, domains=domains)
@@ -153,7 +188,7 @@ def add_tokens(lake: Lake) -> TokenSet:
         name="demo",
         fingerprint="b" * 16,
         corpus_fingerprint="f" * 16,
-        tokenizer_sha256="0" * 64,
+        tokenizer_sha256=hashlib.sha256(content.encode()).hexdigest(),
         vocab_size=4096,
         end_id=0,
         pad_id=1,
@@ -164,6 +199,8 @@ def add_tokens(lake: Lake) -> TokenSet:
         held_out=split.model_copy(update={"domains": {}}),
         left_out=Counts(),
     )
+    path = f"{lake.tokens_dir('demo', 'b' * 16)}/tokenizer.json"
+    files.write_bytes(lake.absolute(path), content.encode())
     _commit(lake, "tokens", "demo", "b" * 16, tokens.model_dump(mode="json"), [], 150)
     return tokens
 
@@ -215,7 +252,9 @@ def _add_training(
         "training_id": name.replace("/", "-"),
         "name": name,
         "tokens_fingerprint": "b" * 16,
-        "config": "{}",
+        "config": json.dumps(
+            {"model": ModelConfig().model_dump(), "train": TrainConfig(learning_rate=4e-3).model_dump()}
+        ),
         "params_total": params,
         "params_non_embedding": params * 3 // 4,
         "train_tokens": tokens,

@@ -80,7 +80,7 @@ function buttons(label, options, start, changed) {
 // A table; columns are [heading, is a number], rows lists of cells (text or nodes).
 function table(columns, rows) {
   const cell = (value, index) => html("td", { class: columns[index][1] ? "n" : "" }, value ?? "");
-  return html("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Table" },
+  return html("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "Table" },
     html("table", {},
       html("thead", {}, html("tr", {}, columns.map(([words, number]) => html("th", { scope: "col", class: number ? "n" : "" }, words)))),
       html("tbody", {}, rows.map((row) => html("tr", {}, row.map(cell))))));

@@ -99,6 +99,6 @@ class Plot {
       svg("text", { class: "label", x: (FRAME.left + end) / 2, y: this.height - 10, "text-anchor": "middle" }, this.x.label),
       svg("text", { class: "label", x: 14, y: middle, "text-anchor": "middle", transform: `rotate(-90 14 ${middle})` }, this.y.label));
     const drawing = svg("svg", { viewBox: `0 0 ${FRAME.width} ${this.height}`, role: "img", "aria-label": this.title }, parts);
-    return html("div", { class: "scroll plot", tabindex: 0, role: "region", "aria-label": this.title }, drawing);
+    return html("div", { class: "scroll plot", tabindex: 0, role: "group", "aria-label": this.title }, drawing);
   }
 }

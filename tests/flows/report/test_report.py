@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from flows.report.bars import paired_bars
-from flows.report.content import shared_band
+from flows.report.duplicates import shared_band
+from flows.report.interactive import script, script_digest
 from flows.report.page import SECTIONS, prose, render, write_report
 from flows.report.source import Source
 from flows.report.svg import Axis, Plot, element
@@ -74,7 +75,8 @@ def test_the_queries_shown_are_queries_that_run(lake: Lake) -> None:
 
 def test_the_page_is_one_file_that_loads_nothing(page: str) -> None:
     tags = Tags(page)
-    assert "script" not in tags.names
+    assert page.count("<script>") == 1 and f"script-src '{script_digest()}'" in page and script() in page
+    assert tags.names.count("script") == 1 + page.count('<script type="application/json">') >= 6
     assert not {"img", "iframe", "object", "embed", "link", "form"} & set(tags.names)
     references = [value for name, value in tags.attributes if name in ("src", "href", "action", "xlink:href")]
     assert references and all(value.startswith("#") for value in references)
