@@ -202,11 +202,17 @@ def report(
     lake: LakeOption = DEFAULT_LAKE,
     output: Annotated[str, typer.Option(help="File to write; by default report.html in the lake.")] = "",
     open_it: Annotated[bool, typer.Option("--open", help="Show it in the browser.")] = False,
+    serve: Annotated[bool, typer.Option("--serve", help="Serve it to this machine as the lake grows.")] = False,
+    port: Annotated[int, typer.Option(help="Port for --serve.", min=0, max=65535)] = 8011,
 ) -> None:
-    """One page with the lake's funnel, books, mixture, duplicates, trainings and scaling law; opens from disk."""
+    """One page with everything the lake can show, its figures to be moved; opens from disk without network."""
+    from flows.report.live import serve_report
     from flows.report.page import write_report
     from storage.lake import Lake
 
+    if serve:
+        serve_report(Lake(lake), port)
+        return
     path = write_report(Lake(lake), output)
     print(path)
     if open_it:
