@@ -15,8 +15,9 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
+from model.bilstm import BiLstm
+from model.build import LanguageModel, build_model
 from model.config import ModelConfig
-from model.transformer import Transformer
 from storage import files
 from storage.errors import UserError
 
@@ -87,19 +88,21 @@ def remove_checkpoints(directory: str) -> None:
         files.remove(path)
 
 
-def save_weights(path: str, model: Transformer, tokenizer_sha256: str) -> None:
+def save_weights(path: str, model: LanguageModel, tokenizer_sha256: str) -> None:
     """Write weights with the configuration that they fit and the tokenizer that they speak."""
     header = {"config": model.config.model_dump(), "tokenizer_sha256": tokenizer_sha256}
-    _write(path, {name: weight.detach() for name, weight in model.named_parameters()}, header)
+    tied = model.config.tied_embeddings
+    state = {name: value for name, value in model.state_dict().items() if not (tied and name == "head.weight")}
+    _write(path, state, header)
 
 
-def load_model(path: str) -> Transformer:
+def load_model(path: str) -> LanguageModel:
     """The model of `save_weights`, on the CPU."""
     tensors, header = _read(path)
     with torch.device("meta"):
-        model = Transformer(ModelConfig.model_validate(header["config"]))
+        model = build_model(ModelConfig.model_validate(header["config"]))
     model.load_state_dict(tensors, strict=not model.config.tied_embeddings, assign=True)
-    if model.config.tied_embeddings:
+    if model.config.tied_embeddings and not isinstance(model, BiLstm):
         model.head.weight = model.embedding.weight
     return model
 

@@ -9,21 +9,54 @@ from pydantic import Field, model_validator
 from storage.schema import Section
 
 
+class RopeScaling(Section):
+    """Rotary positions stretched over more text than a model was first trained on.
+
+    Source: Chen et al. 2023, arXiv:2306.15595 (linear); Dubey et al. 2024 (llama3: slow angles are stretched, fast
+    ones kept, those between blended).
+    """
+
+    kind: Literal["linear", "llama3"] = "linear"
+    factor: float = Field(8.0, ge=1, description="how many times as far; Llama 3.1: 8")
+    low_freq_factor: float = Field(1.0, gt=0, description="llama3: fewer turns over the old length are stretched")
+    high_freq_factor: float = Field(4.0, gt=0, description="llama3: more turns than this are kept")
+    original_positions: int = Field(8_192, ge=1, description="llama3: the length trained on before")
+
+
+class LstmConfig(Section):
+    """What ELMo has in place of attention: words read letter by letter, then LSTMs of both directions.
+
+    Source: Peters et al. 2018, arXiv:1802.05365; Kim et al. 2016, arXiv:1508.06615 (filters, highway layers).
+    """
+
+    cells: int = Field(4_096, ge=1, description="cells of each LSTM; d_model is what they are projected to")
+    char_ids: int = Field(262, ge=262, description="256 bytes, six marks: word begin and end, sentence, padding...")
+    char_dim: int = Field(16, ge=1, description="width of a character's vector")
+    word_chars: int = Field(50, ge=4, description="characters read of a word, its two marks included")
+    filters: tuple[tuple[int, int], ...] = Field(
+        ((1, 32), (2, 32), (3, 64), (4, 128), (5, 256), (6, 512), (7, 1024)),
+        min_length=1,
+        description="width in characters and number of each kind of filter",
+    )
+    highways: int = Field(2, ge=0, description="highway layers between filters and projection")
+
+
 class ModelConfig(Section):
     """One stack of attention and feed-forward blocks. The defaults are a Llama-3-style decoder whose sizes train on
-    two cores in a minute; GPT and BERT are other choices of the same keys, see `model.presets`.
+    two cores in a minute; GPT, BERT, T5 and ELMo are other choices of the same keys, see `model.presets`.
     """
 
     vocab_size: int = Field(4_096, ge=2, description="token ids; a training takes its tokens' own")
     d_model: int = Field(128, ge=2, description="width of the residual stream")
     n_layers: int = Field(3, ge=1, description="blocks")
-    n_heads: int = Field(4, ge=1, description="query heads; d_model / n_heads is the head's width and must be even")
+    n_heads: int = Field(4, ge=1, description="query heads; by default d_model / n_heads is a head's width, even")
     n_kv_heads: int = Field(2, ge=1, description="key and value heads, each shared by n_heads / n_kv_heads queries")
+    head_width: int | None = Field(None, ge=1, description="width of a head; None: d_model / n_heads")
     ffn_dim: int | None = Field(
         None,
         ge=1,
         description="hidden width of the feed-forward part; None: 8/3 of d_model, rounded up to ffn_multiple, for "
-        "SwiGLU (Shazeer 2020), else 4 d_model",
+        "SwiGLU and GEGLU (Shazeer 2020), else 4 d_model",
     )
     ffn_multiple: int = Field(
         64, ge=1, description="what ffn_dim is rounded up to, where it is not given; Llama 1: 256"
@@ -31,16 +64,27 @@ class ModelConfig(Section):
     rope_base: float = Field(
         500_000.0, gt=0, description="base of the rotary angles; Llama 3: 500,000, Llama 2: 10,000"
     )
+    rope_scaling: RopeScaling | None = Field(None, description="stretched positions (Llama 3.1); None: as trained")
     norm_eps: float = Field(1e-5, gt=0, description="added to the mean square; Llama 2, 3 and GPT: 1e-5, BERT: 1e-12")
     norm: Literal["rms", "layer"] = Field("rms", description="RMSNorm (Llama) or LayerNorm (GPT, BERT)")
     norm_first: bool = Field(True, description="norms before each part and at the end; False: after it (GPT 1, BERT)")
-    activation: Literal["swiglu", "gelu", "gelu_tanh"] = Field(
-        "swiglu", description="SwiGLU has three matrices, GELU two; GPT's GELU is the approximation by tanh"
+    activation: Literal["swiglu", "geglu", "gelu", "gelu_tanh", "relu"] = Field(
+        "swiglu", description="SwiGLU and GEGLU (T5 1.1) have three matrices, others two; GPT's GELU and GEGLU use tanh"
     )
     biases: bool = Field(False, description="biases on all matrices of the blocks (GPT, BERT)")
-    positions: Literal["rotary", "learned"] = Field("rotary", description="turned into queries and keys, or added")
+    positions: Literal["rotary", "learned", "relative", "transformer_xl"] = Field(
+        "rotary",
+        description="turned into queries and keys; added; T5's bias by distance; Transformer-XL's content-based one",
+    )
+    relative_buckets: int = Field(32, ge=4, description="T5: distances that are told apart")
+    relative_distance: int = Field(128, ge=8, description="T5: all distances from this on are one")
+    scaled_attention: bool = Field(True, description="scores divided by sqrt(head width); T5: no")
+    scaled_head: bool = Field(False, description="output divided by sqrt(d_model) before the tied matrix (T5 1.0)")
     max_positions: int = Field(2_048, ge=1, description="how many positions are learned")
     causal: bool = Field(True, description="a position sees only those before it; False: an encoder")
+    decoder_layers: int = Field(0, ge=0, description="blocks that also attend to the n_layers of an encoder; 0: none")
+    lstm: LstmConfig | None = Field(None, description="LSTMs of both directions instead of attention (ELMo)")
+    lm_head: bool = Field(True, description="the output matrix; False: only features (ELMo as it is handed out)")
     segments: int = Field(0, ge=0, description="segment embeddings, added to the tokens'; BERT: 2")
     masked_head: bool = Field(
         False, description="BERT's head: a matrix, GELU and a norm before the output matrix, which has a bias"
@@ -56,23 +100,40 @@ class ModelConfig(Section):
 
     @model_validator(mode="after")
     def _heads_divide(self) -> ModelConfig:
-        if self.d_model % self.n_heads or (self.positions == "rotary" and (self.d_model // self.n_heads) % 2):
+        whole = self.head_width is not None or self.d_model % self.n_heads == 0
+        if not whole or (self.positions in ("rotary", "transformer_xl") and self.head_dim % 2):
             raise ValueError(f"d_model {self.d_model} must be n_heads {self.n_heads} times an even number")
         if self.n_heads % self.n_kv_heads:
             raise ValueError(f"n_heads {self.n_heads} must be a multiple of n_kv_heads {self.n_kv_heads}")
+        if self.lstm is not None and self.lstm.cells <= self.d_model:
+            raise ValueError(f"lstm.cells {self.lstm.cells} must be more than d_model {self.d_model}")
         return self
+
+    @property
+    def kind(self) -> Literal["decoder", "encoder", "encoder_decoder", "bilstm"]:
+        """What sort of model this is: what it sees, and so what it can be trained to do."""
+        if self.lstm is not None:
+            return "bilstm"
+        if self.decoder_layers:
+            return "encoder_decoder"
+        return "decoder" if self.causal else "encoder"
 
     @property
     def head_dim(self) -> int:
         """Width of one head."""
-        return self.d_model // self.n_heads
+        return self.head_width or self.d_model // self.n_heads
+
+    @property
+    def gated(self) -> bool:
+        """Whether the feed-forward part has a gate: three matrices."""
+        return self.activation in ("swiglu", "geglu")
 
     @property
     def hidden_dim(self) -> int:
         """Hidden width of the feed-forward part, given or derived."""
         if self.ffn_dim is not None:
             return self.ffn_dim
-        if self.activation != "swiglu":
+        if not self.gated:
             return 4 * self.d_model
         return -(-(8 * self.d_model // 3) // self.ffn_multiple) * self.ffn_multiple
 

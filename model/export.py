@@ -8,7 +8,8 @@ import safetensors.torch
 
 from model.checkpoint import load_model
 from model.config import ExportSpec
-from model.huggingface import to_config, to_state
+from model.huggingface import to_state
+from model.huggingface_configs import to_config
 from model.process import emit, serve
 from storage import files
 

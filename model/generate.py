@@ -10,10 +10,12 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from model.attention import KVCache
+from model.build import as_transformer
 from model.checkpoint import load_model
 from model.config import GenerationSpec
 from model.process import emit, serve, settle
-from model.transformer import KVCache, Transformer
+from model.transformer import Transformer
 from storage.errors import UserError
 
 
@@ -55,7 +57,7 @@ def choose(logits_V: Tensor, spec: GenerationSpec, generator: torch.Generator) -
 
 def _work(spec: GenerationSpec) -> None:
     settle(spec.threads)
-    model = load_model(spec.weights)
+    model = as_transformer(load_model(spec.weights))
     beyond = [token for token in spec.prompt_ids if not 0 <= token < model.config.vocab_size]
     if beyond:
         raise UserError(f"token id {beyond[0]} is not in a vocabulary of {model.config.vocab_size}.")

@@ -1,19 +1,19 @@
-"""Models as `transformers` names them: configuration and weights, both ways, for Llama, GPT-2 and BERT.
+"""Weights as `transformers` names them, both ways, for Llama, GPT-2, BERT and T5; see `huggingface_configs` too.
 
-What is written is what `AutoModelForCausalLM` and `AutoModelForMaskedLM` load: config.json and model.safetensors.
-Source: transformers, models/{llama,gpt2,bert}/modeling_*.py.
+What is written is what `AutoModelForCausalLM`, `AutoModelForMaskedLM` and `AutoModelForSeq2SeqLM` load.
+Source: transformers, models/{llama,gpt2,bert,t5}/modeling_*.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Mapping
 
 import torch
 from torch import Tensor
 
+from model.build import build_model
 from model.config import ModelConfig
-from model.transformer import Transformer
+from model.huggingface_configs import family_of
 from storage.errors import UserError
 
 State = dict[str, Tensor]
@@ -43,42 +43,18 @@ _RENAMED = {
         "masked_head.norm.": "cls.predictions.transform.LayerNorm.", "head.": "cls.predictions.decoder.",
         "head.bias": "cls.predictions.bias",
     },
+    "t5": {
+        "embedding.": "shared.", "head.": "lm_head.", "norm.": "final_layer_norm.", "blocks.": "block.",
+        "relative_bias.": "block.0.layer.0.SelfAttention.relative_attention_bias.",
+        "attention_norm.": "layer.0.layer_norm.", "cross_norm.": "layer.1.layer_norm.",
+        "feed_forward_norm.": "layer.{last}.layer_norm.", "feed_forward.gate.": "layer.{last}.DenseReluDense.wi_0.",
+        "feed_forward.up.": "layer.{last}.DenseReluDense.wi{_1}.",
+        "feed_forward.down.": "layer.{last}.DenseReluDense.wo.",
+        **{f"attention.{part}.": f"layer.0.SelfAttention.{part}." for part in "qkvo"},
+        **{f"cross_attention.{part}.": f"layer.1.EncDecAttention.{part}." for part in "qkvo"},
+    },
 }  # fmt: skip
 """Family to our name of a module and theirs; of a block's module without its block's number."""
-
-
-def family_of(config: ModelConfig) -> str:
-    """The architecture of `transformers` that computes the same.
-
-    Raises:
-        UserError: There is none for this mixture of parts.
-    """
-    parts = (config.norm, config.norm_first, config.activation, config.biases, config.positions, config.causal)
-    families = {
-        ("rms", True, "swiglu", False, "rotary", True): "llama",
-        ("layer", True, "gelu_tanh", True, "learned", True): "gpt2",
-        ("layer", False, "gelu", True, "learned", False): "bert",
-    }
-    if parts not in families:
-        raise UserError("no architecture of transformers is made of these parts.", "Llama's, GPT-2's and BERT's are.")
-    return families[parts]
-
-
-def to_config(config: ModelConfig) -> dict[str, Any]:
-    """The content of config.json."""
-    return _FAMILIES[family_of(config)].write(config)
-
-
-def from_config(values: Mapping[str, Any]) -> ModelConfig:
-    """The model a config.json describes.
-
-    Raises:
-        UserError: Another architecture, or a variant of it that is not built here.
-    """
-    family = values.get("model_type", "unknown")
-    if family not in _FAMILIES:
-        raise UserError(f"models of type {family} cannot be read.", f"These can: {', '.join(_FAMILIES)}.")
-    return _FAMILIES[family].read(values)
 
 
 def to_state(config: ModelConfig, state: Mapping[str, Tensor]) -> State:
@@ -87,7 +63,7 @@ def to_state(config: ModelConfig, state: Mapping[str, Tensor]) -> State:
     ours = {name: weight for name, weight in state.items() if not (config.tied_embeddings and name == "head.weight")}
     if family == "gpt2":
         ours = dict(_joined(ours))
-    return {_their_name(name, family): weight.contiguous() for name, weight in ours.items()}
+    return {_their_name(name, config): weight.contiguous() for name, weight in ours.items()}
 
 
 def from_state(config: ModelConfig, state: Mapping[str, Tensor]) -> State:
@@ -99,7 +75,10 @@ def from_state(config: ModelConfig, state: Mapping[str, Tensor]) -> State:
     family = family_of(config)
     if family == "bert":  # a model without a head is saved without the prefix
         state = {name if name.startswith(("bert.", "cls.")) else f"bert.{name}": w for name, w in state.items()}
-    wanted = {_their_name(name, family): name for name in _names(config)}
+    if family == "t5":  # versions differ in whether a shared matrix is written once or under its other names
+        state = {"lm_head.weight": state.get("shared.weight", torch.zeros(0)), **state}
+        state = {name: w for name, w in state.items() if not name.endswith(".embed_tokens.weight")}
+    wanted = {_their_name(name, config): name for name in _names(config)}
     missing, extra = sorted(wanted.keys() - state.keys()), sorted(state.keys() - wanted.keys() - _ignored(state))
     if missing or extra:
         raise UserError(f"weights that do not fit: missing {missing[:3]}, unknown {extra[:3]}.", "Check config.json.")
@@ -114,7 +93,7 @@ def from_state(config: ModelConfig, state: Mapping[str, Tensor]) -> State:
 def _names(config: ModelConfig) -> list[str]:
     """Names of the weights of a model as they are stored: GPT-2's queries, keys and values joined, none shared."""
     with torch.device("meta"):  # the modules know best which weights there are
-        state = Transformer(config).state_dict()
+        state = build_model(config).state_dict()
     names = [name for name in state if not (config.tied_embeddings and name == "head.weight")]
     if family_of(config) != "gpt2":
         return names
@@ -129,8 +108,12 @@ def _ignored(state: Mapping[str, Tensor]) -> set[str]:
     return {name for name in state if name.endswith(ends) or name in shared}
 
 
-def _their_name(name: str, family: str) -> str:
-    renamed = _RENAMED[family]
+def _their_name(name: str, config: ModelConfig) -> str:
+    renamed = _RENAMED[family_of(config)]
+    if name.startswith(("encoder.", "decoder.")):  # T5: two stacks, whose last part is the second or the third
+        stack, _, rest = name.partition(".")
+        found = _their_name(rest, config).replace("{last}", "1" if stack == "encoder" else "2")
+        return f"{stack}.{found.replace('{_1}', '_1' if config.gated else '')}"
     if name.startswith("blocks."):
         _, number, rest = name.split(".", 2)
         module, _, kind = rest.rpartition(".")
@@ -158,91 +141,3 @@ def _parted(state: State) -> Iterator[tuple[str, Tensor]]:
                 yield name.replace(".attention.qkv.", f".attention.{part}."), piece.contiguous()
         else:
             yield name, turned.contiguous()
-
-
-def _write_llama(config: ModelConfig) -> dict[str, Any]:
-    return {
-        "model_type": "llama", "architectures": ["LlamaForCausalLM"], "vocab_size": config.vocab_size,
-        "hidden_size": config.d_model, "intermediate_size": config.hidden_dim,
-        "num_hidden_layers": config.n_layers, "num_attention_heads": config.n_heads,
-        "num_key_value_heads": config.n_kv_heads, "head_dim": config.head_dim, "hidden_act": "silu",
-        "rms_norm_eps": config.norm_eps, "rope_theta": config.rope_base,
-        "rope_parameters": {"rope_type": "default", "rope_theta": config.rope_base},
-        "tie_word_embeddings": config.tied_embeddings, "attention_bias": False, "mlp_bias": False,
-        "max_position_embeddings": config.max_positions, "torch_dtype": "float32",
-    }  # fmt: skip
-
-
-def _read_llama(values: Mapping[str, Any]) -> ModelConfig:
-    rope = values.get("rope_parameters") or values.get("rope_scaling") or {}
-    plain = rope.get("rope_type", rope.get("type", "default")) == "default"
-    if not plain or values.get("attention_bias") or values.get("mlp_bias") or values.get("hidden_act") != "silu":
-        raise UserError(
-            "this Llama has scaled rotary positions, biases or another activation.", "Plain ones can be read."
-        )
-    return ModelConfig(
-        vocab_size=values["vocab_size"], d_model=values["hidden_size"], n_layers=values["num_hidden_layers"],
-        n_heads=values["num_attention_heads"],
-        n_kv_heads=values.get("num_key_value_heads") or values["num_attention_heads"],
-        ffn_dim=values["intermediate_size"], norm_eps=values["rms_norm_eps"],
-        rope_base=rope.get("rope_theta") or values.get("rope_theta") or 10_000.0,
-        tied_embeddings=values.get("tie_word_embeddings", False),
-        max_positions=values.get("max_position_embeddings", 2048),
-    )  # fmt: skip
-
-
-def _write_gpt2(config: ModelConfig) -> dict[str, Any]:
-    return {
-        "model_type": "gpt2", "architectures": ["GPT2LMHeadModel"], "vocab_size": config.vocab_size,
-        "n_embd": config.d_model, "n_inner": config.hidden_dim, "n_layer": config.n_layers, "n_head": config.n_heads,
-        "n_positions": config.max_positions, "activation_function": "gelu_new",
-        "layer_norm_epsilon": config.norm_eps, "tie_word_embeddings": config.tied_embeddings,
-        "resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0, "torch_dtype": "float32",
-    }  # fmt: skip
-
-
-def _read_gpt2(values: Mapping[str, Any]) -> ModelConfig:
-    return ModelConfig(
-        vocab_size=values["vocab_size"], d_model=values["n_embd"], n_layers=values["n_layer"],
-        n_heads=values["n_head"], n_kv_heads=values["n_head"], ffn_dim=values.get("n_inner"),
-        max_positions=values.get("n_positions") or values["n_ctx"], norm_eps=values.get("layer_norm_epsilon", 1e-5),
-        tied_embeddings=values.get("tie_word_embeddings", True), norm="layer", activation="gelu_tanh", biases=True,
-        positions="learned",
-    )  # fmt: skip
-
-
-def _write_bert(config: ModelConfig) -> dict[str, Any]:
-    return {
-        "model_type": "bert", "architectures": ["BertForMaskedLM" if config.masked_head else "BertModel"],
-        "vocab_size": config.vocab_size, "hidden_size": config.d_model, "intermediate_size": config.hidden_dim,
-        "num_hidden_layers": config.n_layers, "num_attention_heads": config.n_heads, "hidden_act": "gelu",
-        "max_position_embeddings": config.max_positions, "type_vocab_size": config.segments,
-        "layer_norm_eps": config.norm_eps, "tie_word_embeddings": config.tied_embeddings,
-        "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0, "torch_dtype": "float32",
-    }  # fmt: skip
-
-
-def _read_bert(values: Mapping[str, Any]) -> ModelConfig:
-    masked = "BertForMaskedLM" in (values.get("architectures") or [])
-    return ModelConfig(
-        vocab_size=values["vocab_size"], d_model=values["hidden_size"], n_layers=values["num_hidden_layers"],
-        n_heads=values["num_attention_heads"], n_kv_heads=values["num_attention_heads"],
-        ffn_dim=values["intermediate_size"], max_positions=values["max_position_embeddings"],
-        segments=values["type_vocab_size"], norm_eps=values["layer_norm_eps"],
-        tied_embeddings=values.get("tie_word_embeddings", True), norm="layer", norm_first=False, activation="gelu",
-        biases=True, positions="learned", causal=False, masked_head=masked, pooler=not masked,
-    )  # fmt: skip
-
-
-class _Family(NamedTuple):
-    """How a family's config.json is written and read."""
-
-    write: Callable[[ModelConfig], dict[str, Any]]
-    read: Callable[[Mapping[str, Any]], ModelConfig]
-
-
-_FAMILIES = {
-    "llama": _Family(_write_llama, _read_llama),
-    "gpt2": _Family(_write_gpt2, _read_gpt2),
-    "bert": _Family(_write_bert, _read_bert),
-}

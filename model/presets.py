@@ -6,7 +6,7 @@ import difflib
 from types import MappingProxyType
 from typing import Final
 
-from model.config import ModelConfig
+from model.config import LstmConfig, ModelConfig
 from storage.errors import UserError
 
 _LLAMA3: Final = ModelConfig(vocab_size=128_256, n_kv_heads=8, n_heads=32, d_model=4096, rope_base=500_000.0)
@@ -22,6 +22,19 @@ _BERT: Final = _GPT.model_copy(
         "vocab_size": 30_522, "max_positions": 512, "norm_first": False, "norm_eps": 1e-12, "activation": "gelu",
         "causal": False, "segments": 2,
     }
+)  # fmt: skip
+_CHINCHILLA: Final = ModelConfig(
+    vocab_size=32_000, norm_eps=1e-6, activation="gelu_tanh", positions="transformer_xl", tied_embeddings=True
+)
+_T5: Final = ModelConfig(
+    vocab_size=32_128, norm_eps=1e-6, activation="relu", positions="relative", scaled_attention=False,
+    scaled_head=True, tied_embeddings=True, causal=False, max_positions=512,
+)  # fmt: skip
+_BART: Final = _BERT.model_copy(
+    update={"vocab_size": 50_265, "max_positions": 1026, "norm_eps": 1e-5, "segments": 0}
+)  # fmt: skip
+_SMALL_LSTM: Final = LstmConfig(
+    cells=256, filters=((1, 16), (2, 16), (3, 32), (4, 32)), highways=1, word_chars=16
 )  # fmt: skip
 
 
@@ -63,6 +76,16 @@ PRESETS: Final = MappingProxyType(
         "bert-base": _sized(_BERT, 768, 12, 12, pooler=True),
         "bert-base-mlm": _sized(_BERT, 768, 12, 12, masked_head=True),
         "bert-large": _sized(_BERT, 1024, 24, 16, pooler=True),
+        # Hoffmann et al. 2022: "Training Compute-Optimal Large Language Models", table 4; Gopher's network
+        "chinchilla-70b": _sized(_CHINCHILLA, 8192, 80, 64),
+        # Raffel et al. 2020: "Exploring the Limits of Transfer Learning", section 3.1.1 (the released 1.0 models)
+        "t5-small": _sized(_T5, 512, 6, 8, ffn_dim=2048, decoder_layers=6),
+        "t5-base": _sized(_T5, 768, 12, 12, ffn_dim=3072, decoder_layers=12),
+        "t5-large": _sized(_T5, 1024, 24, 16, ffn_dim=4096, decoder_layers=24),
+        # Lewis et al. 2019: "BART"; its tables of positions have two more than it uses
+        "bart-base": _sized(_BART, 768, 6, 12, decoder_layers=6),
+        # Peters et al. 2018: "Deep contextualized word representations"; without its 793,471-word softmax
+        "elmo": ModelConfig(vocab_size=793_471, d_model=512, n_layers=2, lstm=LstmConfig(), lm_head=False),
         # ours: names give the parameters without embeddings, about
         "ladder-100k": _small(64, 2, 2),
         "ladder-300k": _small(96, 3, 4),
@@ -73,6 +96,11 @@ PRESETS: Final = MappingProxyType(
         "ladder-40m": _small(640, 9, 10),
         "ladder-90m": _small(768, 13, 12),
         "tiny": ModelConfig(),
+        # the other kinds at sizes that train on two cores in minutes
+        "tiny-gpt2": _sized(_GPT, 128, 3, 4, max_positions=2048, init_std=None),
+        "tiny-bert": _sized(_BERT, 128, 3, 4, max_positions=2048, masked_head=True, init_std=None),
+        "tiny-t5": _sized(_T5, 128, 2, 4, decoder_layers=2),
+        "tiny-elmo": ModelConfig(n_layers=2, lstm=_SMALL_LSTM),
     }
 )
 """Name to configuration. The vocabulary of the small ones is whatever tokens they are trained on."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
+from model.build import build_model
 from model.config import ModelConfig
 from model.memory import count_parameters, kv_cache_bytes, training_flops
 from model.presets import PRESETS, preset
-from model.transformer import Transformer
 from storage.errors import UserError
 
 
@@ -30,21 +30,32 @@ from storage.errors import UserError
         ("llama3-8b", 8_030_261_248),
         ("llama3-70b", 70_553_706_496),
         ("llama3-405b", 405_853_388_800),
+        ("t5-small", 60_506_624),
+        ("t5-base", 222_903_552),
+        ("t5-large", 737_668_096),
+        ("bart-base", 139_420_416),
+        ("elmo", 93_600_864),
     ],
 )
 def test_published_parameter_counts(name: str, published: int) -> None:
     assert count_parameters(preset(name)).total == published
 
 
-def test_gpt3_has_the_size_in_its_name() -> None:
-    assert round(count_parameters(preset("gpt3-175b")).total / 1e9) == 175
+@pytest.mark.parametrize(("name", "billions"), [("gpt3-175b", 175), ("chinchilla-70b", 70)])
+def test_some_have_the_size_in_their_name(name: str, billions: int) -> None:
+    assert round(count_parameters(preset(name)).total / 1e9) == billions
+
+
+def test_chinchilla_needs_the_matrix_of_distances_to_be_70b() -> None:
+    plain = preset("chinchilla-70b").model_copy(update={"positions": "rotary"})
+    assert round(count_parameters(plain).total / 1e9) == 65
 
 
 @pytest.mark.parametrize("name", [*PRESETS])
 def test_formula_equals_the_modules(name: str) -> None:
     config = PRESETS[name]
     with torch.device("meta"):
-        model = Transformer(config)
+        model = build_model(config)
     count = count_parameters(config)
     assert sum(weight.numel() for weight in model.parameters()) == count.total
     embeddings = [weight.numel() for name, weight in model.named_parameters() if "embedding" in name]
@@ -53,7 +64,7 @@ def test_formula_equals_the_modules(name: str) -> None:
 
 def test_tied_embeddings_are_counted_once() -> None:
     config = ModelConfig(tied_embeddings=True)
-    model = Transformer(config)
+    model = build_model(config)
     assert sum(weight.numel() for weight in model.parameters()) == count_parameters(config).total
 
 

@@ -6,10 +6,11 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
+from model.attention import KVCache
 from model.config import GenerationSpec, ModelConfig
 from model.generate import choose, generate
 from model.objectives import causal_loss
-from model.transformer import KVCache, Transformer
+from model.transformer import Transformer
 
 CONFIGS = [
     ModelConfig(vocab_size=97, d_model=32, n_layers=3, n_heads=4, n_kv_heads=2, ffn_dim=56),

@@ -1,0 +1,68 @@
+"""How a model knows where a token is: angles, buckets of distances, waves. Learned positions are only a table.
+
+Shapes, in tensor names: T positions, S positions attended to, E head width, D d_model.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from model.config import ModelConfig, RopeScaling
+
+
+def rotary_angles(config: ModelConfig, start: int, positions: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Cosine and sine of every position's angles, float32[T, E]. Source: Su et al. 2021, arXiv:2104.09864."""
+    exponents = torch.arange(0, config.head_dim, 2, dtype=torch.float32, device=device) / config.head_dim
+    frequencies = 1.0 / config.rope_base**exponents
+    if config.rope_scaling is not None:
+        frequencies = _stretched(frequencies, config.rope_scaling)
+    positions_T = torch.arange(start, start + positions, dtype=torch.float32, device=device)
+    angles = torch.outer(positions_T, frequencies)
+    angles_TE = torch.cat([angles, angles], dim=-1)
+    return angles_TE.cos(), angles_TE.sin()
+
+
+def _stretched(frequencies: Tensor, scaling: RopeScaling) -> Tensor:
+    """Frequencies over `factor` times the length. Source: llama-models, models/llama3/reference_impl/model.py."""
+    if scaling.kind == "linear":
+        return frequencies / scaling.factor
+    turns = scaling.original_positions * frequencies / (2 * math.pi)
+    kept = (turns - scaling.low_freq_factor) / (scaling.high_freq_factor - scaling.low_freq_factor)
+    kept = kept.clamp(0.0, 1.0)
+    return (1 - kept) * frequencies / scaling.factor + kept * frequencies
+
+
+def rotate(x_BTHE: Tensor, angles: tuple[Tensor, Tensor]) -> Tensor:
+    """Turn each pair (x[e], x[e + E/2]) by its position's angle, in float32."""
+    cos_TE, sin_TE = angles
+    x = x_BTHE.float()
+    first, second = x.chunk(2, dim=-1)
+    turned = torch.cat([-second, first], dim=-1)
+    return (x * cos_TE[:, None] + turned * sin_TE[:, None]).type_as(x_BTHE)
+
+
+def distance_buckets(config: ModelConfig, start: int, positions: int, causal: bool, device: torch.device) -> Tensor:
+    """T5's bucket of each pair of positions, int64[T, S] with S = start + T: half of them exact, half logarithmic.
+
+    Positions looked at may lie on both sides (the upper half of the buckets is for those after) or, in a causal
+    stack, only before. Source: Raffel et al. 2020, section 2.1; mesh_tensorflow, transformer/transformer_layers.py.
+    """
+    queries = torch.arange(start, start + positions, device=device)[:, None]
+    before = queries - torch.arange(start + positions, device=device)[None, :]
+    buckets = config.relative_buckets if causal else config.relative_buckets // 2
+    side = torch.zeros_like(before) if causal else (before < 0).long() * buckets
+    distance = before.clamp(min=0) if causal else before.abs()
+    exact = buckets // 2
+    ratio = torch.log(distance.clamp(min=1).float() / exact) / math.log(config.relative_distance / exact)
+    far = (exact + (ratio * (buckets - exact)).long()).clamp(max=buckets - 1)
+    return side + torch.where(distance < exact, distance, far)
+
+
+def distance_waves(width: int, distances: int, like: Tensor) -> Tensor:
+    """Sines, then cosines, of distances 0, 1, 2..., float[distances, D]. Source: Dai et al. 2019, arXiv:1901.02860."""
+    exponents = torch.arange(0, width, 2, dtype=torch.float32, device=like.device) / width
+    angles = torch.outer(torch.arange(distances, dtype=torch.float32, device=like.device), 10_000.0**-exponents)
+    return torch.cat([angles.sin(), angles.cos()], dim=-1).type_as(like)
