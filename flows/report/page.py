@@ -9,7 +9,7 @@ from pathlib import Path
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup, escape
 
-from flows.report import content, corpus, duplicates, funnel, learning, scaling, timeline
+from flows.report import architecture, content, corpus, duplicates, funnel, learning, scaling, timeline
 from flows.report.figures import Section
 from flows.report.headlines import headlines
 from flows.report.interactive import script, script_digest
@@ -28,6 +28,7 @@ SECTIONS = (
     duplicates.duplicates_section,
     content.personal_section,
     learning.tokens_section,
+    architecture.architecture_section,
     learning.training_section,
     scaling.scaling_section,
     timeline.timeline_section,
