@@ -48,7 +48,13 @@ def export(lake: Lake, training: str, out_dir: str) -> dict[str, Any]:
 
 
 def _tokenizer_settings(tokens: TokenSet) -> dict[str, Any]:
-    return {
+    names = {number: name for name, number in tokens.specials.items()}
+    encoder = tokens.encoder
+    special = (
+        {"cls_token": names[encoder.classification], "sep_token": names[encoder.separator],
+         "mask_token": names[encoder.mask]} if encoder else {}
+    )  # fmt: skip
+    return special | {
         "tokenizer_class": "PreTrainedTokenizerFast",
         "bos_token": tokens.end_of_document,  # a document begins after the end of another
         "eos_token": tokens.end_of_document,

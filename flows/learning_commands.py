@@ -26,15 +26,19 @@ def tokens(
     lake: LakeOption = DEFAULT_LAKE,
     workers: WorkersOption = DEFAULT_WORKERS,
     changes: SetOption = [],  # noqa: B006  typer reads the default, nobody changes it
+    as_json: JsonOption = False,
 ) -> None:
-    """Train a tokenizer on a corpus and pack it into sequences. Run it again to resume."""
+    """Train a tokenizer on a corpus and pack it into sequences; prints its fertility. Run it again to resume."""
     from flows.recipe import load_recipe
-    from flows.tokens_flow import TokensRequest, tokens_flow
+    from flows.tables import print_table
+    from flows.tokens_flow import TokensRequest, fertility, tokens_flow
     from flows.work import prefect_api
+    from storage.lake import Lake
 
     config = load_recipe(recipe, changes).tokens
     with prefect_api():
-        tokens_flow(TokensRequest(name=name, config=config, lake=lake, workers=workers))
+        step = tokens_flow(TokensRequest(name=name, config=config, lake=lake, workers=workers))
+    print_table(fertility(Lake(lake), step), "json" if as_json else "table", title="fertility")
 
 
 def pretrain(

@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import pyarrow as pa
 from prefect import flow
 from pydantic import Field
 
+from flows.fertility import SPLITS, fertility_table, total
+from flows.model_files import identity_of
 from flows.progress import progress, tell
 from flows.settings import settings
 from flows.steps import Step, find_step, run_step
 from flows.tokens_task import (
-    SPLITS,
     ShardTokens,
     TokensJob,
     encode_shard,
@@ -24,14 +26,15 @@ from flows.tokens_task import (
     make_tokenizer,
 )
 from flows.work import gather, phase, publish_table, threads, unit_of_work
-from model.config import Counts, Packing, Split, TokenSet
-from pipeline.tokens import TokensConfig
+from model.config import Counts, EncoderTokens, Packing, Split, TokenSet
+from pipeline.tokens import Tokenizer, TokensConfig
 from storage.errors import ShardFailed
 from storage.files import write_bytes
 from storage.lake import Lake, fingerprint
 from storage.schema import Section
+from storage.shards import read_table, write_table
 
-VERSION = 2
+VERSION = 3
 """Raised when this step changes what it writes; part of its fingerprint."""
 
 
@@ -50,18 +53,21 @@ def tokens_flow(request: TokensRequest) -> Step:
     lake = Lake(request.lake)
     lake.check_writable()
     corpus = find_step(lake, "mix", request.name, "Make a corpus first: `winnow corpus`.")
-    key = fingerprint("tokens", VERSION, request.config, corpus.fingerprint)
+    key = fingerprint("tokens", VERSION, identity_of(request.config), corpus.fingerprint)
 
     def work() -> tuple[Sequence[Any], dict[str, Any]]:
         pool = threads(request.workers)  # tokenizers, tiktoken and Arrow let the GIL go
         found = phase("tokens", pool, lambda: encode_corpus(lake, corpus, key, request.config))
         tokens = write_meta(lake, corpus, key, request.config, found)
+        table = fertility_table(group for shard in found for group in shard.groups)
+        written = write_table(lake.root, f"{lake.tokens_dir(corpus.key, key)}/fertility.parquet", "fertility", table)
         outputs = [shard.output(split) for shard in found for split in SPLITS]
-        return outputs, tokens.model_dump(mode="json")
+        return [*outputs, written], tokens.model_dump(mode="json")
 
     step = run_step(lake, "tokens", corpus.key, key, work)
     tokens = TokenSet.model_validate(step.summary)
-    publish_table("tokens", domain_rows(tokens), "Documents, tokens and bytes a token, by split and domain")
+    rows = fertility(lake, step).to_pylist()
+    publish_table("tokens", rows, "Documents, tokens, bytes a token and tokens a word, by split, domain and language")
     tell(
         f"{tokens.train.total.tokens:,} tokens to train on, {tokens.held_out.total.tokens:,} held out; {packed(tokens)}"
     )
@@ -112,40 +118,42 @@ def write_meta(lake: Lake, corpus: Step, key: str, config: TokensConfig, shards:
         end_of_document=config.end_of_document,
         padding=config.padding,
         sequence_length=config.sequence_length,
+        width=config.width,
+        packing=config.packing,
+        specials=tokenizer.specials,
+        encoder=_encoder(tokenizer, config),
         train=_split("train", shards),
         held_out=_split("held_out", shards),
-        left_out=_add(shard.left_out for shard in shards),
+        left_out=_left_out(shards),
     )
     write_bytes(lake.absolute(f"{directory}/meta.json"), tokens.model_dump_json(indent=1).encode())
     return tokens
 
 
-def domain_rows(tokens: TokenSet) -> list[dict[str, Any]]:
-    """One row a split and domain: how much there is, and how many bytes a token stands for."""
-    splits = {"train": tokens.train, "held_out": tokens.held_out}
-    return [
-        {
-            "split": name,
-            "domain": domain,
-            **counts.model_dump(),
-            "bytes_per_token": counts.bytes / counts.tokens,
-        }
-        for name, split in splits.items()
-        for domain, counts in split.domains.items()
-    ]
+def fertility(lake: Lake, step: Step) -> pa.Table:
+    """`FERTILITY` of a finished token set: one row a split, domain and language."""
+    return read_table(lake.absolute(step.outputs_of("fertility")[0].path))
 
 
 def packed(tokens: TokenSet) -> str:
     """How the training sequences came out, in words."""
     train = tokens.train
-    room = max(train.sequences * (tokens.sequence_length + 1), 1)
+    room = max(train.sequences * tokens.width, 1)
     cut, padding = train.packing.cut_documents / max(train.total.documents, 1), train.packing.padding_tokens / room
     return f"{train.sequences:,} sequences, {cut:.1%} of documents cut, {padding:.2%} padding"
 
 
+def _encoder(tokenizer: Tokenizer, config: TokensConfig) -> EncoderTokens | None:
+    """Ids of the tokens an encoder needs, where the tokenizer has them all."""
+    names = {"classification": config.classification, "separator": config.separator, "mask": config.mask}
+    if not all(name in tokenizer.specials for name in names.values()):
+        return None
+    return EncoderTokens(**{key: tokenizer.specials[name] for key, name in names.items()})
+
+
 def _split(name: str, shards: Sequence[ShardTokens]) -> Split:
     outputs = [shard.output(name) for shard in shards]
-    domains = sorted({domain for shard in shards for domain in shard.domains[name]})
+    groups = [group for shard in shards for group in shard.groups if group.split == name]
     return Split(
         files=tuple(output.path.rsplit("/", 1)[-1] for output in outputs),
         sequences=sum(output.rows for output in outputs),
@@ -153,13 +161,15 @@ def _split(name: str, shards: Sequence[ShardTokens]) -> Split:
             cut_documents=sum(shard.packing[name].cut_documents for shard in shards),
             padding_tokens=sum(shard.packing[name].padding_tokens for shard in shards),
         ),
-        total=_add(shard.totals[name] for shard in shards),
-        unique=_add(shard.unique[name] for shard in shards),
-        domains={d: _add(shard.domains[name].get(d, Counts()) for shard in shards) for d in domains},
+        total=total(groups),
+        unique=total(group for group in groups if group.first),
+        domains={
+            domain: total(group for group in groups if group.domain == domain)
+            for domain in sorted({group.domain for group in groups})
+        },
     )
 
 
-def _add(parts: Iterable[Counts]) -> Counts:
-    rows = [(part.documents, part.tokens, part.bytes) for part in parts]
-    documents, tokens, size = (sum(column) for column in zip((0, 0, 0), *rows, strict=True))
-    return Counts(documents=documents, tokens=tokens, bytes=size)
+def _left_out(shards: Iterable[ShardTokens]) -> Counts:
+    found = [shard.left_out for shard in shards]
+    return Counts(documents=sum(part.documents for part in found), bytes=sum(part.bytes for part in found))

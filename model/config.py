@@ -198,6 +198,14 @@ class Split(Section):
     domains: dict[str, Counts]
 
 
+class EncoderTokens(Section):
+    """Ids of the special tokens that only encoders use."""
+
+    classification: int = Field(description="opens a sequence: [CLS]")
+    separator: int = Field(description="after every piece: [SEP]")
+    mask: int = Field(description="stands for a token to be guessed: [MASK]")
+
+
 class TokenSet(Section):
     """Packed sequences and the tokenizer that made them: the content of a token set's `meta.json`.
 
@@ -214,7 +222,11 @@ class TokenSet(Section):
     pad_id: int
     end_of_document: str
     padding: str
-    sequence_length: int
+    sequence_length: int = Field(description="positions a model sees")
+    width: int = Field(description="tokens of a stored sequence: one more where the last position needs a target")
+    packing: Literal["concatenate", "best_fit", "masked"] = "concatenate"
+    specials: dict[str, int] = Field({}, description="ids of all special tokens, by name")
+    encoder: EncoderTokens | None = Field(None, description="null: the tokenizer has not all of them")
     train: Split
     held_out: Split
     left_out: Counts = Field(description="repeats of held-out documents: neither trained on nor measured twice")

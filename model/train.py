@@ -14,8 +14,8 @@ import torch
 
 from model.checkpoint import Progress, load_checkpoint, remove_checkpoints, save_checkpoint, save_weights
 from model.config import CurvePoint, TokenSet, TrainingResult, TrainingSpec, count_steps, step_tokens
-from model.data import Batches, open_tokens, read_sequences
-from model.evaluate import bits_per_byte, held_out_loss
+from model.data import Loader, open_tokens, read_sequences
+from model.evaluate import bits_per_byte, held_out_losses, mean_loss
 from model.memory import count_parameters
 from model.objectives import causal_loss
 from model.optim import learning_rate_at, make_optimizer, set_learning_rate
@@ -76,7 +76,7 @@ class _Training:
         self.steps = count_steps(spec.train, tokens.sequence_length)
         self.step_tokens = step_tokens(spec.train, tokens.sequence_length)
         sequences = read_sequences(spec.tokens_dir, tokens, tokens.train.files)
-        self.batches = Batches(sequences, self.step_tokens // tokens.sequence_length, spec.train.seed)
+        self.loader = Loader(sequences, self.step_tokens // tokens.sequence_length, spec.train.seed, tokens.pad_id)
         self.held_out = read_sequences(spec.tokens_dir, tokens, tokens.held_out.files)
         self.model = Transformer(spec.model, spec.train.seed).to(self.device)
         self.optimizer = make_optimizer(self.model, spec.train)
@@ -111,7 +111,7 @@ class _Training:
         """One optimiser step."""
         progress, config = self.progress, self.spec.train
         set_learning_rate(self.optimizer, learning_rate_at(progress.step, self.steps, config))
-        batch = self.batches.at(progress.position).to(self.device)
+        batch = self.loader.at(progress.position).to(self.device).tokens
         loss = causal_loss(self.model, batch, self.tokens.pad_id).mean
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -139,7 +139,11 @@ class _Training:
         """What the finished training is worth."""
         config, losses = self.spec.train, self.progress.losses
         last = losses[-max(1, len(losses) // 10) :]
-        held_out = held_out_loss(self.model, self.held_out, config.eval_sequences, self.tokens.pad_id)
+        losses_by_domain = held_out_losses(
+            lambda tokens, documents: causal_loss(self.model, tokens, self.tokens.pad_id),
+            self.held_out, config.eval_sequences, self.tokens.pad_id, self.device,
+        )  # fmt: skip
+        held_out = mean_loss(losses_by_domain)
         count = count_parameters(self.spec.model)
         return TrainingResult(
             params_total=count.total,

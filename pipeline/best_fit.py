@@ -8,15 +8,14 @@ Source: Ding et al. (2024), "Fewer Truncations Improve Language Modeling", arXiv
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from pipeline.kernels.fitting import fit_pieces
-from pipeline.packing import Positions, join_documents
+from pipeline.packing import Positions, join_documents, sequences_table
 from pipeline.tokens import TokenIds
-from storage.schema import SEQUENCES
 
 WINDOW_TOKENS = 1 << 22
 """Documents are packed among their neighbours of about so many tokens: the order stays shuffled, memory bounded."""
@@ -29,6 +28,7 @@ class BestFitPacker:
         width: Tokens of a stored sequence.
         end_id: Token written after every document.
         pad_id: Token that fills the room left in a sequence.
+        dtype: Type of the ids.
         window_tokens: Documents packed together, in tokens.
 
     Attributes:
@@ -36,8 +36,16 @@ class BestFitPacker:
         padding_tokens: Padding so far.
     """
 
-    def __init__(self, width: int, end_id: int, pad_id: int, window_tokens: int = WINDOW_TOKENS) -> None:
-        self.width, self.end_id, self.pad_id, self.window_tokens = width, end_id, pad_id, window_tokens
+    def __init__(
+        self,
+        width: int,
+        end_id: int,
+        pad_id: int,
+        dtype: npt.DTypeLike = np.uint16,
+        window_tokens: int = WINDOW_TOKENS,
+    ) -> None:
+        self.width, self.end_id, self.pad_id = width, end_id, pad_id
+        self.dtype, self.window_tokens = np.dtype(dtype), window_tokens
         self.cut_documents = self.padding_tokens = 0
         self._documents: list[TokenIds] = []
         self._doc_ids: list[str] = []
@@ -52,12 +60,12 @@ class BestFitPacker:
             self._waiting += len(ids) + 1
             if self._waiting >= self.window_tokens:
                 windows.append(self.finish())
-        nothing = _pack([], *join_documents([], self.end_id), self.width, self.pad_id)
+        nothing = _pack([], *join_documents([], self.end_id, self.dtype), self.width, self.pad_id)
         return pa.concat_tables(windows or [nothing])
 
     def finish(self) -> pa.Table:
         """The sequences of what waits; no row when nothing does."""
-        tokens, lengths = join_documents(self._documents, self.end_id)
+        tokens, lengths = join_documents(self._documents, self.end_id, self.dtype)
         table = _pack(self._doc_ids, tokens, lengths, self.width, self.pad_id)
         self.cut_documents += int(np.count_nonzero(lengths > self.width))
         self.padding_tokens += table.num_rows * self.width - len(tokens)
@@ -77,14 +85,8 @@ def _pack(doc_ids: list[str], tokens: TokenIds, lengths: Positions, width: int, 
     packed = np.full(rows * width, pad_id, tokens.dtype)
     for start, size, target in zip(source, sizes, row * width + position, strict=True):
         packed[target : target + size] = tokens[start : start + size]
-    columns: list[pa.Array[Any]] = [
-        pa.ListArray.from_arrays(pa.array(np.arange(rows + 1) * width, pa.int32()), pa.array(packed)),
-        pa.ListArray.from_arrays(pa.array(edges, pa.int32()), pa.array(position, pa.int32())),
-        pa.ListArray.from_arrays(
-            pa.array(edges, pa.int32()), pa.array(doc_ids, pa.string()).take(pa.array(document, pa.int64()))
-        ),
-    ]
-    return pa.table(dict(zip(SEQUENCES.names, columns, strict=True)))
+    names = pa.array(doc_ids, pa.string()).take(pa.array(document, pa.int64()))
+    return sequences_table(packed, width, edges, position, names)
 
 
 def _pieces(lengths: Positions, width: int) -> tuple[Positions, Positions]:

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
-import tiktoken
 import tokenizers
 from pydantic import Field
 from tokenizers import decoders, models, pre_tokenizers, trainers
 
+from pipeline.byte_level import BYTE_OF_LETTER, as_tiktoken, is_byte_level, token_bytes, with_every_merge
 from storage.errors import UserError
 from storage.schema import Section
 
@@ -41,6 +41,9 @@ MAX_IDS: Final = 2**18
 class TokensConfig(Section):
     """How text becomes fixed sequences of token ids."""
 
+    tokenizer: str | None = Field(
+        None, description="an existing tokenizer.json to take instead of training one; missing special tokens are added"
+    )
     vocab_size: int = Field(
         32_768,
         ge=512,
@@ -53,10 +56,10 @@ class TokensConfig(Section):
         le=131_072,
         description="tokens a model sees at once; stored sequences have one more, the target",
     )
-    packing: Literal["concatenate", "best_fit"] = Field(
+    packing: Literal["concatenate", "best_fit", "masked"] = Field(
         "concatenate",
-        description="documents end to end, cut anywhere; or best_fit: only those longer than a sequence are cut, "
-        "and padding fills what is left",
+        description="documents end to end, cut anywhere; best_fit: only those longer than a sequence are cut, and "
+        "padding fills what is left; masked: for encoders, [CLS] piece [SEP] piece [SEP], packed by best fit",
     )
     min_frequency: int = Field(2, ge=1, description="times a pair must occur in the sample to become a token")
     sample_bytes: int = Field(
@@ -70,22 +73,39 @@ class TokensConfig(Section):
         lt=1,
         description="share of documents, chosen by a hash of their id, that no training ever sees",
     )
+    held_out_documents: int = Field(
+        8,
+        ge=0,
+        description="of every domain at least so many documents are held out, but never more than a tenth of them",
+    )
     seed: int = Field(0, description="of the choice of held-out documents")
     end_of_document: str = Field("<|end_of_text|>", min_length=1, description="special token after every document")
-    padding: str = Field("<|padding|>", min_length=1, description="special token that fills a shard's last sequence")
+    padding: str = Field("[PAD]", min_length=1, description="special token that fills what room is left")
+    classification: str = Field("[CLS]", min_length=1, description="special token that opens an encoder's sequence")
+    separator: str = Field("[SEP]", min_length=1, description="special token after every piece an encoder sees")
+    mask: str = Field("[MASK]", min_length=1, description="special token that stands for one an encoder must guess")
     special_tokens: tuple[str, ...] = Field((), description="further special tokens to reserve ids for")
 
+    @property
+    def width(self) -> int:
+        """Tokens of a stored sequence: a decoder's has one more, the last position's target."""
+        return self.sequence_length + (self.packing != "masked")
 
-def is_held_out(doc_id: str, config: TokensConfig) -> bool:
-    """Whether a document is kept for evaluation: a matter of its id and the seed, never of its place."""
-    digest = hashlib.blake2b(f"{config.seed}:{doc_id}".encode(), digest_size=8).digest()
-    return int.from_bytes(digest) < config.held_out_frac * 2**64
+    @property
+    def all_special_tokens(self) -> list[str]:
+        """Every special token, each once: what a decoder needs, what an encoder needs, what was asked for."""
+        encoder = (self.classification, self.separator, self.mask)
+        return list(dict.fromkeys((self.end_of_document, self.padding, *encoder, *self.special_tokens)))
+
+    def files(self) -> dict[str, str]:
+        """Files whose content, not whose path, decides what comes out."""
+        return {"tokenizer": self.tokenizer} if self.tokenizer else {}
 
 
 def train_tokenizer(texts: Iterable[str], config: TokensConfig) -> str:
     """Train a byte-level BPE; gives the content of its `tokenizer.json`, the same for the same texts.
 
-    Ids: special tokens (end of document first, padding second), then the 256 bytes, then merges by frequency.
+    Ids: special tokens (end of document first, padding second, then the encoder's), the 256 bytes, merges by frequency.
         A sample too small for `vocab_size` gives a smaller vocabulary.
     """
     tokenizer = tokenizers.Tokenizer(models.BPE(ignore_merges=True))
@@ -93,54 +113,88 @@ def train_tokenizer(texts: Iterable[str], config: TokensConfig) -> str:
     to_bytes = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence([cut, to_bytes])
     tokenizer.decoder = decoders.ByteLevel()
-    specials = list(dict.fromkeys((config.end_of_document, config.padding, *config.special_tokens)))
     trainer = trainers.BpeTrainer(
         vocab_size=config.vocab_size,
         min_frequency=config.min_frequency,
-        special_tokens=specials,
-        initial_alphabet=sorted(_BYTE_OF_LETTER),
+        special_tokens=config.all_special_tokens,
+        initial_alphabet=sorted(BYTE_OF_LETTER),
         show_progress=False,
     )
     tokenizer.train_from_iterator(texts, trainer)
-    return _with_every_merge(json.loads(tokenizer.to_str()))
+    return with_every_merge(json.loads(tokenizer.to_str()))
+
+
+def adopt_tokenizer(content: str, config: TokensConfig) -> tuple[str, list[str]]:
+    """Someone else's tokenizer.json, with the special tokens it lacks added behind its last id; and those tokens.
+
+    Raises:
+        UserError: It is no tokenizer.json.
+    """
+    spec, tokenizer = _read(content)
+    known = {token["content"] for token in spec["added_tokens"]}
+    missing = [token for token in config.all_special_tokens if token not in known]
+    if not missing:
+        return content, []
+    tokenizer.add_special_tokens(missing)
+    return tokenizer.to_str(), missing
 
 
 class Tokenizer:
     """Text to ids and back. Text that spells a special token is text: only packing writes special tokens.
 
     Args:
-        content: Content of a byte-level `tokenizer.json`, ours or another's.
+        content: Content of a `tokenizer.json`, ours or another's.
         end_of_document, padding: Names of those special tokens in it.
 
     Attributes:
         digest: sha256 of `content`, hexadecimal; sequences carry it.
         dtype: Type of its ids: uint16 or uint32.
         vocab_size: Number of ids.
-        end_id, pad_id: Ids of the two special tokens.
+        specials: Ids of its special tokens, by name.
+        end_id, pad_id: Ids of the two that every token set needs.
+        is_exact: Whether decoding what was encoded gives the same text: byte-level ones only. Others (WordPiece,
+            SentencePiece) may fold case or lose white space.
         is_fast: Whether tiktoken encodes (else HF `tokenizers`, about four times slower; same ids).
 
     Raises:
-        UserError: Not a byte-level tokenizer, more than `MAX_IDS` ids, or a special token it does not have.
+        UserError: No tokenizer.json, more than `MAX_IDS` ids, or a special token it does not have.
     """
 
     def __init__(self, content: str, end_of_document: str, padding: str) -> None:
-        spec = _read_spec(content)
+        spec, self._slow = _read(content)
         self.digest = hashlib.sha256(content.encode()).hexdigest()
-        specials = {token["content"]: token["id"] for token in spec["added_tokens"]}
-        self._bytes = _token_bytes(spec["model"]["vocab"], specials)
-        self.vocab_size = len(self._bytes)
-        self.dtype = np.dtype(np.uint16 if self.vocab_size <= 2**16 else np.uint32)
-        self.end_id, self.pad_id = _special(specials, end_of_document), _special(specials, padding)
-        self._slow = tokenizers.Tokenizer.from_str(content)
+        self.specials = {token["content"]: token["id"] for token in spec["added_tokens"]}
         self._slow.encode_special_tokens = True  # that is: as the text they are
-        self._tiktoken = _as_tiktoken(spec, specials)
+        self._slow.no_padding()
+        self._slow.no_truncation()
+        self.is_exact = is_byte_level(spec)
+        self._bytes = token_bytes(spec["model"]["vocab"], self.specials) if self.is_exact else []
+        self.vocab_size = len(self._bytes) or max(self._slow.get_vocab(with_added_tokens=True).values()) + 1
+        if self.vocab_size > MAX_IDS:
+            raise UserError(f"this tokenizer has {self.vocab_size:,} ids.", f"At most {MAX_IDS:,} will do.")
+        self.dtype = np.dtype(np.uint16 if self.vocab_size <= 2**16 else np.uint32)
+        self.end_id, self.pad_id = self.special_id(end_of_document), self.special_id(padding)
+        self._tiktoken = as_tiktoken(spec, self.specials) if self.is_exact else None
         self.is_fast = self._tiktoken is not None
+
+    def special_id(self, name: str) -> int:
+        """The id of a special token.
+
+        Raises:
+            UserError: There is none of that name.
+        """
+        if name not in self.specials:
+            known = ", ".join(self.specials) or "none"
+            raise UserError(
+                f"this tokenizer has no special token {name!r}; it has: {known}.", "Set tokens.end_of_document."
+            )
+        return int(self.specials[name])
 
     def encode(self, text: str) -> TokenIds:
         """Ids of a text, `dtype`[tokens]; no special tokens."""
         if self._tiktoken is not None:
             return self._tiktoken.encode_to_numpy(text, disallowed_special=()).astype(self.dtype)
-        return np.array(self._slow.encode(text, add_special_tokens=False).ids, self.dtype)
+        return self.encode_slowly(text)
 
     def encode_slowly(self, text: str) -> TokenIds:
         """The same through HF `tokenizers`: the independent twin that tests and benchmarks compare with."""
@@ -148,98 +202,17 @@ class Tokenizer:
 
     def decode_bytes(self, ids: Iterable[int]) -> bytes:
         """The bytes the ids stand for; one token may be part of a character."""
+        if not self.is_exact:
+            return self._slow.decode([int(token) for token in ids], skip_special_tokens=False).encode()
         return b"".join(self._bytes[token] for token in ids)
 
     def decode(self, ids: Iterable[int]) -> str:
-        """The text the ids stand for, `decode(encode(text)) == text`; bytes not UTF-8 become U+FFFD."""
+        """The text the ids stand for: where `is_exact` the very text encoded; bytes not UTF-8 become U+FFFD."""
         return self.decode_bytes(ids).decode("utf-8", "replace")
 
 
-def _byte_of_letter() -> dict[str, int]:
-    """GPT-2's letters for the 256 bytes: printable ones stand for themselves, the rest for U+0100 and on."""
-    printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-    others = [byte for byte in range(256) if byte not in printable]
-    return {chr(byte): byte for byte in printable} | {chr(0x100 + i): byte for i, byte in enumerate(others)}
-
-
-_BYTE_OF_LETTER: Final = _byte_of_letter()
-
-
-def _with_every_merge(spec: dict[str, Any]) -> str:
-    """The tokenizer with its merges completed, so that HF's rule and tiktoken's are one."""
-    spec["model"]["merges"] = _every_merge(spec["model"]["vocab"])
-    return json.dumps(spec, ensure_ascii=False, indent=1)
-
-
-def _every_merge(vocab: dict[str, int]) -> list[list[str]]:
-    """Every pair of tokens that makes a token, by the id of what it makes, then of its left part."""
-    merges: list[list[str]] = []
-    for token in sorted(vocab, key=vocab.__getitem__):
-        pairs = [(token[:cut], token[cut:]) for cut in range(1, len(token))]
-        known = [pair for pair in pairs if pair[0] in vocab and pair[1] in vocab]
-        merges.extend([*pair] for pair in sorted(known, key=lambda pair: vocab[pair[0]]))
-    return merges
-
-
-def _read_spec(content: str) -> dict[str, Any]:
+def _read(content: str) -> tuple[dict[str, Any], tokenizers.Tokenizer]:
     try:
-        spec = json.loads(content)
-        kind, decoder = spec["model"]["type"], (spec.get("decoder") or {}).get("type")
-    except (ValueError, KeyError, TypeError) as error:
+        return dict(json.loads(content)), tokenizers.Tokenizer.from_str(content)
+    except Exception as error:  # the library raises a bare Exception for what it cannot read
         raise UserError("this is no tokenizer.json.", "Winnow reads what HF `tokenizers` saves.") from error
-    if kind != "BPE" or decoder != "ByteLevel":
-        raise UserError(f"this tokenizer is a {kind} with a {decoder} decoder.", "Winnow needs a byte-level BPE.")
-    if len(spec["model"]["vocab"]) > MAX_IDS:
-        raise UserError(f"this tokenizer has {len(spec['model']['vocab']):,} tokens.", f"At most {MAX_IDS:,} will do.")
-    return dict(spec)
-
-
-def _token_bytes(vocab: dict[str, int], specials: dict[str, int]) -> list[bytes]:
-    """What each id stands for."""
-    table = [b""] * (max([*vocab.values(), *specials.values()]) + 1)
-    for token, number in vocab.items():
-        if token not in specials:
-            table[number] = _raw(token)
-    for token, number in specials.items():
-        table[number] = token.encode()
-    return table
-
-
-def _raw(token: str) -> bytes:
-    return bytes(_BYTE_OF_LETTER[letter] for letter in token)
-
-
-def _special(specials: dict[str, int], name: str) -> int:
-    if name not in specials:
-        known = ", ".join(specials) or "none"
-        raise UserError(
-            f"this tokenizer has no special token {name!r}; it has: {known}.", "Set tokens.end_of_document."
-        )
-    return specials[name]
-
-
-def _as_tiktoken(spec: dict[str, Any], specials: dict[str, int]) -> tiktoken.Encoding | None:
-    """tiktoken's form, where it provably encodes as HF does; None otherwise."""
-    pattern = _piece_pattern(spec)
-    vocab = {token: number for token, number in spec["model"]["vocab"].items() if token not in specials}
-    complete = spec["model"].get("ignore_merges") and _pairs(spec["model"]["merges"]) == _every_merge(vocab)
-    if pattern is None or not complete or not set(_BYTE_OF_LETTER) <= vocab.keys():
-        return None
-    ranks = {_raw(token): number for token, number in vocab.items()}
-    return tiktoken.Encoding("corpus", pat_str=pattern, mergeable_ranks=ranks, special_tokens=specials)
-
-
-def _pairs(merges: Sequence[str | list[str]]) -> list[list[str]]:
-    """Merges in today's form; older files write "left right"."""
-    return [merge.split(" ") if isinstance(merge, str) else merge for merge in merges]
-
-
-def _piece_pattern(spec: dict[str, Any]) -> str | None:
-    """The pattern of "split by it, then bytes" without anything else; None for other arrangements."""
-    steps = (spec["pre_tokenizer"] or {}).get("pretokenizers", [])
-    if spec.get("normalizer") is not None or [step["type"] for step in steps] != ["Split", "ByteLevel"]:
-        return None
-    cut, to_bytes = steps
-    plain = cut["behavior"] == "Isolated" and not cut["invert"]
-    plain &= not to_bytes["add_prefix_space"] and not to_bytes["use_regex"]
-    return cut["pattern"].get("Regex") if plain else None

@@ -241,10 +241,29 @@ CORPUS = table(
 """The shards people train on; columns named as FineWeb names them."""
 
 SEQUENCES = table(
-    field("tokens", pa.list_(pa.uint16()), "token ids (uint32 above 65,536 of them), sequences of the same length"),
-    field("doc_starts", pa.list_(pa.int32()), "positions where a document begins in the sequence"),
+    field(
+        "tokens",
+        pa.binary(),
+        "token ids, one after another: little-endian uint16 (uint32 above 65,536 ids), every row of the same size",
+    ),
+    field("doc_starts", pa.list_(pa.int32()), "positions where a document, or a piece of one, begins in the sequence"),
     field("doc_ids", pa.list_(STRING), "doc_id of each of them, in the same order; the first may be a continuation"),
+    field("domain", STRING, "domain of all its documents", null="training: domains share sequences"),
 )
+"""Packed tokens. Files are written so that `tokens` can be mapped into memory as it lies (`storage.mapped`)."""
+
+FERTILITY = table(
+    field("split", STRING, "train or held_out"),
+    field("domain", STRING, "domain"),
+    field("language", STRING, "ISO 639 code", null="not measured"),
+    field("documents", INT, "documents, repeats counted"),
+    field("bytes", INT, "their text in UTF-8", "bytes"),
+    field("words", INT, "their words, punctuation marks among them; in scripts without spaces every letter is one"),
+    field("tokens", INT, "their tokens, marks between documents left out", "tokens"),
+    field("bytes_per_token", FLOAT, "bytes over tokens", "bytes a token", null="no tokens"),
+    field("tokens_per_word", FLOAT, "tokens over words: the tokenizer's fertility", "tokens a word", null="no words"),
+)
+"""How finely a tokenizer cuts each domain and language of its corpus."""
 
 RUNS = table(
     field("run_id", STRING, "fingerprint of the run: recipe and inputs"),

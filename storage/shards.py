@@ -16,6 +16,9 @@ from storage.files import AtomicFile, join, open_read
 
 ROWS_PER_GROUP = 8192
 
+_ONE_PAGE_BYTES = 1 << 30
+"""More than any row group of a file with mapped columns."""
+
 
 @dataclass(frozen=True, slots=True)
 class Output:
@@ -49,6 +52,7 @@ class ShardWriter:
         table_name: Which table of the lake it is part of.
         schema: Columns, with their field metadata; what is written is cast to it.
         rows_per_group: Rows of a row group.
+        mapped: Columns of one fixed size that `storage.mapped` is to read: as they lie in memory, a page a row group.
     """
 
     def __init__(
@@ -58,6 +62,7 @@ class ShardWriter:
         table_name: str,
         schema: pa.Schema,
         rows_per_group: int = ROWS_PER_GROUP,
+        mapped: Sequence[str] = (),
     ) -> None:
         self.schema = schema.remove_metadata()  # the table's own (pandas') notes; the fields keep theirs
         self._name, self._path, self._rows_per_group = table_name, path, rows_per_group
@@ -65,7 +70,7 @@ class ShardWriter:
         self._waiting: list[pa.Table] = []
         self._waiting_rows = 0
         self._file = AtomicFile(join(lake_root, path))
-        self._parquet = _parquet_writer(self._file, self.schema)
+        self._parquet = _parquet_writer(self._file, self.schema, mapped)
         self._finished = False
 
     def __enter__(self) -> ShardWriter:
@@ -155,20 +160,26 @@ def _open(stream: BinaryIO) -> pq.ParquetFile:
     return pq.ParquetFile(stream)
 
 
-def _parquet_writer(file: AtomicFile, schema: pa.Schema) -> pq.ParquetWriter:
+def _parquet_writer(file: AtomicFile, schema: pa.Schema, mapped: Sequence[str]) -> pq.ParquetWriter:
     """Every choice that shapes the bytes is made here, none left to a library's default."""
+    plain = [path for path in _leaves(schema) if path not in mapped] if mapped else True
     return pq.ParquetWriter(
         cast(IO[bytes], file),
         schema,
         version="2.6",
-        compression="zstd",
-        compression_level=3,
-        use_dictionary=True,
-        write_statistics=True,
+        compression={path: "none" if path in mapped else "zstd" for path in _leaves(schema)} if mapped else "zstd",
+        compression_level=dict.fromkeys(plain, 3) if isinstance(plain, list) else 3,
+        use_dictionary=plain,  # type: ignore[arg-type]  # a list of columns, or all of them
+        write_statistics=plain,
         data_page_version="1.0",
-        data_page_size=1 << 20,
+        data_page_size=_ONE_PAGE_BYTES if mapped else 1 << 20,
         write_batch_size=1024,
     )
+
+
+def _leaves(schema: pa.Schema) -> list[str]:
+    """Columns as Parquet names them."""
+    return [f"{column.name}.list.element" if pa.types.is_list(column.type) else column.name for column in schema]
 
 
 def _conform(table: pa.Table | pa.RecordBatch, schema: pa.Schema, path: str) -> pa.Table:

@@ -26,6 +26,7 @@ VIEWS = (
         "duplicates",
         "spans",
         "mixture",
+        "fertility",
     ),
     *("corpus", "ledger", "books", "funnel", "funnel_by_crawl", "funnel_by_host", "funnel_by_language"),
     *("rules", "rule_overlap", "removed_alone_by", "near_limit", "examples", "alarms", "cost", "scaling_points"),
@@ -112,6 +113,7 @@ def _rows(lake: Lake, selection: Selection) -> dict[str, str]:
         "duplicates": keyed("duplicates", schema.DUPLICATES, None),
         "spans": keyed("spans", schema.SPANS, None),
         "mixture": keyed("mixture", schema.MIXTURE, "corpus"),
+        "fertility": keyed("fertility", schema.FERTILITY, "corpus"),
         "corpus": keyed("corpus", schema.CORPUS, "corpus"),
     }
 

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOMS = ("flows", "pipeline", "model", "storage")
-TORCH_FREE = ("model.config", "model.presets", "model.memory", "model.scaling")
+TORCH_FREE = ("model.config", "model.presets", "model.memory", "model.order", "model.scaling")
 ALLOWED = {  # room -> prefixes of our own modules it may import, besides its own
     "flows": ("pipeline", "storage", *TORCH_FREE),
     "pipeline": ("storage.schema", "storage.errors"),
-    "model": ("storage.schema", "storage.errors", "storage.shards", "storage.files"),
+    "model": ("storage.schema", "storage.errors", "storage.shards", "storage.mapped", "storage.files"),
     "storage": (),
 }
 HOMES = {"prefect": ("flows",), "torch": ("model",), "duckdb": ("storage.catalog",)}

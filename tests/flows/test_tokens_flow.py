@@ -6,18 +6,23 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
+import tokenizers
 
+from flows.fertility import SPLITS, fertility_table
+from flows.model_files import identity_of
 from flows.steps import Step, find_step, run_step
-from flows.tokens_flow import SPLITS, domain_rows, write_meta
-from flows.tokens_task import TokensJob, encode_shard, load_tokenizer, make_tokenizer
+from flows.tokens_flow import write_meta
+from flows.tokens_task import TokensJob, encode_shard, load_tokenizer, make_tokenizer, read_bounds
 from model.config import TokenSet
-from pipeline.tokens import TokensConfig, is_held_out
+from pipeline.splits import split_number
+from pipeline.tokens import TokensConfig
 from storage import schema
 from storage.errors import UserError
 from storage.files import write_bytes
-from storage.lake import Lake
+from storage.lake import Lake, fingerprint
 from storage.shards import read_table, write_table
 
 CONFIG = TokensConfig(vocab_size=600, sequence_length=32, held_out_frac=0.2)
@@ -31,7 +36,7 @@ def rows_of_corpus() -> list[dict[str, Any]]:
         text = " ".join(WORDS[(i * k) % len(WORDS)] for k in range(1, 5 + i))
         row = dict.fromkeys(schema.CORPUS.names) | {
             "text": text, "id": f"doc-{i}", "dump": "d", "file_path": "f", "token_count": 1, "epoch": 0,
-            "domain": "web" if i % 3 else "code",
+            "domain": "web" if i % 3 else "code", "language": "en" if i % 2 else None,
         }  # fmt: skip
         rows.append(row)
         if i % 4 == 0:
@@ -67,10 +72,16 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Lake, TokenSet]:
     return lake, make_tokens(lake, corpus)
 
 
+def is_held_out(row: dict[str, Any], lake: Lake) -> bool:
+    return split_number(row["id"], CONFIG.seed) < read_bounds(lake, lake.tokens_dir("toy", "t"))[row["domain"]]
+
+
 def read_split(lake: Lake, tokens: TokenSet, split: str) -> list[dict[str, Any]]:
     directory = lake.tokens_dir("toy", "t")
     files = {"train": tokens.train, "held_out": tokens.held_out}[split].files
-    return [row for file in files for row in read_table(lake.absolute(f"{directory}/{file}")).to_pylist()]
+    kind = f"<u{np.dtype(np.uint16 if tokens.vocab_size <= 2**16 else np.uint32).itemsize}"
+    rows = [row for file in files for row in read_table(lake.absolute(f"{directory}/{file}")).to_pylist()]
+    return [row | {"tokens": np.frombuffer(row["tokens"], kind).tolist()} for row in rows]
 
 
 def texts_in(lake: Lake, rows: list[dict[str, Any]]) -> list[str]:
@@ -83,9 +94,10 @@ def texts_in(lake: Lake, rows: list[dict[str, Any]]) -> list[str]:
 def test_every_document_comes_back_from_one_split(made: tuple[Lake, TokenSet]) -> None:
     lake, tokens = made
     rows = rows_of_corpus()
-    held = [row["text"] for row in rows if is_held_out(row["id"], CONFIG) and row["epoch"] == 0]
-    train = [row["text"] for row in rows if not is_held_out(row["id"], CONFIG)]
-    assert held and texts_in(lake, read_split(lake, tokens, "held_out")) == held
+    held = [row["text"] for row in rows if is_held_out(row, lake) and row["epoch"] == 0]
+    train = [row["text"] for row in rows if not is_held_out(row, lake)]
+    by_domain = sorted(read_split(lake, tokens, "held_out"), key=lambda row: str(row["domain"]))
+    assert held and sorted(texts_in(lake, by_domain)) == sorted(held)
     assert texts_in(lake, read_split(lake, tokens, "train")) == train
     assert tokens.left_out.documents == len(rows) - len(held) - len(train) > 0
 
@@ -97,10 +109,66 @@ def test_the_books_of_a_token_set_balance(made: tuple[Lake, TokenSet]) -> None:
         assert len(rows) == part.sequences and all(len(row["tokens"]) == 33 for row in rows)
         filled = sum(token != tokens.pad_id for row in rows for token in row["tokens"])
         assert filled == part.total.tokens == sum(counts.tokens for counts in part.domains.values())
-    repeats = [row for row in rows_of_corpus() if row["epoch"] and not is_held_out(row["id"], CONFIG)]
+    repeats = [row for row in rows_of_corpus() if row["epoch"] and not is_held_out(row, lake)]
     assert tokens.train.total.documents - tokens.train.unique.documents == len(repeats) > 0
-    assert {row["domain"] for row in domain_rows(tokens)} == {"web", "code"}
-    assert all(1 < row["bytes_per_token"] < 10 for row in domain_rows(tokens))
+
+
+def test_held_out_sequences_are_of_one_domain_and_every_domain_has_some(made: tuple[Lake, TokenSet]) -> None:
+    lake, tokens = made
+    domain_of = {row["id"]: row["domain"] for row in rows_of_corpus()}
+    rows = read_split(lake, tokens, "held_out")
+    assert {row["domain"] for row in rows} == {"web", "code"} == set(tokens.held_out.domains)
+    assert all({domain_of[name] for name in row["doc_ids"]} == {row["domain"]} for row in rows)
+    assert {row["domain"] for row in read_split(lake, tokens, "train")} == {None}
+
+
+def test_fertility_is_counted_by_domain_and_language(tmp_path: Path) -> None:
+    lake, corpus = make_corpus(tmp_path)
+    make_tokens(lake, corpus)
+    shards = [encode_shard(TokensJob(lake.root, lake.tokens_dir("toy", "t"), s.path, n, CONFIG))
+              for n, s in enumerate(corpus.outputs_of("corpus"))]  # fmt: skip
+    rows = fertility_table(group for shard in shards for group in shard.groups).to_pylist()
+    tokenizer = load_tokenizer(lake, lake.tokens_dir("toy", "t"), CONFIG)
+    for domain, language in (("web", "en"), ("web", None), ("code", "en")):
+        chosen = [r for r in rows_of_corpus() if (r["domain"], r["language"]) == (domain, language)]
+        texts = [row["text"] for row in chosen if not is_held_out(row, lake)]
+        row = next(r for r in rows if (r["split"], r["domain"], r["language"]) == ("train", domain, language))
+        tokens, size = sum(len(tokenizer.encode(text)) for text in texts), sum(len(text.encode()) for text in texts)
+        assert (row["documents"], row["tokens"], row["bytes"]) == (len(texts), tokens, size)
+        words = sum(len(text.split()) for text in texts)  # no marks stand at words here
+        assert row["words"] == words and row["tokens_per_word"] == tokens / words
+        assert row["bytes_per_token"] == size / tokens
+
+
+def test_encoders_get_sequences_of_their_own(tmp_path: Path) -> None:
+    lake, corpus = make_corpus(tmp_path)
+    tokens = make_tokens(lake, corpus, config=CONFIG.model_copy(update={"packing": "masked"}))
+    assert tokens.encoder is not None and tokens.width == tokens.sequence_length == 32
+    rows = read_split(lake, tokens, "train")
+    assert all(len(row["tokens"]) == 32 and row["tokens"][0] == tokens.encoder.classification for row in rows)
+    ends = sum(row["tokens"].count(tokens.encoder.separator) for row in rows)
+    assert ends == sum(len(row["doc_starts"]) for row in rows) >= tokens.train.total.documents
+
+
+def test_an_existing_tokenizer_is_taken_and_completed(tmp_path: Path) -> None:
+    theirs = tokenizers.Tokenizer(tokenizers.models.WordPiece({"[UNK]": 0, "the": 1, "corpus": 2}, unk_token="[UNK]"))
+    theirs.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
+    theirs.save(str(tmp_path / "theirs.json"))
+    config = CONFIG.model_copy(update={"tokenizer": str(tmp_path / "theirs.json")})
+    lake, corpus = make_corpus(tmp_path / "lake")
+    tokens = make_tokens(lake, corpus, config=config)
+    assert tokens.specials == {name: 3 + i for i, name in enumerate(config.all_special_tokens)}
+    assert {token for row in read_split(lake, tokens, "train") for token in row["tokens"]} <= {0, 1, 2, 3, 4}
+
+
+def test_another_tokenizer_is_another_token_set(tmp_path: Path) -> None:
+    """By its content, not by where it lies."""
+    (tmp_path / "a.json").write_text("1")
+    (tmp_path / "b.json").write_text("1")
+    (tmp_path / "c.json").write_text("2")
+    configs = [CONFIG.model_copy(update={"tokenizer": str(tmp_path / f"{name}.json")}) for name in "abc"]
+    first, same, other = (fingerprint(identity_of(config)) for config in configs)
+    assert first == same != other
 
 
 def test_best_fit_cuts_only_what_is_longer_than_a_sequence(made: tuple[Lake, TokenSet], tmp_path: Path) -> None:
@@ -126,9 +194,9 @@ def test_ids_beyond_uint16_are_kept(tmp_path: Path) -> None:
     write_bytes(lake.absolute(f"{directory}/tokenizer.json"), json.dumps(trained).encode())
     tokens = make_tokens(lake, corpus)
     table = read_table(lake.absolute(f"{directory}/train-00000.parquet"))
-    assert table.schema.field("tokens").type == pa.list_(pa.uint32())
+    assert table.schema.field("tokens").type == pa.binary(33 * 4)
     assert min(token for row in read_split(lake, tokens, "train") for token in row["tokens"]) >= shift
-    held = [row["text"] for row in rows_of_corpus() if not is_held_out(row["id"], CONFIG)]
+    held = [row["text"] for row in rows_of_corpus() if not is_held_out(row, lake)]
     assert texts_in(lake, read_split(lake, tokens, "train")) == held
 
 

@@ -7,14 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from model import train as training
 from model.checkpoint import load_model
 from model.config import TrainConfig, TrainingSpec, count_steps, step_tokens
-from model.data import Batches, open_tokens, read_sequences
+from model.data import open_tokens, read_sequences
 from model.optim import learning_rate_at, make_optimizer
 from model.transformer import Transformer
 from storage.errors import Fatal, UserError
@@ -121,25 +120,6 @@ def test_learning_rate_warms_up_and_ends_at_its_floor(steps: int, warmup: float,
     assert rates[: top + 1] == sorted(rates[: top + 1]) and rates[top:] == sorted(rates[top:], reverse=True)
     if steps > 2 and round(warmup * steps) < steps - 1:
         assert max(rates) == pytest.approx(1e-3) and rates[-1] == pytest.approx(1e-3 * floor)
-
-
-@given(st.integers(1, 30), st.integers(1, 12), st.integers(0, 5), st.integers(0, 40))
-def test_batches_see_every_sequence_once_an_epoch_from_any_position(
-    rows: int, batch: int, seed: int, skip: int
-) -> None:
-    sequences = np.arange(rows, dtype=np.uint16).reshape(rows, 1)
-    batches = Batches(sequences, batch, seed)
-    seen = torch.cat([batches.at(i * batch) for i in range(60)]).flatten().tolist()
-    for epoch in range(60 * batch // rows):
-        assert sorted(seen[epoch * rows : (epoch + 1) * rows]) == list(range(rows))
-    again = Batches(sequences, batch, seed).at(skip * batch).flatten().tolist()
-    assert again == seen[skip * batch : (skip + 1) * batch]
-
-
-def test_epochs_have_orders_of_their_own() -> None:
-    batches = Batches(np.arange(50, dtype=np.uint16).reshape(50, 1), 50, 0)
-    assert batches.at(0).tolist() != batches.at(50).tolist()
-    assert batches.at(0).tolist() != Batches(batches.sequences, 50, 1).at(0).tolist()
 
 
 def test_only_matrices_decay() -> None:

@@ -15,6 +15,12 @@ from pipeline.kernels.fitting import fit_pieces
 from pipeline.packing import Packer
 
 END, PAD = 0, 1
+
+
+def tokens_in(row: dict[str, Any]) -> list[int]:
+    return np.frombuffer(row["tokens"], "<u2").tolist()
+
+
 DOCUMENTS = st.lists(st.lists(st.integers(2, 60_000), max_size=30), max_size=25)
 
 
@@ -44,7 +50,7 @@ def test_pieces_go_where_best_fit_puts_them(case: tuple[int, list[int]]) -> None
 
 
 def pack(documents: list[list[int]], width: int, batch: int = 100, window: int = 1 << 22) -> tuple[pa.Table, Any]:
-    packer = BestFitPacker(width, END, PAD, window)
+    packer = BestFitPacker(width, END, PAD, window_tokens=window)
     ids = [f"d{i}" for i in range(len(documents))]
     arrays = [np.array(document, np.uint16) for document in documents]
     starts = range(0, len(documents), batch)
@@ -56,9 +62,9 @@ def stretches(rows: list[dict[str, Any]]) -> dict[str, list[list[int]]]:
     """Of every document the stretches it was cut to, without padding, by a plain loop."""
     found: dict[str, list[list[int]]] = {}
     for row in rows:
-        stops = [*row["doc_starts"][1:], len(row["tokens"])]
+        stops = [*row["doc_starts"][1:], len(tokens_in(row))]
         for doc_id, start, stop in zip(row["doc_ids"], row["doc_starts"], stops, strict=True):
-            tokens = row["tokens"][start:stop]
+            tokens = tokens_in(row)[start:stop]
             found.setdefault(doc_id, []).append(tokens[: tokens.index(END) + 1] if END in tokens else tokens)
     return found
 
@@ -68,7 +74,7 @@ def stretches(rows: list[dict[str, Any]]) -> dict[str, list[list[int]]]:
 def test_nothing_is_lost_and_nothing_cut_that_fits(documents: list[list[int]], width: int, window: int) -> None:
     table, packer = pack(documents, width, window=window)
     rows = table.to_pylist()
-    assert all(len(row["tokens"]) == width for row in rows)
+    assert all(len(tokens_in(row)) == width for row in rows)
     found = stretches(rows)
     assert {name: list(chain(*parts)) for name, parts in found.items()} == {
         f"d{i}": [*document, END] for i, document in enumerate(documents)
@@ -77,7 +83,7 @@ def test_nothing_is_lost_and_nothing_cut_that_fits(documents: list[list[int]], w
         assert len(parts) == -(-sum(map(len, parts)) // width)
     assert packer.cut_documents == sum(len(parts) > 1 for parts in found.values())
     used = sum(len(document) + 1 for document in documents)
-    assert packer.padding_tokens == len(rows) * width - used == sum(row["tokens"].count(PAD) for row in rows)
+    assert packer.padding_tokens == len(rows) * width - used == sum(tokens_in(row).count(PAD) for row in rows)
 
 
 @settings(max_examples=50, deadline=None)

@@ -11,9 +11,10 @@ import zstandard
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer as HfTokenizer
-from tokenizers import models
+from tokenizers import decoders, models
 
-from pipeline.tokens import Tokenizer, TokensConfig, is_held_out, train_tokenizer
+from pipeline.splits import held_out_bounds, split_number
+from pipeline.tokens import Tokenizer, TokensConfig, adopt_tokenizer, train_tokenizer
 from storage.errors import UserError
 
 TEXTS = [
@@ -49,7 +50,7 @@ HOSTILE = st.one_of(
 @settings(max_examples=300, deadline=None)
 @given(HOSTILE)
 @example("")
-@example("<|end_of_text|><|padding|>")
+@example("<|end_of_text|>[PAD]")
 @example("'ſ 'K 'ﬆ")
 @example("a" * 5000 + " " * 5000 + "b")
 def test_round_trip_is_exact_and_both_engines_agree(tokenizer: Tokenizer, text: str) -> None:
@@ -114,11 +115,11 @@ def test_a_tokenizer_with_other_merges_is_encoded_by_its_own_engine(content: str
     assert not other.is_fast
     for text in TEXTS:
         assert other.decode(other.encode(text)) == text
-    assert other.decode(other.encode("<|padding|>")) == "<|padding|>"
-    assert other.pad_id not in other.encode("<|padding|>")
+    assert other.decode(other.encode("[PAD]")) == "[PAD]"
+    assert other.pad_id not in other.encode("[PAD]")
 
 
-@pytest.mark.parametrize("bad", ["", "{}", "[1]", HfTokenizer(models.WordLevel({"a": 0}, "a")).to_str()])
+@pytest.mark.parametrize("bad", ["", "{}", "[1]", '{"model": {"type": "BPE"}}'])
 def test_other_files_are_refused_in_words(bad: str) -> None:
     with pytest.raises(UserError):
         load(bad)
@@ -129,11 +130,50 @@ def test_a_missing_special_token_is_named(content: str) -> None:
         Tokenizer(content, "<eot>", CONFIG.padding)
 
 
+def numbers(count: int, seed: int = 0) -> list[int]:
+    return [split_number(f"doc-{i}", seed) for i in range(count)]
+
+
+def held(count: int, config: TokensConfig) -> set[int]:
+    bound = held_out_bounds({"web": numbers(count)}, config)["web"]
+    return {i for i, number in enumerate(numbers(count)) if number < bound}
+
+
 def test_held_out_documents_are_a_matter_of_their_id() -> None:
-    config = TokensConfig(held_out_frac=0.1)
-    ids = [f"doc-{i}" for i in range(5000)]
-    held = [is_held_out(doc_id, config) for doc_id in ids]
-    assert 400 < sum(held) < 600
-    more = TokensConfig(held_out_frac=0.2)
-    assert all(is_held_out(doc_id, more) for doc_id, is_held in zip(ids, held, strict=True) if is_held)
-    assert not any(is_held_out(doc_id, TokensConfig(held_out_frac=0)) for doc_id in ids)
+    some = held(5000, TokensConfig(held_out_frac=0.1))
+    assert 400 < len(some) < 600
+    assert some <= held(5000, TokensConfig(held_out_frac=0.2))
+    assert {i for i in held(9000, TokensConfig(held_out_frac=0.1)) if i < 5000} == some  # a larger corpus only adds
+    assert not held(5000, TokensConfig(held_out_frac=0))
+
+
+def test_small_domains_are_held_out_too_but_never_more_than_a_tenth() -> None:
+    config = TokensConfig(held_out_frac=0.01, held_out_documents=8)
+    assert [len(held(count, config)) for count in (0, 9, 10, 39, 80, 200)] == [0, 0, 1, 3, 8, 8]
+    of_two = held_out_bounds({"math": numbers(80), "web": numbers(5000)}, config)
+    assert of_two["math"] > of_two["web"]
+
+
+def test_tokenizers_have_what_encoders_need(content: str, tmp_path: Path) -> None:
+    tokenizer = load(content)
+    assert list(tokenizer.specials) == ["<|end_of_text|>", "[PAD]", "[CLS]", "[SEP]", "[MASK]"]
+    file = tmp_path / "tokenizer.json"
+    file.write_text(content)
+    theirs = transformers.PreTrainedTokenizerFast(
+        tokenizer_file=str(file), cls_token="[CLS]", sep_token="[SEP]", mask_token="[MASK]", pad_token="[PAD]"
+    )
+    assert theirs.mask_token_id == tokenizer.special_id("[MASK]") == 4
+    assert theirs("a [MASK] b", add_special_tokens=False)["input_ids"].count(4) == 1
+    assert 4 not in tokenizer.encode("a [MASK] b")  # in a corpus it is text
+
+
+def test_a_foreign_tokenizer_gets_the_special_tokens_it_lacks() -> None:
+    theirs = HfTokenizer(models.WordPiece({"[UNK]": 0, "a": 1, "##b": 2, "[SEP]": 3}, unk_token="[UNK]"))
+    theirs.decoder = decoders.WordPiece()
+    theirs.add_special_tokens(["[SEP]"])
+    content, added = adopt_tokenizer(theirs.to_str(), CONFIG)
+    assert added == ["<|end_of_text|>", "[PAD]", "[CLS]", "[MASK]"]
+    tokenizer = load(content)
+    assert not tokenizer.is_exact and tokenizer.specials["[SEP]"] == 3 and tokenizer.end_id == 4
+    assert tokenizer.encode("ab").tolist() == [1, 2] and tokenizer.decode([1, 2]) == "ab"
+    assert adopt_tokenizer(content, CONFIG) == (content, [])
