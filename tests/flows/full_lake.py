@@ -195,6 +195,7 @@ def add_tokens(lake: Lake) -> TokenSet:
         end_of_document="<end>",
         padding="<pad>",
         sequence_length=256,
+        width=257,
         train=split,
         held_out=split.model_copy(update={"domains": {}}),
         left_out=Counts(),
