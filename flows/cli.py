@@ -32,6 +32,7 @@ from flows.options import (
     index_changes,
 )
 from flows.pii_commands import pii_app
+from flows.probe_commands import probe
 from flows.quality_commands import quality_app
 from flows.settings import quiet_prefect
 from flows.toxicity_commands import toxicity_app
@@ -51,7 +52,7 @@ app.add_typer(decontaminate_app, name="decontaminate")
 app.add_typer(toxicity_app, name="toxicity")
 app.add_typer(pii_app, name="pii")
 
-LEARNING: tuple[Callable[..., None], ...] = (tokens, pretrain, generate, export, params)
+LEARNING: tuple[Callable[..., None], ...] = (tokens, pretrain, probe, generate, export, params)
 SCALING: tuple[Callable[..., None], ...] = (scaling_commands.run, scaling_commands.fit, scaling_commands.plan)
 LEDGER: tuple[Callable[..., None], ...] = (ledger_commands.funnel, ledger_commands.alarms, ledger_commands.what_if)
 for command in (*LEDGER, *LEARNING):

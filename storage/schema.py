@@ -317,7 +317,7 @@ TRAININGS = table(
 
 EVALUATIONS = table(
     field("evaluation_id", STRING, "fingerprint of what was evaluated and how"),
-    field("kind", STRING, "scaling"),
+    field("kind", STRING, "scaling, probe (a look into a model)"),
     field("name", STRING, "what was evaluated: ladder or training"),
     field("part", STRING, "of it: for scaling, how N is counted (total, non_embedding)"),
     field("metric", STRING, "name of the number"),

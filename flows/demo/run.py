@@ -10,6 +10,7 @@ from flows.corpus_flow import CorpusRequest, corpus_flow
 from flows.demo.crawl import crawl_documentation
 from flows.generation import generate
 from flows.pretrain_flow import PretrainRequest, pretrain_flow
+from flows.probing import probe_training
 from flows.progress import progress, tell
 from flows.recipe import load_recipe
 from flows.report.page import write_report
@@ -57,6 +58,7 @@ def run_demo(root: str, workers: int) -> None:
     )
     tokens = tokens_flow(TokensRequest(name=None, config=recipe.tokens, lake=root, workers=workers))
     pretrain_flow(PretrainRequest(name=tokens.key, model=recipe.model, train=recipe.training, lake=root))
+    probe_training(lake)
     scaling_flow(ScalingRequest(name=tokens.key, config=recipe.scaling, lake=root, workers=workers))
     report = write_report(lake)
     tell_result(lake, tokens.key, report, time.monotonic() - started)

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from flows.report.figures import Column, Figure, Section, Table
 from flows.report.interactive import Widget
+from flows.report.looking import attention_figure
 from flows.report.source import Source
 from flows.report.words import count
 from model.config import LstmConfig, ModelConfig
@@ -50,7 +51,7 @@ def architecture_section(source: Source) -> Section:
         source="`model/presets.py`, with each model's paper; counts by `model/memory.py`, tested against the modules.",
         widget=Widget("architecture", data),
     )  # fmt: skip
-    return Section("architecture", "Architecture", lead, (diagram, _masks()))
+    return Section("architecture", "Architecture", lead, (diagram, _masks(), *attention_figure(source)))
 
 
 def describe(config: ModelConfig) -> dict[str, Any]:

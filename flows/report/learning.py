@@ -8,6 +8,7 @@ from typing import Any
 
 from flows.report.figures import Column, Figure, Section, Table
 from flows.report.interactive import Widget
+from flows.report.looking import step_figure
 from flows.report.source import Row, Source
 from flows.report.svg import Axis, Plot
 from flows.report.tokenizer import tokenizer_figure
@@ -56,7 +57,9 @@ def training_section(source: Source) -> Section:
         f"{seconds(newest['wall_seconds'])} on {newest['device']}. Held-out loss "
         f"{newest['eval_loss']:.3f} nats a token, {newest['eval_bits_per_byte']:.3f} bits a byte."
     )
-    return Section("training", "Training", lead, (_curve(newest), _rate(newest), _trainings(trainings)))
+    return Section(
+        "training", "Training", lead, (*step_figure(source), _curve(newest), _rate(newest), _trainings(trainings))
+    )
 
 
 def _fertility(tokens: Mapping[str, Any]) -> Figure:

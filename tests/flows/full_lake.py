@@ -57,6 +57,7 @@ def add_everything(lake: Lake, archives: int = 4, pages: int = 120, hostile: boo
     _add_mixture(lake, HOSTILE if hostile else "demo")
     add_tokens(lake)
     _add_trainings(lake, random)
+    _add_looks(lake)
     _add_run(lake, names, HOSTILE if hostile else "demo")
 
 
@@ -277,6 +278,48 @@ def _add_training(
     table = pa.Table.from_pylist([row], schema.TRAININGS)
     write_table(lake.root, lake.training_path(row["training_id"]), "trainings", table)
     return row
+
+
+def _add_looks(lake: Lake) -> None:
+    """Looks into a decoder and an encoder, as `winnow probe` keeps them."""
+    pieces = {str(token): HOSTILE if token == 3 else f"w{token}" for token in range(12)}
+    said = {"top": [[token, 4.0 - token] for token in range(8)], "rest": [[-6.0, 4]]}
+    ids = [0, 3, 5, 7]
+    look = {
+        "ids": ids,
+        "embedding": [[0.1, -0.2]] * 4,
+        "blocks": [0, 1],
+        "stream_rms": [[1.0] * 4] * 2,
+        "stream": [[[0.5, -0.5]] * 4] * 2,
+        "attention": [[[[0.25] * 4] * 4] * 2] * 2,
+        "next": [said] * 4,
+        "targets": [3, 5, 7, None],
+        "target_nats": [1.0, 2.0, 3.0, None],
+        "pieces": pieces,
+        "update": {
+            "before": 2.0,
+            "after": 1.5,
+            "learning_rate": 1e-3,
+            "parts": [{"part": "embedding", "gradient": 0.1, "weights": 2.0, "parameters": 24}],
+        },
+    }
+    masked = [{"place": 1, "way": way, "id": 3, "shown": 9, "said": said} for way in ("mask", "random", "kept")]
+    kinds = {"decoder": {"written": {"prompt": 3, "ids": [3, 4], "steps": [said] * 2}}, "encoder": {"masked": masked}}
+    for kind, more in kinds.items():
+        row = {
+            "evaluation_id": kind,
+            "kind": "probe",
+            "name": "demo",
+            "part": kind,
+            "metric": "loss of the passage",
+            "value": 2.0,
+            "unit": "nats a token",
+            "details": json.dumps(look | more | {"kind": kind}),
+            "finished_at": NOON,
+        }
+        write_table(
+            lake.root, lake.evaluation_path(kind), "evaluations", pa.Table.from_pylist([row], schema.EVALUATIONS)
+        )
 
 
 def _commit(lake: Lake, step: str, key: str, fingerprint: str, summary: Any, outputs: list[Any], at: float) -> None:
