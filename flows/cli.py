@@ -16,6 +16,7 @@ import typer
 from flows import ledger_commands, scaling_commands
 from flows.decontaminate_commands import decontaminate_app
 from flows.dedup_commands import dedup_app
+from flows.evaluation_commands import evaluate
 from flows.interrupts import stop_on_interrupt
 from flows.learning_commands import export, generate, params, pretrain, tokens
 from flows.options import (
@@ -52,7 +53,7 @@ app.add_typer(decontaminate_app, name="decontaminate")
 app.add_typer(toxicity_app, name="toxicity")
 app.add_typer(pii_app, name="pii")
 
-LEARNING: tuple[Callable[..., None], ...] = (tokens, pretrain, probe, generate, export, params)
+LEARNING: tuple[Callable[..., None], ...] = (tokens, pretrain, evaluate, probe, generate, export, params)
 SCALING: tuple[Callable[..., None], ...] = (scaling_commands.run, scaling_commands.fit, scaling_commands.plan)
 LEDGER: tuple[Callable[..., None], ...] = (ledger_commands.funnel, ledger_commands.alarms, ledger_commands.what_if)
 for command in (*LEDGER, *LEARNING):

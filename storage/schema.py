@@ -317,9 +317,13 @@ TRAININGS = table(
 
 EVALUATIONS = table(
     field("evaluation_id", STRING, "fingerprint of what was evaluated and how"),
-    field("kind", STRING, "scaling, probe (a look into a model)"),
+    field("kind", STRING, "scaling, benchmark (zero-shot), probe (a look into a model)"),
     field("name", STRING, "what was evaluated: ladder or training"),
-    field("part", STRING, "of it: for scaling, how N is counted (total, non_embedding)"),
+    field(
+        "part",
+        STRING,
+        "of it: for scaling, how N is counted (total, non_embedding); the benchmark's name; the kind of model",
+    ),
     field("metric", STRING, "name of the number"),
     field("value", FLOAT, "the number"),
     field("low", FLOAT, "lower end of its interval", null="no interval"),

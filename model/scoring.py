@@ -1,0 +1,21 @@
+"""What a scoring process is told: plain values, so that flows can ask without torch."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from model.config import Device
+from storage.schema import Section
+
+
+class ScoreSpec(Section):
+    """All a scoring process is told."""
+
+    weights: str = Field(description="absolute path of a model.safetensors")
+    requests: tuple[tuple[tuple[int, ...], tuple[int, ...]], ...] = Field(
+        description="token ids of a context, never empty, and of what follows"
+    )
+    max_positions: int = Field(ge=2, description="positions a model sees; of longer requests the end is kept")
+    batch_tokens: int = Field(16_384, ge=1, description="tokens scored at once, padding counted")
+    threads: int = Field(0, ge=0)
+    device: Device = "auto"
