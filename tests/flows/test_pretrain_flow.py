@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -83,25 +85,28 @@ def test_a_finished_training_is_not_run_again(tokens_lake: Lake, row: dict[str, 
     assert again == row and events == []
 
 
-def test_killed_by_the_system_and_resumed_it_is_the_same_to_the_bit(
+def test_killed_and_asked_to_end_it_goes_on_and_is_the_same_to_the_bit(
     tokens_lake: Lake, row: dict[str, Any], tmp_path: Path
 ) -> None:
     lake = copy_of(tokens_lake, tmp_path)
+    signals = [signal.SIGKILL, signal.SIGTERM]
+    process = 0
 
-    class EnoughError(Exception):
-        pass
-
-    def kill_late(event: dict[str, Any]) -> None:
-        checkpoints = list(tmp_path.glob("checkpoints/*/step-*.safetensors"))
-        if checkpoints or event.get("step", 0) >= 30:
-            raise EnoughError  # closing the iterator kills the process with SIGKILL
+    def end_it(event: dict[str, Any]) -> None:
+        nonlocal process
+        process = event.get("process", process)
+        if signals and (list(tmp_path.glob("checkpoints/*/step-*.safetensors")) or event.get("step", 0) >= 20):
+            os.kill(process, signals.pop(0))
 
     slow = TRAIN.model_copy(update={"checkpoint_steps": 1})
-    with pytest.raises(EnoughError):
-        train_once(lake, "rung", TOKENS, MODEL, slow, threads=1, listen=kill_late)
+    with pytest.raises(Fatal, match="ended by signal 9"):
+        train_once(lake, "rung", TOKENS, MODEL, slow, threads=1, listen=end_it)
+    with pytest.raises(Fatal, match="asked to stop; step .* is saved"):
+        train_once(lake, "rung", TOKENS, MODEL, TRAIN, threads=1, listen=end_it)
     assert lake.rows("trainings") == []
     resumed = train_once(lake, "rung", TOKENS, MODEL, TRAIN, threads=1)
-    assert resumed["curve"] == row["curve"] and resumed["eval_loss"] == row["eval_loss"]
+    same = ("curve", "eval_loss", "eval_domains", "batches_digest", "training_id")
+    assert {key: resumed[key] for key in same} == {key: row[key] for key in same}
 
 
 def test_errors_of_the_child_come_back_by_kind(tokens_lake: Lake, tmp_path: Path) -> None:
