@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from typing import Any
 from uuid import UUID
@@ -61,7 +62,7 @@ def curve_of(losses: list[float]) -> str:
     """Losses as a line of bars, highest to lowest, the means of equal stretches; empty without any."""
     width = min(_COLUMNS, len(losses))
     edges = [len(losses) * i // width for i in range(width + 1)] if width else []
-    means = [sum(losses[a:b]) / (b - a) for a, b in zip(edges, edges[1:], strict=False)]
+    means = [sum(losses[a:b]) / (b - a) for a, b in itertools.pairwise(edges)]
     low, high = min(means, default=0.0), max(means, default=0.0)
     span = (high - low) or 1.0
     bars = "".join(_BARS[round((mean - low) / span * (len(_BARS) - 1))] for mean in means)

@@ -2,8 +2,8 @@
 
 Against the standard parametrisation, with m = d_model / mup_base_width: the embedding starts sqrt(m) larger and learns
 at the full rate; matrices of the blocks start as they do (variance 1 / width) and learn at 1/m of it; the output matrix
-starts sqrt(m) smaller (variance 1 / width²) and learns at 1/m. The width of a head stays what it is, so attention's
-scale need not change: give wide models more heads.
+starts at zero, as the paper advises (section D.2: else narrow models differ from wide ones by chance), and learns at
+1/m. The width of a head stays what it is, so attention's scale need not change: give wide models more heads.
 Source: Yang et al. 2022, "Tensor Programs V", arXiv:2203.03466, table 3 (Adam).
 """
 
@@ -31,12 +31,14 @@ def check_mup(model: ModelConfig, config: TrainConfig) -> None:
 @torch.no_grad()
 def rescale(model: nn.Module, config: TrainConfig) -> None:
     """Bring fresh weights to muP's sizes; nothing for the standard parametrisation."""
+    if config.parametrisation != "mup":
+        return
     multiple = _multiple(model, config)
     for name, weight in model.named_parameters():
         if name.endswith("embedding.weight"):
             weight.mul_(multiple**0.5)
         elif name == "head.weight":
-            weight.mul_(multiple**-0.5)
+            weight.zero_()
 
 
 def rate_factor(name: str, weight: Tensor, model: nn.Module, config: TrainConfig) -> float:
