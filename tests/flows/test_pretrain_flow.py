@@ -17,6 +17,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from flows.child import run_child
 from flows.exporting import export
 from flows.generation import find_training, generate
+from flows.lineage import Seen, steps_that_saw
 from flows.steps import run_step
 from flows.tokens_flow import write_meta
 from flows.tokens_task import TokensJob, encode_shard, make_tokenizer
@@ -24,11 +25,12 @@ from flows.training_task import identify, read_token_set, train_once
 from model.checkpoint import load_model
 from model.config import ModelConfig, TrainConfig
 from model.memory import count_parameters
+from model.order import Order
 from pipeline.tokens import TokensConfig
 from storage import schema
 from storage.errors import Fatal, UserError
 from storage.lake import Lake
-from storage.shards import write_table
+from storage.shards import read_table, write_table
 
 CONFIG = TokensConfig(vocab_size=512, sequence_length=16, held_out_frac=0.2)
 MODEL = ModelConfig(d_model=32, n_layers=1, n_heads=2, n_kv_heads=1)
@@ -160,3 +162,31 @@ def test_an_exported_training_is_the_same_model_in_transformers(
     )
     with pytest.raises(UserError, match="holds a model already"):
         export(tokens_lake, "latest", str(folder))
+
+
+def test_from_a_document_one_finds_the_steps_that_saw_it(tokens_lake: Lake, row: dict[str, Any]) -> None:
+    tokens = read_token_set(tokens_lake, TOKENS)
+    table = read_table(tokens_lake.absolute(f"{TOKENS}/train-00000.parquet"))
+    order = Order(tokens.train.sequences, TRAIN.seed)
+    for doc_id in ("doc-1", "doc-17"):
+        seen = steps_that_saw(tokens_lake, row, TOKENS, [doc_id])
+        rows = [i for i, names in enumerate(table["doc_ids"].to_pylist()) if doc_id in names]
+        assert list(seen.sequences) == rows
+        steps = [step for step in range(30) if set(order.rows(8 * step, 8).tolist()) & set(rows)]
+        assert list(seen.steps) == [step + 1 for step in steps]
+    assert steps_that_saw(tokens_lake, row, TOKENS, ["nobody"]) == Seen((), ())
+
+
+def test_the_row_says_what_was_trained_on_what_and_how_well(tokens_lake: Lake, row: dict[str, Any]) -> None:
+    tokens = read_token_set(tokens_lake, TOKENS)
+    assert row["corpus_fingerprint"] == tokens.corpus_fingerprint == "c"
+    assert row["tokenizer_sha256"] == tokens.tokenizer_sha256
+    assert row["params_matmul"] < row["params_total"]
+    assert row["epochs"] == pytest.approx(row["train_tokens"] / tokens.train.total.tokens)
+    assert [found["domain"] for found in row["eval_domains"]] == ["web"]
+    assert row["eval_domains"][0]["bits_per_byte"] == pytest.approx(row["eval_bits_per_byte"])
+    assert 0 < row["mfu"] < 0.75 and row["device_flops"] > 1e8 and "median step" in row["mfu_convention"]
+    assert row["flops_exact"] > 0 and row["memory_bytes"] > 1e7 and row["ranks"] == 1 and row["events"] == []
+    config = json.loads(row["config"])["train"]
+    assert config["beta2"] is not None and config["warmup_frac"] == row["warmup_frac"]
+    assert list(Path(tokens_lake.absolute(row["checkpoint"])).parent.glob("tensorboard/*.tfevents.*"))
