@@ -75,7 +75,7 @@ def check(lake: Lake, deep: bool = True) -> Report:
     problems = [
         *(problem for output in outputs for problem in _file_problems(lake, output, deep)),
         *(problem for row in archives for problem in _row_problems(row)),
-        *_missing(lake.rows("runs"), archives, steps),
+        *_missing(lake.rows("runs"), archives, steps, lake.rows("trainings")),
     ]
     if not any(problem.kind == "file" for problem in problems):  # the views cannot be read past a missing file
         problems.extend(_view_problems(Catalog(lake)))
@@ -118,9 +118,12 @@ def _rows_of(outputs: Iterable[Mapping[str, Any]], table: str) -> int | None:
     return sum(found) if found else None
 
 
-def _missing(runs: Iterable[Row], archives: Iterable[Row], steps: Iterable[Row]) -> Iterator[Problem]:
+def _missing(
+    runs: Iterable[Row], archives: Iterable[Row], steps: Iterable[Row], trainings: Iterable[Row]
+) -> Iterator[Problem]:
     committed = {("annotate", f"{row['crawl']}/{row['archive']}", row["fingerprint"]) for row in archives}
     committed |= {(row["step"], row["key"], row["fingerprint"]) for row in steps}
+    committed |= {("train", row["name"], row["training_id"]) for row in trainings}
     for run in runs:
         for step in run["steps"] if run["state"] == "finished" else ():
             if (step["step"], step["key"], step["fingerprint"]) not in committed:

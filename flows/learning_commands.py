@@ -47,6 +47,7 @@ def pretrain(
     preset: Annotated[
         str | None, typer.Option(help="Model by name (see `winnow params`) instead of the recipe's.")
     ] = None,
+    ranks: Annotated[int, typer.Option(min=1, help="Processes that share every batch, a GPU each.")] = 1,
     recipe: RecipeOption = "fineweb",
     lake: LakeOption = DEFAULT_LAKE,
     changes: SetOption = [],  # noqa: B006
@@ -59,7 +60,7 @@ def pretrain(
 
     loaded = load_recipe(recipe, changes)
     model = find_preset(preset) if preset else loaded.model
-    request = PretrainRequest(name=name, run_name=run_name, model=model, train=loaded.training, lake=lake)
+    request = PretrainRequest(name=name, run_name=run_name, model=model, train=loaded.training, lake=lake, ranks=ranks)
     with prefect_api():
         pretrain_flow(request)
 

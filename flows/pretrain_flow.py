@@ -7,12 +7,15 @@ from typing import Any, cast
 from prefect import flow
 from pydantic import Field
 
-from flows.progress import Progress, progress, tell
+from flows.live import LiveTraining
+from flows.progress import progress, tell
+from flows.run_rows import run_row, training_step
 from flows.settings import settings
 from flows.steps import find_step
-from flows.training_task import Listener, read_token_set, train_once
+from flows.training_task import read_token_set, train_once
 from flows.work import publish_markdown, publish_table, unit_of_work
 from model.config import Device, ModelConfig, TrainConfig, count_steps
+from model.rules import settle
 from storage.lake import Lake
 from storage.schema import Section
 
@@ -27,6 +30,7 @@ class PretrainRequest(Section):
     lake: str = Field(default_factory=lambda: settings().lake, description="directory or URL prefix of the lake")
     threads: int = Field(0, ge=0, description="CPU threads; 0 for every core")
     device: Device = "auto"
+    ranks: int = Field(1, ge=1, description="processes that share every batch, each on a GPU of its own (or the CPU)")
 
 
 @flow(name="pretrain", flow_run_name="pretrain")
@@ -36,7 +40,10 @@ def pretrain_flow(request: PretrainRequest) -> dict[str, Any]:
     lake.check_writable()
     tokens = find_step(lake, "tokens", request.name, "Make tokens first: `winnow tokens`.")
     directory = lake.tokens_dir(tokens.key, tokens.fingerprint)
-    row = cast(dict[str, Any], train_task(request.run_name or tokens.key, request, directory))
+    name = request.run_name or tokens.key
+    with run_row(lake, "pretrain", name, request, tokens.fingerprint) as made:
+        row = cast(dict[str, Any], train_task(name, request, directory))
+        made.append(training_step(row))
     publish_table("training-curve", row["curve"], "Loss in nats a token")
     publish_markdown("training", training_markdown(row))
     tell(training_line(row))
@@ -47,7 +54,9 @@ def pretrain_flow(request: PretrainRequest) -> dict[str, Any]:
 def train_task(label: str, request: PretrainRequest, tokens_dir: str) -> dict[str, Any]:
     """One training, in a child process of this one."""
     lake = Lake(request.lake)
-    steps = count_steps(request.train, read_token_set(lake, tokens_dir).sequence_length)
+    tokens = read_token_set(lake, tokens_dir)
+    model = request.model.model_copy(update={"vocab_size": tokens.vocab_size})
+    steps = count_steps(settle(request.train, model), tokens.sequence_length)
     with progress("pretrain", steps) as shown:
         return train_once(
             lake,
@@ -57,19 +66,9 @@ def train_task(label: str, request: PretrainRequest, tokens_dir: str) -> dict[st
             request.train,
             threads=request.threads,
             device=request.device,
-            listen=show_steps(shown),
+            ranks=request.ranks,
+            listen=LiveTraining(label, shown),
         )
-
-
-def show_steps(shown: Progress) -> Listener:
-    """A listener that moves a progress display to where the training is."""
-
-    def listen(event: dict[str, Any]) -> None:
-        note = f"loss {event['loss']:.3f}, {event['tokens_per_second']:,.0f} tokens/s" if "loss" in event else ""
-        while shown.done < event.get("step", 0):
-            shown.advance(note=note)
-
-    return listen
 
 
 def training_line(row: dict[str, Any]) -> str:
@@ -77,12 +76,16 @@ def training_line(row: dict[str, Any]) -> str:
     return (
         f"{row['name']}: {row['params_total']:,} parameters, {row['train_tokens']:,} tokens in "
         f"{row['wall_seconds']:.0f} s; held-out loss {row['eval_loss']:.3f} nats a token, "
-        f"{row['eval_bits_per_byte']:.3f} bits a byte"
+        f"{row['eval_bits_per_byte']:.3f} bits a byte{_utilisation(row)}"
     )
+
+
+def _utilisation(row: dict[str, Any]) -> str:
+    return f"; MFU {row['mfu']:.1%} of the rate measured on {row['device']}" if row["mfu"] is not None else ""
 
 
 def training_markdown(row: dict[str, Any]) -> str:
     """A training's row as a two-column table."""
-    shown = [(key, value) for key, value in row.items() if key not in ("curve", "config")]
+    shown = [(key, value) for key, value in row.items() if key not in ("curve", "config", "mfu_convention")]
     lines = [f"| {key} | {value} |" for key, value in shown]
     return "\n".join(["| what | value |", "|---|---|", *lines])

@@ -16,6 +16,7 @@ from prefect import flow
 from pydantic import Field
 
 from flows.progress import progress, tell
+from flows.run_rows import run_row, training_step
 from flows.settings import settings
 from flows.steps import find_step
 from flows.training_task import read_token_set, train_once
@@ -65,7 +66,9 @@ def scaling_flow(request: ScalingRequest) -> dict[str, Fit]:
     directory = lake.tokens_dir(tokens.key, tokens.fingerprint)
     vocabulary = read_token_set(lake, directory).vocab_size
     ladder = rungs(request.config, vocabulary, request.model, request.train)
-    rows = phase("ladder", threads(request.workers), lambda: climb(request, ladder, tokens.key, directory))
+    with run_row(lake, "scaling", tokens.key, request, tokens.fingerprint) as made:
+        rows = phase("ladder", threads(request.workers), lambda: climb(request, ladder, tokens.key, directory))
+        made.extend(map(training_step, rows))
     publish_table("ladder", [shown_row(row) for row in rows], "Every rung, cheapest first")
     try:
         fits = fit_rows(rows, request.config.draws)

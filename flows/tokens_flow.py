@@ -16,6 +16,7 @@ from pydantic import Field
 from flows.fertility import SPLITS, fertility_table, total
 from flows.model_files import identity_of
 from flows.progress import progress, tell
+from flows.run_rows import run_row
 from flows.settings import settings
 from flows.steps import Step, find_step, run_step
 from flows.tokens_task import (
@@ -64,7 +65,9 @@ def tokens_flow(request: TokensRequest) -> Step:
         outputs = [shard.output(split) for shard in found for split in SPLITS]
         return [*outputs, written], tokens.model_dump(mode="json")
 
-    step = run_step(lake, "tokens", corpus.key, key, work)
+    with run_row(lake, "tokens", corpus.key, request, key) as made:
+        step = run_step(lake, "tokens", corpus.key, key, work)
+        made.append({"step": step.step, "key": step.key, "fingerprint": step.fingerprint})
     tokens = TokenSet.model_validate(step.summary)
     rows = fertility(lake, step).to_pylist()
     publish_table("tokens", rows, "Documents, tokens, bytes a token and tokens a word, by split, domain and language")

@@ -13,12 +13,13 @@ import pyarrow as pa
 from flows.child import run_child
 from model.config import Device, ModelConfig, TokenSet, TrainConfig, TrainingResult, TrainingSpec
 from model.memory import training_flops
+from model.rules import essence, settle
 from storage import files, schema
 from storage.errors import UserError
 from storage.lake import Lake, fingerprint
 from storage.shards import read_table, write_table
 
-VERSION = 1
+VERSION = 2
 """Raised when trainings come out differently; part of every training's id."""
 
 Listener = Callable[[dict[str, Any]], None]
@@ -33,6 +34,7 @@ def train_once(
     *,
     threads: int = 0,
     device: Device = "auto",
+    ranks: int = 1,
     listen: Listener = lambda event: None,
 ) -> dict[str, Any]:
     """Train a model unless that is done, going on where a killed attempt stopped; its `TRAININGS` row.
@@ -42,10 +44,11 @@ def train_once(
         name: Of the run or rung; part of the training's id.
         tokens_dir: Token set, relative to the lake.
         model: Its vocabulary is taken from the tokens.
-        train: Budget, optimiser and schedule.
+        train: Budget, optimiser and schedule; what is null is set by `model.rules`.
         threads: CPU threads; 0 for all. Change no definition, but the last bits of a loss.
         device: Where to train.
-        listen: Called with every progress event: start, step, end.
+        ranks: Processes that share every batch, each on a device of its own.
+        listen: Called with every progress event: start, step, warning, end.
 
     Raises:
         UserError: No such tokens, or too few of them.
@@ -53,6 +56,7 @@ def train_once(
     """
     tokens = read_token_set(lake, tokens_dir)
     model = model.model_copy(update={"vocab_size": tokens.vocab_size})
+    train = settle(train, model)
     training_id = identify(name, tokens, model, train)
     path = lake.training_path(training_id)
     if files.exists(lake.absolute(path)):
@@ -66,16 +70,15 @@ def train_once(
         threads=threads,
         device=device,
     )
-    result = _train(spec, listen)
-    row = _row(training_id, name, tokens, spec, result, f"{directory}/{result.weights}")
+    result = _train(spec, ranks, listen)
+    row = _row(lake, training_id, name, tokens, spec, result, f"{directory}/{result.weights}")
     write_table(lake.root, path, "trainings", pa.Table.from_pylist([row], schema.TRAININGS))
     return _read_row(lake, path)
 
 
 def identify(name: str, tokens: TokenSet, model: ModelConfig, train: TrainConfig) -> str:
     """The training's id: all that decides its result. How often checkpoints are written does not."""
-    what = train.model_copy(update={"checkpoint_steps": 1})
-    return fingerprint("training", VERSION, name, tokens.fingerprint, model, what)
+    return fingerprint("training", VERSION, name, tokens.fingerprint, model, essence(settle(train, model)))
 
 
 def read_token_set(lake: Lake, tokens_dir: str) -> TokenSet:
@@ -97,13 +100,13 @@ def absolute(lake: Lake, path: str) -> str:
     return str(Path(files.local_path(uri)).resolve()) if files.is_local(uri) else uri
 
 
-def _train(spec: TrainingSpec, listen: Listener) -> TrainingResult:
+def _train(spec: TrainingSpec, ranks: int, listen: Listener) -> TrainingResult:
     """The child's result; one that finished without a row (killed in between) is not trained again."""
     result = files.join(spec.out_dir, "result.json")
     if not files.exists(result):
         path = files.join(spec.out_dir, "spec.json")
         files.write_bytes(path, spec.model_dump_json(indent=1).encode())
-        for event in run_child("model.train", path):
+        for event in run_child("model.train", path, ranks=ranks):
             listen(event)
     with files.open_read(result) as stream:
         return TrainingResult.model_validate_json(stream.read())
@@ -115,7 +118,13 @@ def _read_row(lake: Lake, path: str) -> dict[str, Any]:
 
 
 def _row(
-    training_id: str, name: str, tokens: TokenSet, spec: TrainingSpec, result: TrainingResult, weights: str
+    lake: Lake,
+    training_id: str,
+    name: str,
+    tokens: TokenSet,
+    spec: TrainingSpec,
+    result: TrainingResult,
+    weights: str,
 ) -> dict[str, Any]:
     config = {"model": spec.model.model_dump(), "train": spec.train.model_dump()}
     found = result.model_dump(exclude={"steps", "weights"})
@@ -123,12 +132,24 @@ def _row(
         "training_id": training_id,
         "name": name,
         "tokens_fingerprint": tokens.fingerprint,
+        "corpus_fingerprint": tokens.corpus_fingerprint,
+        "tokenizer_sha256": tokens.tokenizer_sha256,
+        "recipe_run": _corpus_run(lake, tokens.corpus_fingerprint),
         "config": json.dumps(config, sort_keys=True),
         "unique_tokens": tokens.train.unique.tokens,
+        "epochs": result.train_tokens / max(tokens.train.total.tokens, 1),
         "flops": training_flops(spec.model, result.train_tokens),
         "learning_rate": spec.train.learning_rate,
+        "warmup_frac": spec.train.warmup_frac,
         "seed": spec.train.seed,
         "tokens_per_second": result.train_tokens / max(result.wall_seconds, 1e-9),
         "checkpoint": weights,
         "finished_at": datetime.now(UTC),
     }
+
+
+def _corpus_run(lake: Lake, corpus_fingerprint: str) -> str | None:
+    """The newest run that lists a corpus."""
+    runs = [row for row in lake.rows("runs") if any(s["fingerprint"] == corpus_fingerprint for s in row["steps"])]
+    newest = max(runs, key=lambda row: (row["started_at"], row["run_id"]), default=None)
+    return str(newest["run_id"]) if newest else None

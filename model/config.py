@@ -139,22 +139,58 @@ class ModelConfig(Section):
 
 
 class TrainConfig(Section):
-    """How a model is trained; nothing here says where or how fast."""
+    """How a model is trained; nothing here says where or how fast.
+
+    What is null is set by published rules for the model's size and budget: see `model.rules`.
+    """
 
     train_tokens: int = Field(600_000, ge=1, description="tokens to see, repeats counted; rounded to whole steps")
-    batch_tokens: int = Field(512, ge=1, description="tokens a step; at least one sequence")
-    learning_rate: float = Field(3e-3, gt=0, description="peak; small models want more than Llama 3 8B's 3e-4")
-    warmup_frac: float = Field(0.05, ge=0, le=1, description="share of the steps with a linear warm-up")
+    batch_tokens: int | None = Field(
+        None, ge=1, description="tokens a step; at least one sequence. null: Step Law (Li et al. 2025)"
+    )
+    learning_rate: float | None = Field(None, gt=0, description="peak. null: Step Law (Li et al. 2025)")
+    warmup_frac: float | None = Field(
+        None, ge=0, le=1, description="share of the steps with a linear warm-up. null: Porian et al. 2024"
+    )
+    schedule: Literal["cosine", "linear", "wsd"] = Field(
+        "cosine", description="how the rate falls after the warm-up; wsd: not at all until the last decay_frac"
+    )
+    decay_frac: float = Field(0.2, ge=0, le=1, description="wsd: share of the steps that decay (Hägele et al. 2024)")
     min_learning_rate_frac: float = Field(
-        0.1, ge=0, le=1, description="the cosine's end, as a share of the peak (Hoffmann et al. 2022)"
+        0.1, ge=0, le=1, description="the schedule's end, as a share of the peak (Hoffmann et al. 2022)"
     )
     beta1: float = Field(0.9, ge=0, lt=1, description="AdamW, first moment (Touvron et al. 2023)")
-    beta2: float = Field(0.95, ge=0, lt=1, description="AdamW, second moment (Touvron et al. 2023)")
+    beta2: float | None = Field(None, ge=0, lt=1, description="AdamW, second moment. null: Marek et al. 2025")
     adam_eps: float = Field(1e-8, gt=0, description="AdamW, added to the denominator (Kingma & Ba 2015)")
     weight_decay: float = Field(0.1, ge=0, description="decoupled, on matrices only (Touvron et al. 2023)")
     clip_norm: float = Field(1.0, gt=0, description="largest gradient norm (Touvron et al. 2023)")
-    checkpoint_steps: int = Field(200, ge=1, description="steps between checkpoints; changes no result")
-    eval_sequences: int = Field(256, ge=1, description="held-out sequences the loss is measured on, at most")
+    parametrisation: Literal["standard", "mup"] = Field(
+        "standard", description="mup: the best rate of a small width is that of a large one (Yang et al. 2022)"
+    )
+    mup_base_width: int = Field(128, ge=1, description="mup: the d_model at which both parametrisations are the same")
+    micro_batch_tokens: int | None = Field(
+        None, ge=1, description="tokens computed at once; the gradients of a step add up. null: all of a step's"
+    )
+    precision: Literal["auto", "float32", "bf16"] = Field(
+        "auto", description="bf16: autocast over float32 weights; auto: bf16 on a GPU, float32 on a CPU"
+    )
+    compile: bool = Field(False, description="torch.compile, block by block")
+    recompute: bool = Field(False, description="blocks are computed again going back, which saves their activations")
+    parallel: Literal["ddp", "fsdp"] = Field(
+        "ddp", description="several ranks: whole models whose gradients are averaged, or weights cut up among them"
+    )
+    spike_deviations: float = Field(
+        10.0,
+        gt=0,
+        description="a loss so many standard deviations above the recent mean is a spike, and left out",
+    )
+    patience_steps: int = Field(5, ge=1, description="steps left out in a row before going back to a checkpoint")
+    max_rollbacks: int = Field(3, ge=0, description="times a training goes back before it gives up")
+    checkpoint_steps: int = Field(
+        200, ge=1, description="steps between checkpoints; changes no result but where a training goes back to"
+    )
+    keep_checkpoints: int = Field(2, ge=1, description="newest checkpoints that stay; changes no result")
+    eval_sequences: int = Field(256, ge=1, description="held-out sequences the loss is measured on, about")
     seed: int = Field(0, ge=0, description="of the initial weights and the order of sequences")
 
 
@@ -162,9 +198,20 @@ Device = Literal["auto", "cpu", "cuda"]
 """Where to train: "auto" takes a GPU where there is one."""
 
 
+def known(value: float | None) -> float:
+    """A setting that `model.rules.settle` has filled in.
+
+    Raises:
+        ValueError: It has not.
+    """
+    if value is None:
+        raise ValueError("settle the training's settings first")
+    return value
+
+
 def step_tokens(config: TrainConfig, sequence_length: int) -> int:
     """Tokens one step sees: `batch_tokens` in whole sequences, at least one."""
-    return max(1, config.batch_tokens // sequence_length) * sequence_length
+    return max(1, int(known(config.batch_tokens)) // sequence_length) * sequence_length
 
 
 def count_steps(config: TrainConfig, sequence_length: int) -> int:
@@ -239,7 +286,7 @@ class TrainingSpec(Section):
     out_dir: str = Field(description="for checkpoints, weights and result.json")
     model: ModelConfig
     train: TrainConfig
-    threads: int = Field(0, ge=0, description="CPU threads; 0: every core this process may use")
+    threads: int = Field(0, ge=0, description="CPU threads of a rank; 0: every core it may use")
     device: Device = "auto"
 
 
@@ -252,19 +299,40 @@ class CurvePoint(Section):
     learning_rate: float
 
 
+class DomainLoss(Section):
+    """Loss on one domain's held-out text; `domain` is empty where domains share sequences."""
+
+    domain: str
+    loss: float = Field(description="nats a token")
+    bits_per_byte: float
+
+
 class TrainingResult(Section):
-    """What a training process found: the content of `result.json`. Losses in nats a token."""
+    """What a training process found: the content of `result.json`. Losses in nats a token; null: not measured."""
 
     params_total: int
     params_non_embedding: int
+    params_matmul: int
     steps: int
     train_tokens: int
     batch_tokens: int
     train_loss: float
     eval_loss: float
     eval_bits_per_byte: float
+    eval_domains: tuple[DomainLoss, ...]
     wall_seconds: float
+    step_tokens_per_second: float = Field(description="of the median step: without starting, compiling, saving")
+    loader_wait_frac: float = Field(description="share of the steps' time spent waiting for a batch")
+    memory_bytes: int
+    flops_exact: float
     device: str
+    device_flops: float | None
+    mfu: float | None
+    mfu_convention: str
+    ranks: int
+    precision: str
+    batches_digest: str = Field(description="over the digests of all batches, in order")
+    events: tuple[str, ...]
     weights: str = Field(description="file name within out_dir")
     curve: tuple[CurvePoint, ...]
 

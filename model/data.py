@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -203,7 +203,7 @@ class Loader:
         found = Batch(position, torch.from_numpy(tokens.astype(np.int64)), torch.from_numpy(documents), digest)
         return Batch(position, found.tokens.pin_memory(), found.documents.pin_memory(), digest) if self._pin else found
 
-    def run(self, position: int, batches: int) -> Iterator[Batch]:
+    def run(self, position: int, batches: int) -> Generator[Batch]:
         """So many batches from `position` on, made by a thread ahead of whoever takes them; its errors come here."""
         waiting: queue.Queue[Batch | BaseException] = queue.Queue(self._ahead)
         stopped = threading.Event()

@@ -38,7 +38,9 @@ def serve(kind: type[Spec], work: Callable[[Spec], None]) -> int:
 
 
 def emit(event: str, **values: Any) -> None:
-    """One line of JSON to whoever started us."""
+    """One line of JSON to whoever started us; of several ranks the first speaks."""
+    if os.environ.get("RANK", "0") != "0":
+        return
     print(json.dumps({"event": event, **values}), flush=True)
 
 

@@ -1,50 +1,66 @@
-"""Train one model: `python -m model.train SPEC.json` (see `TrainingSpec`), in a process of its own.
+"""Train one model: `python -m model.train SPEC.json` (see `TrainingSpec`), in processes of its own.
 
 Prints progress as JSON lines, writes checkpoints, then weights, tokenizer and `result.json`. Started again
 after a kill at any moment it goes on from the newest checkpoint, and every loss is what it would have been:
-on a CPU, with the same number of threads, to the bit.
+on a CPU, with the same number of threads, to the bit. Under `torchrun` every process is a rank.
 """
 
 from __future__ import annotations
 
-import math
+import os
 import time
+from contextlib import closing, suppress
 
 import torch
 
-from model.checkpoint import Progress, load_checkpoint, remove_checkpoints, save_checkpoint, save_weights
-from model.config import CurvePoint, TokenSet, TrainingResult, TrainingSpec, count_steps, step_tokens
-from model.data import Loader, open_tokens, read_sequences
-from model.evaluate import bits_per_byte, held_out_losses, mean_loss
+from model import snapshots
+from model.checkpoint import save_weights
+from model.config import TokenSet, TrainingResult, TrainingSpec, count_steps, step_tokens
+from model.data import Batch, Loader, open_tokens, read_sequences
+from model.evaluate import held_out_losses
+from model.guard import Verdict, judge
 from model.memory import count_parameters
-from model.objectives import causal_loss
+from model.mup import check_mup, rescale
+from model.objective import Objective, prepare_blocks
 from model.optim import learning_rate_at, make_optimizer, set_learning_rate
+from model.outcome import Timing, result_of
+from model.parallel import Ranks, gradients_later, join_ranks, like, spread, whole
 from model.process import choose_device, emit, serve, settle
+from model.reporting import Reporter
+from model.rules import essence
+from model.rules import settle as settle_settings
+from model.signals import StopSignal
+from model.snapshots import Progress
 from model.transformer import Transformer
 from storage import files
 from storage.errors import Fatal, UserError
 
 WEIGHTS, RESULT = "model.safetensors", "result.json"
 
-_REPORT_SECONDS = 0.5
-_CURVE_POINTS = 400
 
-
-def train(spec: TrainingSpec) -> TrainingResult:
+def train(spec: TrainingSpec, ranks: Ranks | None = None, stop: StopSignal | None = None) -> TrainingResult:
     """Train, or go on training, and measure; the result is also in `out_dir`.
+
+    Args:
+        spec: What to train on what.
+        ranks: This process among the training's; by default the only one.
+        stop: Asks for an end: the step under way is finished and saved.
 
     Raises:
         UserError: Tokens that are not there, or do not fit the model.
-        Fatal: The loss stopped being a number.
+        Fatal: The loss stopped being a number, or `stop` asked for an end.
     """
+    ranks = ranks or Ranks(0, 1, choose_device(spec.device))
     tokens = open_tokens(spec.tokens_dir)
-    training = _Training(spec, tokens)
+    training = _Training(spec, tokens, ranks, stop or StopSignal())
     training.run()
-    result = training.measure()
-    save_weights(files.join(spec.out_dir, WEIGHTS), training.model, tokens.tokenizer_sha256)
-    _keep_tokenizer(spec, tokens)
-    files.write_bytes(files.join(spec.out_dir, RESULT), result.model_dump_json(indent=1).encode())
-    remove_checkpoints(spec.out_dir)
+    result = result_of(training.spec, tokens, ranks, training.progress, training.timing, training.losses(), WEIGHTS)
+    model = training.whole_model()
+    if ranks.first:
+        save_weights(files.join(spec.out_dir, WEIGHTS), model, tokens.tokenizer_sha256)
+        _keep_tokenizer(spec, tokens)
+        files.write_bytes(files.join(spec.out_dir, RESULT), result.model_dump_json(indent=1).encode())
+        snapshots.remove_checkpoints(spec.out_dir)
     return result
 
 
@@ -58,132 +74,200 @@ def _keep_tokenizer(spec: TrainingSpec, tokens: TokenSet) -> None:
 class _Training:
     """Model, optimiser, loader and how far they are."""
 
-    def __init__(self, spec: TrainingSpec, tokens: TokenSet) -> None:
-        if spec.model.vocab_size != tokens.vocab_size:
+    def __init__(self, spec: TrainingSpec, tokens: TokenSet, ranks: Ranks, stop: StopSignal) -> None:
+        _check(spec, tokens)
+        self.config = settle_settings(spec.train, spec.model)
+        self.spec = spec.model_copy(update={"train": self.config})
+        self.tokens, self.ranks, self.stop = tokens, ranks, stop
+        self.steps = count_steps(self.config, tokens.sequence_length)
+        self.batch = step_tokens(self.config, tokens.sequence_length) // tokens.sequence_length
+        if self.batch % ranks.count:
             raise UserError(
-                f"the model has {spec.model.vocab_size} token ids, the tokens {tokens.vocab_size}.",
-                "Set model.vocab_size to the tokens' own.",
+                f"a step has {self.batch} sequences, which {ranks.count} ranks cannot share evenly.",
+                "Set training.batch_tokens to a multiple of ranks times tokens.sequence_length.",
             )
-        if not spec.model.causal:
-            raise UserError("an encoder cannot be trained to predict the next token.", "Set model.causal=true.")
-        if spec.model.positions == "learned" and spec.model.max_positions < tokens.sequence_length:
-            raise UserError(
-                f"the model learns {spec.model.max_positions} positions, the sequences have {tokens.sequence_length}.",
-                "Set model.max_positions, or tokens.sequence_length.",
-            )
-        self.spec, self.tokens = spec, tokens
-        self.device = choose_device(spec.device)
-        self.steps = count_steps(spec.train, tokens.sequence_length)
-        self.step_tokens = step_tokens(spec.train, tokens.sequence_length)
+        self._micro = max(1, (self.config.micro_batch_tokens or 2**62) // tokens.sequence_length)
         sequences = read_sequences(spec.tokens_dir, tokens, tokens.train.files)
-        self.loader = Loader(sequences, self.step_tokens // tokens.sequence_length, spec.train.seed, tokens.pad_id)
-        self.held_out = read_sequences(spec.tokens_dir, tokens, tokens.held_out.files)
-        self.model = Transformer(spec.model, spec.train.seed).to(self.device)
-        self.optimizer = make_optimizer(self.model, spec.train)
-        self.identity = f"{tokens.fingerprint} {spec.model.model_dump_json()} {self._what().model_dump_json()}"
-        found = load_checkpoint(spec.out_dir, self.model, self.optimizer, self.identity)
-        self.progress = found or Progress(0, 0, 0.0, [])
-
-    def _what(self) -> TrainingSpec:
-        """The specification without what changes no result."""
-        train = self.spec.train.model_copy(update={"checkpoint_steps": 1})
-        return self.spec.model_copy(
-            update={"train": train, "threads": 0, "device": "auto", "tokens_dir": "", "out_dir": ""}
+        pinned = ranks.device.type == "cuda"
+        self.loader = Loader(
+            *(sequences, self.batch, self.config.seed, tokens.pad_id, ranks.rank, ranks.count), ranks.first, pin=pinned
         )
+        self.held_out = read_sequences(spec.tokens_dir, tokens, tokens.held_out.files)
+        self.model = self._fresh_model().to(ranks.device)
+        self.objective = Objective(self.model, tokens.pad_id, _bf16(self.config.precision, ranks.device))
+        blocks: list[torch.nn.Module] = [*self.model.blocks]
+        prepare_blocks(blocks, self.config)
+        self.module = spread(self.objective, blocks, self.config.parallel, ranks, self.objective.autocast)
+        self.optimizer = make_optimizer(self.model, self.config)
+        self.identity = f"{tokens.fingerprint} {spec.model.model_dump_json()} {essence(self.config).model_dump_json()}"
+        found = snapshots.load(spec.out_dir, self.identity)
+        self.progress = snapshots.restore(found, self.model, self.optimizer) if found else Progress()
+        self.writer = snapshots.Writer(spec.out_dir, self.config.keep_checkpoints)
+        self.timing = Timing(self.batch * tokens.sequence_length)
 
     def run(self) -> None:
         """Take every step that is left."""
-        started, reported, before = time.monotonic(), 0.0, self.progress.seconds
         first = self.progress.step
-        emit("start", step=first, steps=self.steps, parameters=count_parameters(self.spec.model).total)
-        while self.progress.step < self.steps:
-            self._step()
-            elapsed = time.monotonic() - started
-            self.progress.seconds = before + elapsed
-            done = self.progress.step
-            if done % self.spec.train.checkpoint_steps == 0 and done < self.steps:
-                save_checkpoint(self.spec.out_dir, self.model, self.optimizer, self.progress, self.identity)
-            if elapsed - reported >= _REPORT_SECONDS or done == self.steps:
-                reported = elapsed
-                self._report((done - first) * self.step_tokens / max(elapsed, 1e-9))
+        parameters = count_parameters(self.spec.model).total
+        emit("start", step=first, steps=self.steps, parameters=parameters, process=os.getpid())
+        with closing(Reporter(self.spec, self.ranks.first, first, self.steps, self.timing)) as reporter:
+            while self.progress.step < self.steps:
+                self._run_until_rollback(reporter)
+            self.writer.wait()
 
-    def _step(self) -> None:
-        """One optimiser step."""
-        progress, config = self.progress, self.spec.train
-        set_learning_rate(self.optimizer, learning_rate_at(progress.step, self.steps, config))
-        batch = self.loader.at(progress.position).to(self.device).tokens
-        loss = causal_loss(self.model, batch, self.tokens.pad_id).mean
+    def _run_until_rollback(self, reporter: Reporter) -> None:
+        progress = self.progress
+        with closing(self.loader.run(progress.position, self.steps - progress.step)) as batches:
+            before = time.monotonic()
+            for batch in batches:
+                waited = time.monotonic() - before
+                verdict = self._step(batch)
+                seconds, before = time.monotonic() - before, time.monotonic()
+                progress.seconds += seconds
+                self.timing.add(seconds, waited)
+                if verdict == "roll back":
+                    return self._roll_back()
+                self._save_when_due(reporter)
+                reporter.step(progress)
+        return None
+
+    def _step(self, batch: Batch) -> Verdict:
+        """One step: its gradient, and the optimiser's unless the guard objects."""
+        progress = self.progress
+        set_learning_rate(self.optimizer, learning_rate_at(progress.step, self.steps, self.config))
+        loss, norm = self._gradient(batch.to(self.ranks.device))
+        taken = [value for value, good in zip(progress.losses[-256:], progress.taken[-256:], strict=True) if good]
+        verdict, why = judge(loss, norm, taken, _trailing(progress.taken, False), self.config)
+        if verdict == "take":
+            self.optimizer.step()
+        else:
+            self._say(f"step {progress.step + 1} is left out: {why}.")
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), config.clip_norm)
-        value = float(loss.detach())
-        if not math.isfinite(value):
-            raise Fatal(f"the loss of step {progress.step + 1} is {value}.", "Lower training.learning_rate.")
-        self.optimizer.step()
-        progress.losses.append(value)
-        progress.step, progress.position = progress.step + 1, progress.position + len(batch)
+        progress.losses.append(loss)
+        progress.taken.append(verdict == "take")
+        progress.digests.append(batch.digest or "0" * 16)
+        progress.step, progress.position = progress.step + 1, progress.position + self.batch
+        return verdict
 
-    def _report(self, tokens_per_second: float) -> None:
+    def _gradient(self, batch: Batch) -> tuple[float, float]:
+        """Gradients of the mean loss over the whole global batch, clipped; that loss, and their norm before."""
+        parts = list(batch.parts(self._micro))
+        sums = torch.zeros(2, dtype=torch.float64, device=self.ranks.device)
+        for number, (tokens, documents) in enumerate(parts):
+            with gradients_later(self.module, number + 1 < len(parts)):
+                nats, count = self.module(tokens, documents)
+                nats.backward()
+            sums += torch.stack([nats.detach().double(), count.double()])
+        nats_sum, count_sum = self.ranks.add(sums).tolist()
+        weights = [weight for weight in self.model.parameters() if weight.grad is not None]
+        for weight in weights:  # ranks averaged sums: times their number they are sums again
+            assert weight.grad is not None
+            weight.grad.mul_(self.ranks.count / max(count_sum, 1.0))
+        norm = whole(torch.nn.utils.clip_grad_norm_(weights, self.config.clip_norm))
+        return nats_sum / max(count_sum, 1.0), float(norm)
+
+    def _save_when_due(self, reporter: Reporter) -> None:
+        """A checkpoint every so many steps, and when somebody asks for an end, which then comes."""
         step = self.progress.step
-        emit(
-            "step",
-            step=step,
-            steps=self.steps,
-            tokens=step * self.step_tokens,
-            loss=self.progress.losses[-1],
-            learning_rate=learning_rate_at(step - 1, self.steps, self.spec.train),
-            tokens_per_second=tokens_per_second,
-        )
+        ending = self.ranks.add(torch.tensor([float(self.stop.asked)], device=self.ranks.device)).item() > 0
+        due = step % self.config.checkpoint_steps == 0
+        if (due or ending) and step < self.steps:
+            found = snapshots.take(self.model, self.optimizer, self.progress, self.identity, self.ranks.first)
+            if self.ranks.first:
+                self.writer.write(found)
+        if ending and step < self.steps:
+            self.writer.wait()
+            trouble = self.writer.trouble()
+            saved = f"but step {step} could not be saved: {trouble}" if trouble else f"step {step} is saved."
+            raise Fatal(f"the training was asked to stop; {saved}", "The same command goes on from there.")
+        if trouble := self.writer.trouble():
+            self._say(f"a checkpoint could not be written, the training goes on without it: {trouble}")
 
-    def measure(self) -> TrainingResult:
-        """What the finished training is worth."""
-        config, losses = self.spec.train, self.progress.losses
-        last = losses[-max(1, len(losses) // 10) :]
-        losses_by_domain = held_out_losses(
-            lambda tokens, documents: causal_loss(self.model, tokens, self.tokens.pad_id),
-            self.held_out, config.eval_sequences, self.tokens.pad_id, self.device,
-        )  # fmt: skip
-        held_out = mean_loss(losses_by_domain)
-        count = count_parameters(self.spec.model)
-        return TrainingResult(
-            params_total=count.total,
-            params_non_embedding=count.non_embedding,
-            steps=self.steps,
-            train_tokens=self.steps * self.step_tokens,
-            batch_tokens=self.step_tokens,
-            train_loss=sum(last) / len(last),
-            eval_loss=held_out,
-            eval_bits_per_byte=bits_per_byte(held_out, self.tokens.held_out.total),
-            wall_seconds=self.progress.seconds,
-            device=_device_name(self.device),
-            weights=WEIGHTS,
-            curve=self._curve(),
-        )
-
-    def _curve(self) -> tuple[CurvePoint, ...]:
-        """Evenly spaced points of the loss, the first and the last always."""
-        every = max(1, -(-self.steps // _CURVE_POINTS))
-        steps = sorted({1, *range(every, self.steps + 1, every), self.steps})
-        return tuple(
-            CurvePoint(
-                step=step,
-                tokens=step * self.step_tokens,
-                loss=self.progress.losses[step - 1],
-                learning_rate=learning_rate_at(step - 1, self.steps, self.spec.train),
+    def _roll_back(self) -> None:
+        """Go back to a checkpoint, and on with the batches that come next."""
+        at, self.progress.rollbacks = self.progress, self.progress.rollbacks + 1
+        if at.rollbacks > self.config.max_rollbacks:
+            raise Fatal(
+                f"the training went back {self.config.max_rollbacks} times and is bad again at step {at.step}.",
+                "Lower training.learning_rate.",
             )
-            for step in steps
+        self.writer.wait()
+        found = snapshots.load(self.spec.out_dir, self.identity, at.step, self.config.checkpoint_steps)
+        self.progress = snapshots.restore(found, self.model, self.optimizer) if found else self._begin_again()
+        self.progress.position, self.progress.rollbacks = at.position, at.rollbacks
+        self.progress.seconds, self.progress.events = at.seconds, at.events
+        self._say(f"going back from step {at.step} to step {self.progress.step}, on with other batches.")
+
+    def _begin_again(self) -> Progress:
+        with torch.no_grad():
+            fresh = dict(self._fresh_model().named_parameters())
+            for name, weight in self.model.named_parameters():
+                weight.copy_(like(fresh[name].detach(), weight))
+        self.optimizer.state.clear()
+        return Progress()
+
+    def _fresh_model(self) -> Transformer:
+        model = Transformer(self.spec.model, self.config.seed)
+        rescale(model, self.config)
+        return model
+
+    def _say(self, text: str) -> None:
+        self.progress.events.append(text)
+        emit("warning", text=text)
+
+    def losses(self) -> dict[str, tuple[float, int]]:
+        """Held-out losses of the model as it is, by domain; every rank must ask."""
+        most, pad_id = self.config.eval_sequences, self.tokens.pad_id
+        return held_out_losses(self.objective.measure, self.held_out, most, pad_id, self.ranks.device)
+
+    def whole_model(self) -> Transformer:
+        """The trained model with nothing cut up; every rank must ask."""
+        if self.ranks.count == 1 or self.config.parallel == "ddp":
+            return self.model
+        model = Transformer(self.spec.model)
+        model.load_state_dict({name: whole(weight.detach()).cpu() for name, weight in self.model.named_parameters()},
+                              strict=not self.spec.model.tied_embeddings)  # fmt: skip
+        return model
+
+
+def _check(spec: TrainingSpec, tokens: TokenSet) -> None:
+    """Refuse what cannot be trained, in words."""
+    if spec.model.vocab_size != tokens.vocab_size:
+        raise UserError(
+            f"the model has {spec.model.vocab_size} token ids, the tokens {tokens.vocab_size}.",
+            "Set model.vocab_size to the tokens' own.",
         )
+    if not spec.model.causal:
+        raise UserError("an encoder cannot be trained to predict the next token.", "Set model.causal=true.")
+    if tokens.packing == "masked":
+        raise UserError("these tokens are packed for an encoder.", "Set tokens.packing to concatenate or best_fit.")
+    if spec.model.positions == "learned" and spec.model.max_positions < tokens.sequence_length:
+        raise UserError(
+            f"the model learns {spec.model.max_positions} positions, the sequences have {tokens.sequence_length}.",
+            "Set model.max_positions, or tokens.sequence_length.",
+        )
+    check_mup(spec.model, spec.train)
 
 
-def _device_name(device: torch.device) -> str:
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    return f"cpu, {torch.get_num_threads()} threads"
+def _bf16(precision: str, device: torch.device) -> bool:
+    return precision == "bf16" or (precision == "auto" and device.type == "cuda")
+
+
+def _trailing(values: list[bool], wanted: bool) -> int:
+    """How many of the last values are all `wanted`."""
+    count = 0
+    while count < len(values) and values[-1 - count] is wanted:
+        count += 1
+    return count
 
 
 def _work(spec: TrainingSpec) -> None:
     settle(spec.threads)
-    result = train(spec)
+    stop = StopSignal()
+    with suppress(ValueError):  # only the main thread may listen
+        stop.listen()
+    with join_ranks(choose_device(spec.device)) as ranks:
+        result = train(spec, ranks, stop)
     emit("end", eval_loss=result.eval_loss, eval_bits_per_byte=result.eval_bits_per_byte)
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from flows.child import run_child
 from flows.exporting import export
 from flows.generation import find_training, generate
+from flows.lineage import Seen, steps_that_saw
 from flows.steps import run_step
 from flows.tokens_flow import write_meta
 from flows.tokens_task import TokensJob, encode_shard, make_tokenizer
@@ -22,11 +25,12 @@ from flows.training_task import identify, read_token_set, train_once
 from model.checkpoint import load_model
 from model.config import ModelConfig, TrainConfig
 from model.memory import count_parameters
+from model.order import Order
 from pipeline.tokens import TokensConfig
 from storage import schema
 from storage.errors import Fatal, UserError
 from storage.lake import Lake
-from storage.shards import write_table
+from storage.shards import read_table, write_table
 
 CONFIG = TokensConfig(vocab_size=512, sequence_length=16, held_out_frac=0.2)
 MODEL = ModelConfig(d_model=32, n_layers=1, n_heads=2, n_kv_heads=1)
@@ -83,25 +87,28 @@ def test_a_finished_training_is_not_run_again(tokens_lake: Lake, row: dict[str, 
     assert again == row and events == []
 
 
-def test_killed_by_the_system_and_resumed_it_is_the_same_to_the_bit(
+def test_killed_and_asked_to_end_it_goes_on_and_is_the_same_to_the_bit(
     tokens_lake: Lake, row: dict[str, Any], tmp_path: Path
 ) -> None:
     lake = copy_of(tokens_lake, tmp_path)
+    signals = [signal.SIGKILL, signal.SIGTERM]
+    process = 0
 
-    class EnoughError(Exception):
-        pass
-
-    def kill_late(event: dict[str, Any]) -> None:
-        checkpoints = list(tmp_path.glob("checkpoints/*/step-*.safetensors"))
-        if checkpoints or event.get("step", 0) >= 30:
-            raise EnoughError  # closing the iterator kills the process with SIGKILL
+    def end_it(event: dict[str, Any]) -> None:
+        nonlocal process
+        process = event.get("process", process)
+        if signals and (list(tmp_path.glob("checkpoints/*/step-*.safetensors")) or event.get("step", 0) >= 20):
+            os.kill(process, signals.pop(0))
 
     slow = TRAIN.model_copy(update={"checkpoint_steps": 1})
-    with pytest.raises(EnoughError):
-        train_once(lake, "rung", TOKENS, MODEL, slow, threads=1, listen=kill_late)
+    with pytest.raises(Fatal, match="ended by signal 9"):
+        train_once(lake, "rung", TOKENS, MODEL, slow, threads=1, listen=end_it)
+    with pytest.raises(Fatal, match=r"asked to stop; step \d+ is saved"):
+        train_once(lake, "rung", TOKENS, MODEL, TRAIN, threads=1, listen=end_it)
     assert lake.rows("trainings") == []
     resumed = train_once(lake, "rung", TOKENS, MODEL, TRAIN, threads=1)
-    assert resumed["curve"] == row["curve"] and resumed["eval_loss"] == row["eval_loss"]
+    same = ("curve", "eval_loss", "eval_domains", "batches_digest", "training_id")
+    assert {key: resumed[key] for key in same} == {key: row[key] for key in same}
 
 
 def test_errors_of_the_child_come_back_by_kind(tokens_lake: Lake, tmp_path: Path) -> None:
@@ -155,3 +162,31 @@ def test_an_exported_training_is_the_same_model_in_transformers(
     )
     with pytest.raises(UserError, match="holds a model already"):
         export(tokens_lake, "latest", str(folder))
+
+
+def test_from_a_document_one_finds_the_steps_that_saw_it(tokens_lake: Lake, row: dict[str, Any]) -> None:
+    tokens = read_token_set(tokens_lake, TOKENS)
+    table = read_table(tokens_lake.absolute(f"{TOKENS}/train-00000.parquet"))
+    order = Order(tokens.train.sequences, TRAIN.seed)
+    for doc_id in ("doc-1", "doc-17"):
+        seen = steps_that_saw(tokens_lake, row, TOKENS, [doc_id])
+        rows = [i for i, names in enumerate(table["doc_ids"].to_pylist()) if doc_id in names]
+        assert list(seen.sequences) == rows
+        steps = [step for step in range(30) if set(order.rows(8 * step, 8).tolist()) & set(rows)]
+        assert list(seen.steps) == [step + 1 for step in steps]
+    assert steps_that_saw(tokens_lake, row, TOKENS, ["nobody"]) == Seen((), ())
+
+
+def test_the_row_says_what_was_trained_on_what_and_how_well(tokens_lake: Lake, row: dict[str, Any]) -> None:
+    tokens = read_token_set(tokens_lake, TOKENS)
+    assert row["corpus_fingerprint"] == tokens.corpus_fingerprint == "c"
+    assert row["tokenizer_sha256"] == tokens.tokenizer_sha256
+    assert row["params_matmul"] < row["params_total"]
+    assert row["epochs"] == pytest.approx(row["train_tokens"] / tokens.train.total.tokens)
+    assert [found["domain"] for found in row["eval_domains"]] == ["web"]
+    assert row["eval_domains"][0]["bits_per_byte"] == pytest.approx(row["eval_bits_per_byte"])
+    assert 0 < row["mfu"] < 0.75 and row["device_flops"] > 1e8 and "median step" in row["mfu_convention"]
+    assert row["flops_exact"] > 0 and row["memory_bytes"] > 1e7 and row["ranks"] == 1 and row["events"] == []
+    config = json.loads(row["config"])["train"]
+    assert config["beta2"] is not None and config["warmup_frac"] == row["warmup_frac"]
+    assert list(Path(tokens_lake.absolute(row["checkpoint"])).parent.glob("tensorboard/*.tfevents.*"))

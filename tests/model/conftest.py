@@ -17,8 +17,9 @@ from storage.shards import ShardWriter
 
 TINY = ModelConfig(vocab_size=64, d_model=32, n_layers=2, n_heads=4, n_kv_heads=2, ffn_multiple=16)
 SHORT = TrainConfig(
-    train_tokens=16 * 8 * 12, batch_tokens=16 * 8, learning_rate=1e-2, checkpoint_steps=4, eval_sequences=8
-)
+    train_tokens=16 * 8 * 12, batch_tokens=16 * 8, learning_rate=1e-2, warmup_frac=0.05, beta2=0.95, checkpoint_steps=4,
+    eval_sequences=8,
+)  # fmt: skip
 WIDTH = 17
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from model import train as training
 from model.checkpoint import load_model
 from model.config import TrainConfig, TrainingSpec, count_steps, step_tokens
-from model.data import open_tokens, read_sequences
+from model.data import Batch, open_tokens, read_sequences
 from model.optim import learning_rate_at, make_optimizer
 from model.transformer import Transformer
 from storage.errors import Fatal, UserError
@@ -41,6 +42,10 @@ def test_loss_falls_and_the_result_adds_up(tokens_dir: Path, tmp_path: Path) -> 
     assert result.train_tokens == 12 * result.batch_tokens == SHORT.train_tokens
     assert result.train_loss < losses[0] - 0.5 and result.eval_loss < losses[0] - 0.3
     assert result.eval_bits_per_byte == pytest.approx(result.eval_loss / np.log(2) / 3)
+    assert {found.domain for found in result.eval_domains} == {"web", "code"}
+    assert result.eval_loss == pytest.approx(np.mean([found.loss for found in result.eval_domains]))
+    assert result.mfu and 0 < result.mfu < 0.75 and result.device_flops and result.events == ()
+    assert result.memory_bytes > 1e6 and result.precision == "float32" and result.ranks == 1
     assert not list((tmp_path / "out").glob("step-*"))
     model = load_model(str(tmp_path / "out" / result.weights))
     assert model.config == TINY
@@ -64,10 +69,12 @@ def test_killed_and_resumed_is_the_same_to_the_bit(
 def kill_after(patch: pytest.MonkeyPatch, steps: int) -> None:
     step, taken = training._Training._step, []
 
-    def dying(self: training._Training) -> None:
+    def dying(self: training._Training, batch: Batch) -> Any:
         if len(taken) == steps:
+            self.writer.wait()  # a thread that goes on writing would have died with the process
             raise Killed
-        taken.append(step(self))
+        taken.append(step(self, batch))
+        return taken[-1]
 
     patch.setattr(training._Training, "_step", dying)
 
@@ -111,9 +118,9 @@ def test_a_loss_that_is_no_number_stops_the_training(tokens_dir: Path, tmp_path:
         training.train(spec_of(tokens_dir, tmp_path / "out", train=wild))
 
 
-@given(st.integers(1, 400), st.floats(0, 1), st.floats(0, 1))
-def test_learning_rate_warms_up_and_ends_at_its_floor(steps: int, warmup: float, floor: float) -> None:
-    config = TrainConfig(learning_rate=1e-3, warmup_frac=warmup, min_learning_rate_frac=floor)
+@given(st.integers(1, 400), st.floats(0, 1), st.floats(0, 1), st.sampled_from(["cosine", "linear", "wsd"]))
+def test_learning_rate_warms_up_and_ends_at_its_floor(steps: int, warmup: float, floor: float, schedule: Any) -> None:
+    config = TrainConfig(learning_rate=1e-3, warmup_frac=warmup, min_learning_rate_frac=floor, schedule=schedule)
     rates = [learning_rate_at(step, steps, config) for step in range(steps)]
     assert all(0 < rate <= 1e-3 * (1 + 1e-12) for rate in rates[:-1])
     top = rates.index(max(rates))

@@ -1,0 +1,162 @@
+"""Choices of how a training is carried out: the same result by each, or the one that is asked for."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from model import train as training
+from model.config import ModelConfig, TrainConfig
+from model.flops import exact_flops_per_token, flops_per_token, matmul_parameters
+from model.objective import Objective, prepare_blocks
+from model.optim import make_optimizer, set_learning_rate
+from model.presets import preset
+from model.rules import essence, settle
+from model.tensorboard import EventFile, masked_crc
+from model.transformer import Transformer
+from storage.errors import UserError
+
+from .conftest import SHORT, TINY
+from .test_train import losses_of, spec_of
+
+
+def losses_with(tokens_dir: Path, out: Path, **changes: Any) -> list[float]:
+    training.train(spec_of(tokens_dir, out, train=SHORT.model_copy(update=changes)))
+    return losses_of(out)
+
+
+def test_parts_recomputing_and_precision_change_little(tokens_dir: Path, tmp_path: Path) -> None:
+    plain = losses_with(tokens_dir, tmp_path / "plain")
+    parts = losses_with(tokens_dir, tmp_path / "parts", micro_batch_tokens=16 * 3)
+    again = losses_with(tokens_dir, tmp_path / "again", recompute=True)
+    half = losses_with(tokens_dir, tmp_path / "half", precision="bf16")
+    assert parts == pytest.approx(plain, rel=1e-5) and again == plain
+    assert half == pytest.approx(plain, rel=0.02) and half != plain
+
+
+def test_compiled_blocks_give_the_same_gradients() -> None:
+    tokens = torch.randint(2, 64, (2, 17))
+    gradients = []
+    for compiled in (False, True):
+        model = Transformer(TINY)
+        prepare_blocks([*model.blocks], TrainConfig(compile=compiled, recompute=compiled), backend="aot_eager")
+        Objective(model, 1, False)(tokens, torch.zeros_like(tokens))[0].backward()
+        gradients.append([weight.grad for weight in model.parameters()])
+        assert [*model.state_dict()] == [*Transformer(TINY).state_dict()]
+    assert all(torch.allclose(a, b, rtol=1e-5, atol=1e-6) for a, b in zip(*gradients, strict=True))
+
+
+@pytest.mark.parametrize("name", ["gpt2", "llama3-8b"])
+def test_matrices_that_multiply_every_token(name: str) -> None:
+    config = preset(name)
+    with torch.device("meta"):
+        model = Transformer(config)
+    matrices = [w for n, w in model.named_parameters() if w.ndim == 2 and "embedding" not in n]
+    tied = model.head.weight.numel() if config.tied_embeddings else 0
+    assert matmul_parameters(config) == sum(weight.numel() for weight in matrices) + tied
+
+
+def test_flops_are_those_torch_counts() -> None:
+    config = TINY.model_copy(update={"n_kv_heads": 4})
+    model, tokens = Transformer(config), torch.randint(2, 64, (3, 17))
+    with FlopCounterMode(display=False) as counter:
+        Objective(model, 1, False)(tokens, torch.zeros_like(tokens))[0].backward()
+    counted = counter.get_total_flops() / (3 * 16)  # torch counts attention's square whole
+    # it leaves out the first product's gradient of its input, which is the embedding, and recomputes scores in Flash
+    assert flops_per_token(config, 16) == pytest.approx(counted, rel=0.15)
+    assert exact_flops_per_token(config, 16) < flops_per_token(config, 16)
+
+
+def test_norms_and_biases_do_not_decay() -> None:
+    model = Transformer(preset("gpt2").model_copy(update={"d_model": 16, "n_heads": 2, "n_kv_heads": 2, "n_layers": 1}))
+    groups = make_optimizer(model, settle(SHORT, model.config)).param_groups
+    plain = {id(weight) for group in groups if not group["weight_decay"] for weight in group["params"]}
+    expected = {id(w) for n, w in model.named_parameters() if n.endswith("bias") or "norm" in n}
+    assert plain == expected and all(group["fused"] for group in groups)
+
+
+def test_rules_fill_in_what_is_not_given_and_nothing_else() -> None:
+    model = ModelConfig()
+    given = settle(SHORT, model)
+    assert given == SHORT
+    large = settle(TrainConfig(train_tokens=100_000_000_000), preset("llama3-8b"))
+    assert large.batch_tokens == pytest.approx(0.58 * 1e11**0.571, rel=1e-3)
+    assert large.learning_rate == pytest.approx(1.79 * 8_030_261_248**-0.713 * 1e11**0.307, rel=0.05)
+    assert large.warmup_frac == pytest.approx(8.030261248 / 100) and large.beta2 == 0.95
+    small = settle(TrainConfig(train_tokens=1_000_000, batch_tokens=1_000), model)
+    assert small.beta2 == pytest.approx(0.5 ** (1_000 / 100_000))
+    assert essence(SHORT) == essence(SHORT.model_copy(update={"checkpoint_steps": 3, "compile": True}))
+    assert essence(SHORT) != essence(SHORT.model_copy(update={"seed": 5}))
+
+
+def spread_after(width: int, kind: str, steps: int = 4) -> tuple[float, float]:
+    """How much the hidden state and the logits of a model have changed after some steps, root mean square."""
+    torch.manual_seed(0)
+    heads = width // 16
+    config = ModelConfig(vocab_size=64, d_model=width, n_layers=2, n_heads=heads, n_kv_heads=heads, ffn_dim=2 * width)
+    train = SHORT.model_copy(update={"parametrisation": kind, "mup_base_width": 64, "weight_decay": 0.0})
+    model = Transformer(config)
+    training.rescale(model, train)
+    optimizer = make_optimizer(model, train)
+    tokens = torch.randint(2, 64, (8, 17))
+    with torch.no_grad():
+        before = model.hidden(tokens), model(tokens)
+    for _ in range(steps):
+        set_learning_rate(optimizer, 1e-3)
+        optimizer.zero_grad()
+        nats, count = Objective(model, 1, False)(tokens, tokens)
+        (nats / count).backward()
+        optimizer.step()
+    with torch.no_grad():
+        after = model.hidden(tokens), model(tokens)
+    changes = [float((b - a).square().mean().sqrt()) for a, b in zip(before, after, strict=True)]
+    return changes[0], changes[1]
+
+
+def test_under_mup_a_step_changes_as_much_at_every_width() -> None:
+    """The coordinate check: the slope of changes over widths, both in logarithms (Yang et al. 2022, section D.1)."""
+    widths = (64, 128, 256, 512)
+    slopes = {}
+    for kind in ("standard", "mup"):
+        changes = np.log([spread_after(width, kind) for width in widths])
+        slopes[kind] = [float(np.polyfit(np.log(widths), changes[:, i], 1)[0]) for i in range(2)]
+    assert abs(slopes["mup"][0]) < 0.06 and abs(slopes["mup"][1]) < 0.2, slopes
+    assert slopes["standard"][0] > 0.15 and slopes["standard"][1] > 0.3, slopes
+
+
+def test_mup_refuses_tied_embeddings_and_trains_from_a_silent_output(tokens_dir: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="muP"):
+        training.check_mup(TINY.model_copy(update={"tied_embeddings": True}), TrainConfig(parametrisation="mup"))
+    losses = losses_with(tokens_dir, tmp_path / "mup", parametrisation="mup", mup_base_width=16)
+    assert losses[0] == pytest.approx(np.log(64), rel=1e-6) and losses[-1] < losses[0] - 0.5
+
+
+def test_event_files_are_records_tensorboard_reads(tmp_path: Path) -> None:
+    file = EventFile(tmp_path / "curves", 3)
+    file.add(7, {"loss": 2.5, "rate": 0.125})
+    file.close()
+    (path,) = (tmp_path / "curves").iterdir()
+    assert ".tfevents." in path.name
+    data, events = path.read_bytes(), []
+    while data:
+        (length,) = struct.unpack("<Q", data[:8])
+        assert struct.unpack("<I", data[8:12]) == (masked_crc(data[:8]),)
+        event, end = data[12 : 12 + length], data[12 + length : 16 + length]
+        assert struct.unpack("<I", end) == (masked_crc(event),)
+        events.append(event)
+        data = data[16 + length :]
+    assert b"brain.Event:2" in events[0]
+    loss = b"\x0a\x04loss\x15" + struct.pack("<f", 2.5)
+    assert len(events) == 2 and loss in events[1] and b"\x10\x07" in events[1]
+
+
+def test_checksums_are_crc32c() -> None:
+    """The check value of CRC-32C for "123456789" is e3069283 (RFC 3720, appendix B.4)."""
+    crc = 0xE3069283
+    assert masked_crc(b"123456789") == ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
