@@ -7,7 +7,7 @@ the rest.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,22 +20,27 @@ from flows.settings import settings
 from flows.steps import find_step
 from flows.training_task import read_token_set, train_once
 from flows.work import gather, phase, publish_markdown, publish_table, threads, unit_of_work
-from model.config import Device, ModelConfig, TrainConfig
-from model.scaling.fit import Fit, fit_scaling
+from model.config import Device, ModelConfig, TokenSet, TrainConfig
+from model.memory import ParameterCount, count_parameters
+from model.scaling.analysis import Analysis, analyse
 from model.scaling.ladder import LadderConfig, Rung, rungs
 from model.scaling.points import Points, make_points
-from model.scaling.record import fit_to_record
+from model.scaling.record import analysis_to_record, fit_to_record
 from storage import files, schema
 from storage.errors import Fatal, ShardFailed, UserError
 from storage.lake import Lake, fingerprint
 from storage.schema import Section
 from storage.shards import read_table, write_table
 
-VERSION = 1
+VERSION = 2
 """Raised when fits come out differently; part of every evaluation's id."""
 
-COUNTS = {"total": "params_total", "non_embedding": "params_non_embedding"}
-"""How N may be counted, and the column of `TRAININGS` that holds it."""
+COUNTS: dict[str, Callable[[ParameterCount, ModelConfig], int]] = {
+    "total": lambda count, model: count.total,
+    "non_embedding": lambda count, model: count.blocks,
+    "blocks_and_head": lambda count, model: count.blocks + model.vocab_size * model.d_model,
+}
+"""How N may be counted: see `model.scaling.table.CONVENTIONS`; a tied head counts where it is multiplied."""
 
 UNIT = "bits a byte"
 """Of the losses fitted: held-out text, the same for every rung, whatever the tokenizer."""
@@ -54,7 +59,7 @@ class ScalingRequest(Section):
 
 
 @flow(name="scaling", flow_run_name="scaling-{request.name}")
-def scaling_flow(request: ScalingRequest) -> dict[str, Fit]:
+def scaling_flow(request: ScalingRequest) -> dict[str, Analysis]:
     """Train the ladder's rungs that are missing and fit their losses; fits by how N is counted.
 
     Without enough rungs there is no fit: the reason is told, and the runs are in the lake all the same.
@@ -68,7 +73,7 @@ def scaling_flow(request: ScalingRequest) -> dict[str, Fit]:
     rows = phase("ladder", threads(request.workers), lambda: climb(request, ladder, tokens.key, directory))
     publish_table("ladder", [shown_row(row) for row in rows], "Every rung, cheapest first")
     try:
-        fits = fit_rows(rows, request.config.draws)
+        fits = fit_rows(rows, request.config.draws, read_token_set(lake, directory).sequence_length)
     except UserError as error:
         tell(f"no scaling law: {error}")
         return {}
@@ -110,26 +115,54 @@ def climb(request: ScalingRequest, ladder: Sequence[Rung], name: str, tokens_dir
     return list(results.values())
 
 
-def points_of(rows: Sequence[dict[str, Any]], count: str) -> Points:
-    """Trainings as points, N counted as `count` says. Seeds of one rung are runs of their own."""
+def points_of(rows: Sequence[dict[str, Any]], count: str, sequence_length: int) -> Points:
+    """Trainings as points, N counted as `count` says. Seeds of one rung are runs of their own.
+
+    The compute given beside 6 N D is what is multiplied: blocks and head, and the attention over the sequence.
+    """
+    models = [ModelConfig.model_validate(json.loads(row["config"])["model"]) for row in rows]
     return make_points(
-        params=[row[COUNTS[count]] for row in rows],
+        params=[COUNTS[count](count_parameters(model), model) for model in models],
         tokens=[row["train_tokens"] for row in rows],
         loss=[row["eval_bits_per_byte"] for row in rows],
         run=[row["training_id"] for row in rows],
+        flops_given=[
+            multiplied_flops(model, sequence_length) * row["train_tokens"]
+            for model, row in zip(models, rows, strict=True)
+        ],
+        unique=[row["unique_tokens"] for row in rows],
     )
 
 
-def fit_rows(rows: Sequence[dict[str, Any]], draws: int) -> dict[str, Fit]:
-    """A fit for each way to count N.
+def fit_rows(rows: Sequence[dict[str, Any]], draws: int, sequence_length: int) -> dict[str, Analysis]:
+    """An analysis for each way to count N.
 
     Raises:
         UserError: Too few trainings.
     """
-    return {count: fit_scaling(points_of(rows, count), draws) for count in COUNTS}
+    return {count: analyse(points_of(rows, count, sequence_length), draws) for count in COUNTS}
 
 
-def write_fits(lake: Lake, name: str, rows: Sequence[dict[str, Any]], fits: dict[str, Fit], draws: int) -> str:
+def multiplied_flops(model: ModelConfig, sequence_length: int) -> float:
+    """FLOP a token of training: six times blocks and head, and attention's scores and sums.
+
+    A causal position looks back at half the sequence on average: 2 x 2 x d_model x T / 2 forward and layer, three
+    times that with the backward pass. Source: Kaplan et al. 2020, table 1; Hoffmann et al. 2022, appendix F.
+    """
+    matrices = 6.0 * (count_parameters(model).blocks + model.vocab_size * model.d_model)
+    return matrices + 6.0 * model.n_layers * model.d_model * sequence_length
+
+
+def unique_tokens(lake: Lake) -> float:
+    """Distinct training tokens of the newest token set; 0 without one."""
+    try:
+        step = find_step(lake, "tokens", None, "")
+    except UserError:
+        return 0.0
+    return float(TokenSet.model_validate(step.summary).train.unique.tokens)
+
+
+def write_fits(lake: Lake, name: str, rows: Sequence[dict[str, Any]], fits: dict[str, Analysis], draws: int) -> str:
     """Write the fits as one file of `EVALUATIONS`, unless it is there; its path."""
     evaluation_id = fingerprint("scaling", VERSION, name, draws, sorted(row["training_id"] for row in rows))
     path = lake.evaluation_path(evaluation_id)
@@ -142,20 +175,21 @@ def write_fits(lake: Lake, name: str, rows: Sequence[dict[str, Any]], fits: dict
     return path
 
 
-def evaluation_rows(count: str, fit: Fit) -> list[dict[str, Any]]:
-    """A fit's constants, one row each, and a row `fit` that holds all of it as JSON."""
-    record = fit_to_record(fit)
+def evaluation_rows(count: str, found: Analysis) -> list[dict[str, Any]]:
+    """The chosen fit's constants, one row each, and a row `fit` that holds all of the analysis as JSON."""
+    record = analysis_to_record(found)
     units = {"E": UNIT}
     constants = [
         {"part": count, "metric": name, "unit": units.get(name, ""), **estimate}
-        for name, estimate in record["constants"].items()
+        for name, estimate in fit_to_record(found.chosen)["constants"].items()
     ]
-    whole = {"part": count, "metric": "fit", "value": fit.objective, "unit": "Huber loss of log loss"}
+    objective = found.chosen.objective
+    whole = {"part": count, "metric": "fit", "value": objective, "unit": "Huber loss of log loss"}
     return [*constants, {**whole, "details": json.dumps(record)}]
 
 
 def read_fit_records(lake: Lake) -> dict[str, dict[str, Any]]:
-    """The newest ladder's fits as `fit_to_record` wrote them, by how N is counted; empty without one."""
+    """The newest ladder's fits as `analysis_to_record` wrote them, by how N is counted; empty without one."""
     rows = [
         row
         for uri in lake.files_of("evaluations")
@@ -176,17 +210,18 @@ def shown_row(row: dict[str, Any]) -> dict[str, Any]:
     return {name: row[name] for name in (*columns, "eval_loss", "eval_bits_per_byte", "wall_seconds")}
 
 
-def constant_rows(fits: dict[str, Fit]) -> list[dict[str, Any]]:
-    """Every constant of every fit with its interval."""
+def constant_rows(fits: dict[str, Analysis]) -> list[dict[str, Any]]:
+    """Every constant of every chosen fit with its interval."""
     return [
         {"N": count, "constant": name, **estimate}
-        for count, fit in fits.items()
-        for name, estimate in fit_to_record(fit)["constants"].items()
+        for count, found in fits.items()
+        for name, estimate in fit_to_record(found.chosen)["constants"].items()
     ]
 
 
-def fit_line(count: str, fit: Fit) -> str:
-    """A fit in one line, for the terminal."""
+def fit_line(count: str, found: Analysis) -> str:
+    """An analysis in one line, for the terminal."""
+    fit = found.chosen
     surface, exponent = fit.surface, fit.interval(lambda found: found.params_exponent)
     return (
         f"N {count.replace('_', ' ')}: L = {surface.E:.3g} + {surface.A:.3g}/N^{surface.alpha:.3f} + "
@@ -195,11 +230,11 @@ def fit_line(count: str, fit: Fit) -> str:
     )
 
 
-def fits_markdown(fits: dict[str, Fit]) -> str:
+def fits_markdown(fits: dict[str, Analysis]) -> str:
     """The fits, their doubts, and every run beside its prediction."""
-    lines = [f"- {fit_line(count, fit)}" for count, fit in fits.items()]
-    doubts = [f"- N {count}: {warning}" for count, fit in fits.items() for warning in fit.warnings]
-    fit = fits["total"]
+    lines = [f"- {fit_line(count, found)} {found.reason}" for count, found in fits.items()]
+    doubts = [f"- N {count}: {warning}" for count, found in fits.items() for warning in found.warnings]
+    fit = fits["total"].chosen
     points = fit.points
     predicted = fit.surface.predict(points.params, points.tokens)
     runs = [
