@@ -60,6 +60,41 @@ DrawsOption = Annotated[int, typer.Option(min=0, help="Bootstrap samples for the
 SkipOption = Annotated[bool, typer.Option("--skip-bad", help="Leave out rows without positive numbers.")]
 
 
+def ladder(
+    minutes: Annotated[float, typer.Option(help="Wall time there is.")],
+    device: Annotated[
+        str, typer.Option(help="cpu, cuda, or a100, h100, h200, b200, rtx4090: measured here, assumed elsewhere.")
+    ] = "cpu",
+    vocab: Annotated[int, typer.Option(min=64, help="Token ids; small models want few.")] = 1_024,
+    sequence_length: Annotated[int, typer.Option(min=8, help="Of the packed tokens.")] = 128,
+    budgets: Annotated[int, typer.Option(min=2, help="IsoFLOP budgets, a factor of three apart.")] = 4,
+    workers: WorkersOption = DEFAULT_WORKERS,
+    output: Annotated[Path | None, typer.Option(help="Recipe file to write, for `winnow scaling run`.")] = None,
+    lake: LakeOption = DEFAULT_LAKE,
+    as_json: JsonOption = False,
+) -> None:
+    """Design a ladder for a machine and a time, and say what it will cost and tell before anything is spent."""
+    from flows.scaling_design import LadderWish, describe_design, design_record, make_design, recipe_text, write_recipe
+    from flows.scaling_flow import expected_surface, unique_tokens
+    from storage.lake import Lake
+
+    wish = LadderWish(minutes, device, vocab, sequence_length, workers, budgets)
+    found, speed = make_design(wish, expected_surface(Lake(lake)))
+    if output:
+        write_recipe(output, recipe_text(found.config, wish))
+    if as_json:
+        print(json.dumps(design_record(found, speed)))
+        return
+    print("\n".join(describe_design(found, speed, wish)))
+    most, there = max(rung.tokens for rung in found.ladder), unique_tokens(Lake(lake))
+    if 0 < there < most:
+        print(
+            f"! the longest run sees {most:,} tokens, the lake's newest token set has {there:,.0f}: repeats cost loss."
+        )
+    if output:
+        print(f"run it: winnow scaling run {output}")
+
+
 def fit(
     points: Annotated[
         Path,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,9 +24,12 @@ from flows.work import gather, phase, publish_markdown, publish_table, threads, 
 from model.config import Device, ModelConfig, TokenSet, TrainConfig
 from model.memory import ParameterCount, count_parameters
 from model.scaling.analysis import Analysis, analyse
-from model.scaling.ladder import LadderConfig, Rung, rungs
+from model.scaling.design import PRIOR
+from model.scaling.ladder import LadderConfig, Rung, rungs, with_rate
 from model.scaling.points import Points, make_points
-from model.scaling.record import analysis_to_record, fit_to_record
+from model.scaling.rate_check import RateCheck, check_rate, corrected, swept
+from model.scaling.record import analysis_to_record, chosen_fit, fit_to_record
+from model.scaling.surface import Surface
 from storage import files, schema
 from storage.errors import Fatal, ShardFailed, UserError
 from storage.lake import Lake, fingerprint
@@ -69,8 +73,11 @@ def scaling_flow(request: ScalingRequest) -> dict[str, Analysis]:
     tokens = find_step(lake, "tokens", request.name, "Make tokens first: `winnow tokens`.")
     directory = lake.tokens_dir(tokens.key, tokens.fingerprint)
     vocabulary = read_token_set(lake, directory).vocab_size
+    pool = threads(request.workers)
+    if request.config.rate_factors:
+        request = phase("sweep", pool, lambda: tune(request, vocabulary, tokens.key, directory))
     ladder = rungs(request.config, vocabulary, request.model, request.train)
-    rows = phase("ladder", threads(request.workers), lambda: climb(request, ladder, tokens.key, directory))
+    rows = phase("ladder", pool, lambda: climb(request, ladder, tokens.key, directory))
     publish_table("ladder", [shown_row(row) for row in rows], "Every rung, cheapest first")
     try:
         fits = fit_rows(rows, request.config.draws, read_token_set(lake, directory).sequence_length)
@@ -104,15 +111,58 @@ def rung_task(label: str, request: ScalingRequest, rung: Rung, tokens_dir: str) 
         raise ShardFailed(error.message, error.hint) from error
 
 
-def climb(request: ScalingRequest, ladder: Sequence[Rung], name: str, tokens_dir: str) -> list[dict[str, Any]]:
+def climb(
+    request: ScalingRequest, ladder: Sequence[Rung], name: str, tokens_dir: str, what: str = "ladder"
+) -> list[dict[str, Any]]:
     """The trainings of the rungs that could be trained, cheapest first; to be called within a flow."""
-    labels = {f"{name}/ladder/{rung.name}": rung for rung in ladder}
-    with progress("ladder", len(ladder)) as shown:
+    return list(train_all(request, ladder, name, tokens_dir, what).values())
+
+
+def train_all(
+    request: ScalingRequest, ladder: Sequence[Rung], name: str, tokens_dir: str, what: str
+) -> dict[str, dict[str, Any]]:
+    """The same by the rung's name."""
+    labels = {f"{name}/{what}/{rung.name}": rung for rung in ladder}
+    with progress(what, len(ladder)) as shown:
         futures = {label: rung_task.submit(label, request, rung, tokens_dir) for label, rung in labels.items()}
         results, failures = gather(futures, shown)
     for label, error in failures.items():
         tell(f"rung {label} failed and is left out: {error}")
-    return list(results.values())
+    return {labels[label].name: row for label, row in results.items()}
+
+
+def tune(request: ScalingRequest, vocabulary: int, name: str, tokens_dir: str) -> ScalingRequest:
+    """The request with its rule for the rate checked, and corrected where a sweep finds it off."""
+    config = request.config
+    ends = swept(rungs(config, vocabulary, request.model, request.train))
+    factors = sorted({1.0, *config.rate_factors})
+    tried = {(rung.name, factor): with_rate(rung, factor) for rung in ends for factor in factors}
+    rows = train_all(request, list(tried.values()), name, tokens_dir, "sweep")
+    checks = []
+    for rung in ends:
+        losses = {
+            f: rows[r.name]["eval_bits_per_byte"] for (n, f), r in tried.items() if n == rung.name and r.name in rows
+        }
+        if 1.0 in losses:
+            checks.append(check_rate(rung, losses))
+    publish_table("rate-check", [asdict(check) for check in checks], "Loss by multiple of the rule's learning rate")
+    for check in checks:
+        tell(rate_line(check))
+    return request.model_copy(update={"config": corrected(config, checks)}) if checks else request
+
+
+def rate_line(check: RateCheck) -> str:
+    """A sweep in one line, for the terminal."""
+    verdict = "the rule holds" if check.holds else "the rule is corrected"
+    beyond = ", or beyond" if check.edge else ""
+    return f"rate of {check.params:,} parameters: best {check.best:.2f} times the rule's{beyond}; {verdict}"
+
+
+def expected_surface(lake: Lake) -> Surface:
+    """Where a new ladder looks for its optimum: the newest fit of the lake, or small models' usual one."""
+    records = read_fit_records(lake)
+    fitted = chosen_fit(records["total"]).surface if records else PRIOR
+    return fitted if fitted.A > 0 and fitted.B > 0 else PRIOR
 
 
 def points_of(rows: Sequence[dict[str, Any]], count: str, sequence_length: int) -> Points:
