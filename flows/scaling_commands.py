@@ -168,6 +168,27 @@ def plan(
         print("\n".join(describe_published(distances)))
 
 
+def compare(
+    recipe_a: Annotated[str, typer.Argument(help="Recipe of the one corpus; its [scaling] is the ladder of both.")],
+    recipe_b: Annotated[str, typer.Argument(help="Recipe of the other; a name of its own.")],
+    inputs: Annotated[
+        list[str] | None, typer.Argument(help="Archives, as for `winnow corpus`; none where both corpora are made.")
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=2, help="Of every rung, on both corpora.")] = 2,
+    lake: LakeOption = DEFAULT_LAKE,
+    workers: WorkersOption = DEFAULT_WORKERS,
+    changes: SetOption = [],  # noqa: B006  typer reads the default, nobody changes it
+    as_json: JsonOption = False,
+) -> None:
+    """Does a change to the data help? The same ladder on two corpora, paired; 'not distinguishable' is an answer."""
+    from dataclasses import asdict
+
+    from flows.compare_flow import compare_corpora, describe_comparison
+
+    found = compare_corpora(recipe_a, recipe_b, tuple(inputs or ()), seeds, lake, workers, tuple(changes))
+    print(json.dumps(asdict(found)) if as_json else "\n".join(describe_comparison(found)))
+
+
 def _print_fits(name: str, fits: Mapping[str, Mapping[str, Any]]) -> None:
     for part, by_group in fits.items():
         for group, record in by_group.items():

@@ -124,11 +124,11 @@ def describe_plan(title: str, found: Mapping[str, Any]) -> list[str]:
 
 def describe_published(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Published models and how far from the compute optimum they are."""
-    lines = ["Published models against Chinchilla's law (tokens over those best for their compute):"]
+    lines = ["Published models against Chinchilla's law (tokens a parameter over those best for their compute):"]
     for row in rows:
         lines.append(
-            f"  {row['name']:16}{row['params']:>9.3g} parameters {row['tokens']:>9.3g} tokens   refitted constants "
-            f"{row['refit']:>6.2f}, as printed {row['printed']:>6.2f}"
+            f"  {row['name']:16}{row['tokens'] / row['params']:>8.1f} tokens a parameter   refitted constants "
+            f"{row['refit']:>7.2f}, as printed {row['printed']:>7.2f}"
         )
     return lines
 

@@ -47,13 +47,16 @@ MODELS = (
 
 
 def model_distances() -> list[dict[str, Any]]:
-    """Every published model with its tokens over those best for its compute, by the refitted and printed law."""
+    """Every published model with its tokens a parameter over those best for its compute, by either law.
+
+    At a fixed compute D / N goes with the square of D, hence the square.
+    """
     return [
         asdict(model)
         | {
             "flops": model.flops,
-            "refit": overtraining(CHINCHILLA_REFIT, model.params, model.tokens),
-            "printed": overtraining(CHINCHILLA, model.params, model.tokens),
+            "refit": overtraining(CHINCHILLA_REFIT, model.params, model.tokens) ** 2,
+            "printed": overtraining(CHINCHILLA, model.params, model.tokens) ** 2,
         }
         for model in MODELS
     ]
