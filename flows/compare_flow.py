@@ -20,12 +20,14 @@ from flows.scaling_flow import ScalingRequest, train_all
 from flows.settings import settings
 from flows.steps import Step, find_step
 from flows.tokens_flow import TokensRequest, tokens_flow
+from flows.tokens_task import read_bounds
 from flows.training_task import absolute, read_token_set
 from flows.work import phase, prefect_api, publish_markdown, publish_table, threads, unit_of_work
 from model.config import Device, ModelConfig, TokenSet, TrainConfig
 from model.scaling.comparison import Comparison, MeasureSpec, Pair, compare
 from model.scaling.ladder import LadderConfig, Rung, rungs
-from pipeline.tokens import TokensConfig, is_held_out
+from pipeline.splits import split_number
+from pipeline.tokens import TokensConfig
 from storage import files, schema
 from storage.errors import UserError
 from storage.lake import Lake, fingerprint
@@ -150,13 +152,14 @@ def measure(
 def write_held_out(lake: Lake, sides: Sequence[Step], config: TokensConfig) -> str:
     """The documents held out of both corpora, as JSON lines; the path in the lake.
 
-    Which they are is a matter of their ids alone, so neither side has trained on any of them. Where the corpora
-    share too little, those held out of either are taken: then text that only one side's rules let in counts too.
+    Which they are is a matter of their ids and of bounds by domain, of which the lower one holds here, so neither
+    side has trained on any of them. Where the corpora share too little, documents that only one side has are taken
+    too: then text that the other's rules refuse counts as well.
     """
     name = fingerprint("held-out", VERSION, config.held_out_frac, config.seed, *(side.fingerprint for side in sides))
     path = f"evaluations/held-out/{name}.jsonl"
     if not files.exists(lake.absolute(path)):
-        found = common_documents([dict(_held_out(lake, side, config)) for side in sides])
+        found = common_documents([dict(_held_out(lake, side, config.seed, sides)) for side in sides])
         chosen, size = [], 0
         for doc_id in sorted(found):
             chosen.append(found[doc_id])
@@ -200,12 +203,15 @@ def describe_comparison(found: Comparison) -> Iterator[str]:
     yield found.verdict
 
 
-def _held_out(lake: Lake, side: Step, config: TokensConfig) -> Iterator[tuple[str, str]]:
+def _held_out(lake: Lake, side: Step, seed: int, sides: Sequence[Step]) -> Iterator[tuple[str, str]]:
+    """Documents of a side below every side's bound of their domain: ids and texts."""
+    bounds = [read_bounds(lake, lake.tokens_dir(each.key, each.fingerprint)) for each in sides]
     corpus = find_step(lake, "mix", side.key, "Make a corpus first: `winnow corpus`.")
     for output in corpus.outputs_of("corpus"):
-        for batch in iter_batches(lake.absolute(output.path), ["id", "text"], 256):
+        for batch in iter_batches(lake.absolute(output.path), ["id", "domain", "text"], 256):
             for row in batch.to_pylist():
-                if is_held_out(row["id"], config):
+                bound = min(by_domain.get(row["domain"], 0) for by_domain in bounds)
+                if split_number(row["id"], seed) < bound:
                     yield row["id"], row["text"]
 
 

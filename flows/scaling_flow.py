@@ -27,7 +27,7 @@ from model.scaling.analysis import Analysis, analyse
 from model.scaling.design import PRIOR
 from model.scaling.ladder import LadderConfig, Rung, rungs, with_rate
 from model.scaling.points import Points, make_points
-from model.scaling.rate_check import RateCheck, check_rate, corrected, swept
+from model.scaling.rate_check import RateCheck, beyond, check_rate, corrected, swept
 from model.scaling.record import analysis_to_record, chosen_fit, fit_to_record
 from model.scaling.surface import Surface
 from storage import files, schema
@@ -45,6 +45,9 @@ COUNTS: dict[str, Callable[[ParameterCount, ModelConfig], int]] = {
     "blocks_and_head": lambda count, model: count.blocks + model.vocab_size * model.d_model,
 }
 """How N may be counted: see `model.scaling.table.CONVENTIONS`; a tied head counts where it is multiplied."""
+
+SWEEPS = 3
+"""Times the sweep of rates goes on where the best one is at its edge."""
 
 UNIT = "bits a byte"
 """Of the losses fitted: held-out text, the same for every rung, whatever the tokenizer."""
@@ -134,17 +137,19 @@ def train_all(
 def tune(request: ScalingRequest, vocabulary: int, name: str, tokens_dir: str) -> ScalingRequest:
     """The request with its rule for the rate checked, and corrected where a sweep finds it off."""
     config = request.config
-    ends = swept(rungs(config, vocabulary, request.model, request.train))
-    factors = sorted({1.0, *config.rate_factors})
-    tried = {(rung.name, factor): with_rate(rung, factor) for rung in ends for factor in factors}
-    rows = train_all(request, list(tried.values()), name, tokens_dir, "sweep")
-    checks = []
-    for rung in ends:
-        losses = {
-            f: rows[r.name]["eval_bits_per_byte"] for (n, f), r in tried.items() if n == rung.name and r.name in rows
-        }
-        if 1.0 in losses:
-            checks.append(check_rate(rung, losses))
+    ends = swept(config, rungs(config, vocabulary, request.model, request.train))
+    losses: dict[Rung, dict[float, float]] = {rung: {} for rung in ends}
+    wanted = {rung: sorted({1.0, *config.rate_factors}) for rung in ends}
+    for _ in range(SWEEPS):
+        runs = {with_rate(rung, factor): (rung, factor) for rung, factors in wanted.items() for factor in factors}
+        rows = train_all(request, list(runs), name, tokens_dir, "sweep")
+        for run, (rung, factor) in runs.items():
+            if run.name in rows:
+                losses[rung][factor] = rows[run.name]["eval_bits_per_byte"]
+        wanted = {rung: beyond(tried) for rung, tried in losses.items() if beyond(tried)}
+        if not wanted:
+            break
+    checks = [check_rate(rung, tried) for rung, tried in losses.items() if 1.0 in tried]
     publish_table("rate-check", [asdict(check) for check in checks], "Loss by multiple of the rule's learning rate")
     for check in checks:
         tell(rate_line(check))

@@ -15,6 +15,7 @@ import numpy as np
 import tokenizers
 import torch
 
+from model.build import as_transformer
 from model.checkpoint import load_model
 from model.process import choose_device, emit, serve, settle
 from model.scaling.comparison import MeasureSpec
@@ -75,7 +76,7 @@ def _work(spec: MeasureSpec) -> None:
     documents = read_documents(spec.texts)
     for weights in spec.weights:
         tokenizer = tokenizers.Tokenizer.from_file(str(Path(weights).parent / "tokenizer.json"))
-        model = load_model(weights).to(device)
+        model = as_transformer(load_model(weights)).to(device)
         found = bits_per_byte(model, tokenizer, documents, spec.end_of_document, spec.sequence_length)
         emit("measured", weights=weights, bits_per_byte=found)
 

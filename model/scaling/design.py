@@ -39,7 +39,7 @@ EACH_SIDE = 3
 LEAST_EACH_SIDE = 2
 BUDGET_STEP = 3.0
 WIDTHS = (8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048)
-RATE_FACTORS = (0.5, 2.0)
+RATE_FACTORS = (0.25, 0.5, 2.0)
 NOISE_SEEDS = (1, 2)
 SIMULATIONS = 24
 
@@ -144,8 +144,8 @@ def predict_seconds(config: LadderConfig, vocab_size: int, speed: Speed, sequenc
     """Wall time of a ladder and its rate sweep: all work shared by the workers, or its longest run if that is more."""
     ladder = rungs(config, vocab_size)
     times = [speed.seconds(rung, sequence_length) for rung in ladder]
-    sweep = [speed.seconds(rung, sequence_length) for rung in swept(ladder)]
-    total = sum(times) + len(config.rate_factors) * sum(sweep)
+    sweep = [speed.seconds(rung, sequence_length) for rung in swept(config, ladder)]
+    total = sum(times) + (len(config.rate_factors) + 1) * sum(sweep)
     return SLACK * max(total / workers, max(times))
 
 

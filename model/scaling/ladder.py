@@ -202,19 +202,24 @@ def _of_shape(config: LadderConfig, model: ModelConfig, base: TrainConfig) -> It
     least, most = config.min_tokens_per_param * params, config.max_tokens_per_param * params
     counts |= {tokens for tokens in of_budgets if least <= tokens <= most}
     for tokens in sorted(counts):
-        flops = FLOPS_PER_PARAM_TOKEN * params * tokens
-        batch, rate = batch_tokens(config, tokens), learning_rate(config, params, tokens)
-        settings = {
-            "train_tokens": tokens,
-            "eval_sequences": config.eval_sequences,
-            "batch_tokens": batch,
-            "learning_rate": rate,
-            "warmup_frac": min(config.max_warmup_frac, config.warmup_tokens_per_param * params / tokens),
-        }
         for seed in config.seeds:
-            train = base.model_copy(update={**settings, "seed": seed})
-            name = f"d{model.d_model}-l{model.n_layers}-{_short(tokens)}-s{seed}"
-            yield Rung(name, model, train, params, tokens, batch, rate, flops)
+            yield make_rung(config, model, base.model_copy(update={"seed": seed}), tokens)
+
+
+def make_rung(config: LadderConfig, model: ModelConfig, base: TrainConfig, tokens: int) -> Rung:
+    """A run of a model on so many tokens, by the ladder's rules; the seed is the base's."""
+    params = count_parameters(model).total
+    batch, rate = batch_tokens(config, tokens), learning_rate(config, params, tokens)
+    settings = {
+        "train_tokens": tokens,
+        "eval_sequences": config.eval_sequences,
+        "batch_tokens": batch,
+        "learning_rate": rate,
+        "warmup_frac": min(config.max_warmup_frac, config.warmup_tokens_per_param * params / tokens),
+    }
+    name = f"d{model.d_model}-l{model.n_layers}-{_short(tokens)}-s{base.seed}"
+    flops = FLOPS_PER_PARAM_TOKEN * params * tokens
+    return Rung(name, model, base.model_copy(update=settings), params, tokens, batch, rate, flops)
 
 
 def _short(tokens: int) -> str:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from model.scaling.ladder import LadderConfig, Rung
+from model.scaling.ladder import LadderConfig, Rung, make_rung
 
 FLAT = math.sqrt(2)
 """Factor off the optimal rate within which the loss hardly changes."""
@@ -46,11 +46,20 @@ class RateCheck:
         return 1 / FLAT <= self.best <= FLAT
 
 
-def swept(ladder: Sequence[Rung]) -> tuple[Rung, ...]:
-    """The rungs to sweep: the cheapest of the smallest size and the cheapest of the largest."""
+def swept(config: LadderConfig, ladder: Sequence[Rung]) -> tuple[Rung, ...]:
+    """The trainings to sweep: of the smallest and the largest size, with less compute than the ladder's own of them.
+
+    Half-way (in the logarithm) from a size's cheapest run to the ladder's cheapest, so that the largest size does
+    not cost as much as the ladder.
+    """
     sizes = [rung.params for rung in ladder]
-    ends = dict.fromkeys((min(sizes), max(sizes)))
-    return tuple(min((rung for rung in ladder if rung.params == size), key=lambda r: r.flops) for size in ends)
+    least = min(rung.flops for rung in ladder)
+    found = []
+    for size in dict.fromkeys((min(sizes), max(sizes))):
+        rung = min((rung for rung in ladder if rung.params == size), key=lambda rung: rung.flops)
+        tokens = max(1, round(rung.tokens * math.sqrt(least / rung.flops)))
+        found.append(make_rung(config, rung.model, rung.train, tokens))
+    return tuple(found)
 
 
 def check_rate(rung: Rung, losses: Mapping[float, float]) -> RateCheck:
@@ -61,6 +70,17 @@ def check_rate(rung: Rung, losses: Mapping[float, float]) -> RateCheck:
     edge = lowest in (0, len(factors) - 1)
     best = factors[lowest] if edge else _vertex(factors[lowest - 1 : lowest + 2], values[lowest - 1 : lowest + 2])
     return RateCheck(rung.params, rung.tokens, rung.learning_rate, best, dict(losses), edge)
+
+
+def beyond(losses: Mapping[float, float]) -> list[float]:
+    """Factors to try next: one more where the least loss is at an edge, none where it is inside."""
+    factors = sorted(losses)
+    if len(factors) < 2:
+        return []
+    lowest = min(factors, key=losses.__getitem__)
+    if lowest == factors[0]:
+        return [lowest / 2]
+    return [lowest * 2] if lowest == factors[-1] else []
 
 
 def corrected(config: LadderConfig, checks: Sequence[RateCheck]) -> LadderConfig:

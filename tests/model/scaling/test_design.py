@@ -7,8 +7,8 @@ import pytest
 
 from model.config import ModelConfig
 from model.scaling.design import PRIOR, bracketed, design, shape_of, simulate
-from model.scaling.ladder import LadderConfig, Rung, rungs, with_rate
-from model.scaling.rate_check import check_rate, corrected, swept
+from model.scaling.ladder import LadderConfig, Rung, make_rung, rungs, with_rate
+from model.scaling.rate_check import beyond, check_rate, corrected, swept
 from model.scaling.speed import Speed, assumed_speed, fit_speed, training_bytes
 from storage.errors import UserError
 
@@ -72,13 +72,15 @@ def test_memory_grows_with_the_model_and_the_batch() -> None:
 
 @pytest.fixture
 def ends() -> tuple[Rung, ...]:
-    return swept(rungs(LadderConfig(), 512))
+    return swept(LadderConfig(), rungs(LadderConfig(), 512))
 
 
 def test_the_sweep_is_of_the_smallest_and_the_largest_size(ends: tuple[Rung, ...]) -> None:
     every = rungs(LadderConfig(), 512)
     assert [rung.params for rung in ends] == [min(r.params for r in every), max(r.params for r in every)]
-    assert all(rung.tokens == 100_000 for rung in ends)
+    cheapest = min(every, key=lambda rung: rung.flops)
+    assert ends[0] == cheapest
+    assert cheapest.flops < ends[1].flops < min(r.flops for r in every if r.params == ends[1].params)
     half = with_rate(ends[0], 0.5)
     assert half.train.learning_rate == pytest.approx(ends[0].learning_rate / 2) and half.name != ends[0].name
 
@@ -95,12 +97,14 @@ def test_a_rule_that_holds_is_left_alone_and_one_that_does_not_is_corrected(ends
     assert corrected(config, good) is config
     off = [check_rate(ends[0], sweep(0.4)), check_rate(ends[1], sweep(1.0))]
     assert [check.holds for check in off] == [False, True]
-    moved = rungs(corrected(config, off), 512)
+    moved = corrected(config, off)
     for rung, factor in zip(ends, (0.4, 1.0), strict=True):
-        same = next(new for new in moved if new.name == rung.name)
+        same = make_rung(moved, rung.model, rung.train, rung.tokens)
         assert same.learning_rate == pytest.approx(factor * rung.learning_rate, rel=0.06)
 
 
 def test_a_best_rate_at_the_edge_is_said(ends: tuple[Rung, ...]) -> None:
     assert check_rate(ends[0], {0.5: 2.0, 1.0: 2.1, 2.0: 2.3}).edge
     assert check_rate(ends[0], {1.0: 2.1}).best == 1.0
+    assert beyond({0.5: 2.0, 1.0: 2.1}) == [0.25] and beyond({0.5: 2.2, 1.0: 2.1}) == [2.0]
+    assert beyond({0.5: 2.2, 1.0: 2.1, 2.0: 2.3}) == [] == beyond({})
