@@ -54,7 +54,13 @@ app.add_typer(toxicity_app, name="toxicity")
 app.add_typer(pii_app, name="pii")
 
 LEARNING: tuple[Callable[..., None], ...] = (tokens, pretrain, evaluate, probe, generate, export, params)
-SCALING: tuple[Callable[..., None], ...] = (scaling_commands.run, scaling_commands.fit, scaling_commands.plan)
+SCALING: tuple[Callable[..., None], ...] = (
+    scaling_commands.ladder,
+    scaling_commands.run,
+    scaling_commands.fit,
+    scaling_commands.plan,
+    scaling_commands.compare,
+)
 LEDGER: tuple[Callable[..., None], ...] = (ledger_commands.funnel, ledger_commands.alarms, ledger_commands.what_if)
 for command in (*LEDGER, *LEARNING):
     app.command()(command)

@@ -18,6 +18,15 @@ from flows.options import (
     SetOption,
     WorkersOption,
 )
+from flows.scaling_words import (
+    COUNT_NAMES,
+    describe_counts,
+    describe_fit,
+    describe_plan,
+    describe_predictions,
+    describe_published,
+    describe_reach,
+)
 
 
 def run(
@@ -45,103 +54,164 @@ def run(
         scaling_flow(request)
 
 
-def fit(
-    points: Annotated[
-        Path, typer.Argument(help="CSV: params, tokens or flops, loss; optional params_no_embed, group, run.")
-    ],
-    loss: Annotated[str, typer.Option(help="Column that holds the loss.")] = "",
-    draws: Annotated[int, typer.Option(min=0, help="Bootstrap samples for the intervals.")] = 1000,
-    as_json: JsonOption = False,
-) -> None:
-    """Fit L(N, D) = E + A/N^alpha + B/D^beta to anyone's runs, with intervals and what they cannot tell."""
-    from model.scaling.record import fit_to_record
-
-    fits = {
-        part: {group: fit_to_record(found) for group, found in by_group.items()}
-        for part, by_group in _fit_file(points, loss, draws).items()
-    }
-    if as_json:
-        print(json.dumps(fits))
-        return
-    for part, by_group in fits.items():
-        for group, record in by_group.items():
-            print("\n".join(describe_fit(f"{group or points.name}, N {part.replace('_', ' ')}", record)) + "\n")
+PointsOption = Annotated[Path | None, typer.Option(help="CSV of runs; by default the lake's newest ladder.")]
+LossOption = Annotated[str, typer.Option("--loss-column", help="Column of the CSV that holds the loss.")]
+DrawsOption = Annotated[int, typer.Option(min=0, help="Bootstrap samples for the intervals.")]
+SkipOption = Annotated[bool, typer.Option("--skip-bad", help="Leave out rows without positive numbers.")]
 
 
-def plan(
-    flops: Annotated[float, typer.Option(help="Budget: 6 N D, in FLOP; for example 1e21.")],
-    points: Annotated[
-        Path | None, typer.Option(help="CSV of runs to plan from; by default the lake's newest ladder.")
-    ] = None,
-    loss: Annotated[str, typer.Option(help="Column of the CSV that holds the loss.")] = "",
-    draws: Annotated[int, typer.Option(min=0, help="Bootstrap samples for the intervals.")] = 1000,
+def ladder(
+    minutes: Annotated[float, typer.Option(help="Wall time there is.")],
+    device: Annotated[
+        str, typer.Option(help="cpu, cuda, or a100, h100, h200, b200, rtx4090: measured here, assumed elsewhere.")
+    ] = "cpu",
+    vocab: Annotated[int, typer.Option(min=64, help="Token ids; small models want few.")] = 1_024,
+    sequence_length: Annotated[int, typer.Option(min=8, help="Of the packed tokens.")] = 128,
+    budgets: Annotated[int, typer.Option(min=2, help="IsoFLOP budgets, a factor of three apart.")] = 4,
+    workers: WorkersOption = DEFAULT_WORKERS,
+    output: Annotated[Path | None, typer.Option(help="Recipe file to write, for `winnow scaling run`.")] = None,
     lake: LakeOption = DEFAULT_LAKE,
     as_json: JsonOption = False,
 ) -> None:
-    """The size and the tokens of least loss for a budget of compute, with intervals."""
-    from dataclasses import asdict
+    """Design a ladder for a machine and a time, and say what it will cost and tell before anything is spent."""
+    from flows.scaling_design import LadderWish, describe_design, design_record, make_design, recipe_text, write_recipe
+    from flows.scaling_flow import expected_surface, unique_tokens
+    from storage.lake import Lake
 
-    from model.scaling.plan import plan as plan_for
-
-    fits = _fit_file(points, loss, draws) if points else _fits_of_lake(lake)
-    plans = {
-        part: {group: asdict(plan_for(found, flops)) for group, found in by_group.items()}
-        for part, by_group in fits.items()
-    }
+    wish = LadderWish(minutes, device, vocab, sequence_length, workers, budgets)
+    found, speed = make_design(wish, expected_surface(Lake(lake)))
+    if output:
+        write_recipe(output, recipe_text(found.config, wish))
     if as_json:
-        print(json.dumps(plans))
+        print(json.dumps(design_record(found, speed)))
+        return
+    print("\n".join(describe_design(found, speed, wish)))
+    most, there = max(rung.tokens for rung in found.ladder), unique_tokens(Lake(lake))
+    if 0 < there < most:
+        print(
+            f"! the longest run sees {most:,} tokens, the lake's newest token set has {there:,.0f}: repeats cost loss."
+        )
+    if output:
+        print(f"run it: winnow scaling run {output}")
+
+
+def fit(
+    points: Annotated[
+        Path,
+        typer.Argument(
+            help="CSV: params, tokens or flops, loss; optional params_no_embed, params_blocks_head, group, run, unique."
+        ),
+    ],
+    loss: Annotated[str, typer.Option("--loss", "--loss-column", help="Column that holds the loss.")] = "",
+    draws: DrawsOption = 400,
+    below: Annotated[
+        float, typer.Option(help="Also fit the runs below this size alone and predict the larger ones; 1e9.")
+    ] = 0.0,
+    skip_bad: SkipOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Fit scaling laws to anyone's runs: Kaplan's and Chinchilla's three approaches, with intervals and doubts."""
+    from model.scaling.analysis import analyse_groups, predict_larger
+    from model.scaling.record import analysis_to_record
+
+    tables = _read(points, loss, skip_bad)
+    fits = {
+        part: {group: analysis_to_record(found) for group, found in analyse_groups(table, draws).items()}
+        for part, table in tables.items()
+    }
+    if below:
+        for part, table in tables.items():
+            for group, members in table.groups().items():
+                fits[part][group]["larger"] = predict_larger(members, below)
+    if as_json:
+        print(json.dumps(fits))
+        return
+    _print_fits(points.name, fits)
+
+
+def plan(
+    flops: Annotated[float | None, typer.Option(help="Budget: 6 N D, in FLOP; for example 1e21.")] = None,
+    gpu_hours: Annotated[float | None, typer.Option(help="Budget in device-hours, with --gpu and --mfu.")] = None,
+    loss: Annotated[float | None, typer.Option(help="Loss to reach, in the unit of the runs'.")] = None,
+    gpu: Annotated[str, typer.Option(help="a100, h100, h200, b200 or rtx4090.")] = "h100",
+    mfu: Annotated[float, typer.Option(help="Share of the device's peak that training reaches.")] = 0.4,
+    serve_tokens: Annotated[float, typer.Option(help="Tokens the model will read and write in its lifetime.")] = 0.0,
+    unique_tokens: Annotated[float, typer.Option(help="Unique tokens there are; by default the lake's newest.")] = 0.0,
+    points: PointsOption = None,
+    loss_column: LossOption = "",
+    draws: DrawsOption = 400,
+    skip_bad: SkipOption = False,
+    published: Annotated[bool, typer.Option(help="Also list published models and their distance.")] = True,
+    lake: LakeOption = DEFAULT_LAKE,
+    as_json: JsonOption = False,
+) -> None:
+    """Size, tokens, cost and memory of the best model for a budget or a loss, with intervals."""
+    from flows.scaling_plan import Wish, make_plans
+    from model.scaling.analysis import analyse_groups
+    from model.scaling.published import model_distances
+
+    wish = Wish(flops, gpu_hours, loss, gpu, mfu, serve_tokens, unique_tokens)
+    if points:
+        tables = _read(points, loss_column, skip_bad)
+        fits = {part: {g: a.chosen for g, a in analyse_groups(t, draws).items()} for part, t in tables.items()}
+    else:
+        fits, wish = _fits_of_lake(lake, wish)
+    plans = {part: {group: make_plans(found, wish) for group, found in by.items()} for part, by in fits.items()}
+    distances = model_distances() if published else []
+    if as_json:
+        print(json.dumps({**plans, "published": distances} if published else plans))
         return
     for part, by_group in plans.items():
         for group, found in by_group.items():
-            print("\n".join(describe_plan(f"{group or 'plan'}, N {part.replace('_', ' ')}", found)) + "\n")
+            print("\n".join(describe_plan(f"{group or 'plan'}, N {COUNT_NAMES[part]}", found)) + "\n")
+    if distances:
+        print("\n".join(describe_published(distances)))
 
 
-def describe_fit(title: str, record: Mapping[str, Any]) -> list[str]:
-    """A fit's constants with their intervals, its power laws and its doubts, in lines."""
-    constants = record["constants"]
-    lines = [
-        f"{title}: {len(record['points']['loss'])} runs, off by {record['log_rms']:.2%} rms",
-        f"  {record['form']}",
-    ]
-    level = f"{record['interval_level']:.0%}"
-    for name, shown in _CONSTANT_NAMES.items():
-        estimate = constants[name]
-        lines.append(f"  {shown:22}{estimate['value']:12.4g}   {level} {estimate['low']:.4g} to {estimate['high']:.4g}")
-    for name, law in record["power_laws"].items():
-        lines.append(f"  {_LAW_NAMES[name]:22}{law['exponent']:12.4g}   {law['rows']} runs on the frontier")
-    return [*lines, *(f"  ! {warning}" for warning in record["warnings"])]
+def compare(
+    recipe_a: Annotated[str, typer.Argument(help="Recipe of the one corpus; its [scaling] is the ladder of both.")],
+    recipe_b: Annotated[str, typer.Argument(help="Recipe of the other; a name of its own.")],
+    inputs: Annotated[
+        list[str] | None, typer.Argument(help="Archives, as for `winnow corpus`; none where both corpora are made.")
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=2, help="Of every rung, on both corpora.")] = 2,
+    lake: LakeOption = DEFAULT_LAKE,
+    workers: WorkersOption = DEFAULT_WORKERS,
+    changes: SetOption = [],  # noqa: B006  typer reads the default, nobody changes it
+    as_json: JsonOption = False,
+) -> None:
+    """Does a change to the data help? The same ladder on two corpora, paired; 'not distinguishable' is an answer."""
+    from dataclasses import asdict
+
+    from flows.compare_flow import compare_corpora, describe_comparison
+
+    found = compare_corpora(recipe_a, recipe_b, tuple(inputs or ()), seeds, lake, workers, tuple(changes))
+    print(json.dumps(asdict(found)) if as_json else "\n".join(describe_comparison(found)))
 
 
-def describe_plan(title: str, found: Mapping[str, Any]) -> list[str]:
-    """A plan in lines; every number with its interval."""
-    lines = [f"{title}: {found['flops']:.3g} FLOP, {found['extrapolation']:,.3g} times the largest run"]
-    for name, shown in _PLAN_NAMES.items():
-        estimate = found[name]
-        lines.append(f"  {shown:22}{estimate['value']:12.4g}   {estimate['low']:.4g} to {estimate['high']:.4g}")
-    return [*lines, *(f"  ! {warning}" for warning in found["warnings"])]
+def _print_fits(name: str, fits: Mapping[str, Mapping[str, Any]]) -> None:
+    for part, by_group in fits.items():
+        for group, record in by_group.items():
+            title = f"{group or name}, N {part.replace('_', ' ')}"
+            print("\n".join(describe_fit(title, record)) + "\n")
+            if "larger" in record:
+                print("\n".join(describe_predictions(title, record["larger"])) + "\n")
+    for part, by_group in fits.items():
+        if reached := {group or name: max(r["larger"], key=_size) for group, r in by_group.items() if "larger" in r}:
+            print(f"N {COUNT_NAMES[part]}:")
+            print("\n".join(describe_reach(reached)) + "\n")
+    for group in next(iter(fits.values())):
+        print(f"{group or name}: every count side by side")
+        print("\n".join(describe_counts({part: by_group[group] for part, by_group in fits.items()})) + "\n")
 
 
-_CONSTANT_NAMES = {
-    "E": "E",
-    "A": "A",
-    "B": "B",
-    "alpha": "alpha",
-    "beta": "beta",
-    "params_exponent": "a in N_opt ~ C^a",
-}
-_LAW_NAMES = {"params": "Kaplan alpha_N", "tokens": "Kaplan alpha_D", "flops": "Kaplan alpha_C"}
-_PLAN_NAMES = {
-    "params": "parameters",
-    "tokens": "tokens",
-    "tokens_per_param": "tokens a parameter",
-    "loss": "loss",
-}
+def _size(row: Mapping[str, Any]) -> float:
+    return float(row["params"])
 
 
-def _fit_file(path: Path, loss: str, draws: int) -> dict[str, Any]:
-    """Fits of a CSV's runs, by how N is counted, then by group."""
-    from model.scaling.fit import fit_groups
-    from model.scaling.points import read_points
+def _read(path: Path, loss: str, skip_bad: bool) -> dict[str, Any]:
+    """A CSV's runs by how N is counted."""
+    from model.scaling.table import read_points
     from storage.errors import UserError
 
     try:
@@ -149,12 +219,15 @@ def _fit_file(path: Path, loss: str, draws: int) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError) as error:
         cause = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise UserError(f"{path} cannot be read: {cause}.") from error
-    return {part: fit_groups(points, draws) for part, points in read_points(text, path.name, loss).items()}
+    return read_points(text, path.name, loss, skip_bad)
 
 
-def _fits_of_lake(lake: str) -> dict[str, Any]:
-    from flows.scaling_flow import read_fit_records
-    from model.scaling.record import fit_from_record
+def _fits_of_lake(lake: str, wish: Any) -> tuple[dict[str, Any], Any]:
+    """The newest ladder's fits, and the wish with the lake's unique tokens where it named none."""
+    from dataclasses import replace
+
+    from flows.scaling_flow import read_fit_records, unique_tokens
+    from model.scaling.record import chosen_fit
     from storage.errors import UserError
     from storage.lake import Lake
 
@@ -163,4 +236,5 @@ def _fits_of_lake(lake: str) -> dict[str, Any]:
         raise UserError(
             f"the lake {lake} has no fitted ladder.", "Run `winnow scaling run`, or give --points RUNS.csv."
         )
-    return {part: {"": fit_from_record(record)} for part, record in records.items()}
+    there = wish.unique_tokens or unique_tokens(Lake(lake))
+    return {part: {"": chosen_fit(record)} for part, record in records.items()}, replace(wish, unique_tokens=there)

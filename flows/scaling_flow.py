@@ -7,7 +7,8 @@ the rest.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,22 +22,33 @@ from flows.settings import settings
 from flows.steps import find_step
 from flows.training_task import read_token_set, train_once
 from flows.work import gather, phase, publish_markdown, publish_table, threads, unit_of_work
-from model.config import Device, ModelConfig, TrainConfig
-from model.scaling.fit import Fit, fit_scaling
-from model.scaling.ladder import LadderConfig, Rung, rungs
+from model.config import Device, ModelConfig, TokenSet, TrainConfig
+from model.memory import ParameterCount, count_parameters
+from model.scaling.analysis import Analysis, analyse
+from model.scaling.design import PRIOR
+from model.scaling.ladder import LadderConfig, Rung, rungs, with_rate
 from model.scaling.points import Points, make_points
-from model.scaling.record import fit_to_record
+from model.scaling.rate_check import RateCheck, beyond, check_rate, corrected, swept
+from model.scaling.record import analysis_to_record, chosen_fit, fit_to_record
+from model.scaling.surface import Surface
 from storage import files, schema
 from storage.errors import Fatal, ShardFailed, UserError
 from storage.lake import Lake, fingerprint
 from storage.schema import Section
 from storage.shards import read_table, write_table
 
-VERSION = 1
+VERSION = 2
 """Raised when fits come out differently; part of every evaluation's id."""
 
-COUNTS = {"total": "params_total", "non_embedding": "params_non_embedding"}
-"""How N may be counted, and the column of `TRAININGS` that holds it."""
+COUNTS: dict[str, Callable[[ParameterCount, ModelConfig], int]] = {
+    "total": lambda count, model: count.total,
+    "non_embedding": lambda count, model: count.blocks,
+    "blocks_and_head": lambda count, model: count.blocks + model.vocab_size * model.d_model,
+}
+"""How N may be counted: see `model.scaling.table.CONVENTIONS`; a tied head counts where it is multiplied."""
+
+SWEEPS = 3
+"""Times the sweep of rates goes on where the best one is at its edge."""
 
 UNIT = "bits a byte"
 """Of the losses fitted: held-out text, the same for every rung, whatever the tokenizer."""
@@ -55,7 +67,7 @@ class ScalingRequest(Section):
 
 
 @flow(name="scaling", flow_run_name="scaling-{request.name}")
-def scaling_flow(request: ScalingRequest) -> dict[str, Fit]:
+def scaling_flow(request: ScalingRequest) -> dict[str, Analysis]:
     """Train the ladder's rungs that are missing and fit their losses; fits by how N is counted.
 
     Without enough rungs there is no fit: the reason is told, and the runs are in the lake all the same.
@@ -65,13 +77,16 @@ def scaling_flow(request: ScalingRequest) -> dict[str, Fit]:
     tokens = find_step(lake, "tokens", request.name, "Make tokens first: `winnow tokens`.")
     directory = lake.tokens_dir(tokens.key, tokens.fingerprint)
     vocabulary = read_token_set(lake, directory).vocab_size
+    pool = threads(request.workers)
+    if request.config.rate_factors:
+        request = phase("sweep", pool, lambda: tune(request, vocabulary, tokens.key, directory))
     ladder = rungs(request.config, vocabulary, request.model, request.train)
     with run_row(lake, "scaling", tokens.key, request, tokens.fingerprint) as made:
-        rows = phase("ladder", threads(request.workers), lambda: climb(request, ladder, tokens.key, directory))
+        rows = phase("ladder", pool, lambda: climb(request, ladder, tokens.key, directory))
         made.extend(map(training_step, rows))
     publish_table("ladder", [shown_row(row) for row in rows], "Every rung, cheapest first")
     try:
-        fits = fit_rows(rows, request.config.draws)
+        fits = fit_rows(rows, request.config.draws, read_token_set(lake, directory).sequence_length)
     except UserError as error:
         tell(f"no scaling law: {error}")
         return {}
@@ -102,37 +117,110 @@ def rung_task(label: str, request: ScalingRequest, rung: Rung, tokens_dir: str) 
         raise ShardFailed(error.message, error.hint) from error
 
 
-def climb(request: ScalingRequest, ladder: Sequence[Rung], name: str, tokens_dir: str) -> list[dict[str, Any]]:
+def climb(
+    request: ScalingRequest, ladder: Sequence[Rung], name: str, tokens_dir: str, what: str = "ladder"
+) -> list[dict[str, Any]]:
     """The trainings of the rungs that could be trained, cheapest first; to be called within a flow."""
-    labels = {f"{name}/ladder/{rung.name}": rung for rung in ladder}
-    with progress("ladder", len(ladder)) as shown:
+    return list(train_all(request, ladder, name, tokens_dir, what).values())
+
+
+def train_all(
+    request: ScalingRequest, ladder: Sequence[Rung], name: str, tokens_dir: str, what: str
+) -> dict[str, dict[str, Any]]:
+    """The same by the rung's name."""
+    labels = {f"{name}/{what}/{rung.name}": rung for rung in ladder}
+    with progress(what, len(ladder)) as shown:
         futures = {label: rung_task.submit(label, request, rung, tokens_dir) for label, rung in labels.items()}
         results, failures = gather(futures, shown)
     for label, error in failures.items():
         tell(f"rung {label} failed and is left out: {error}")
-    return list(results.values())
+    return {labels[label].name: row for label, row in results.items()}
 
 
-def points_of(rows: Sequence[dict[str, Any]], count: str) -> Points:
-    """Trainings as points, N counted as `count` says. Seeds of one rung are runs of their own."""
+def tune(request: ScalingRequest, vocabulary: int, name: str, tokens_dir: str) -> ScalingRequest:
+    """The request with its rule for the rate checked, and corrected where a sweep finds it off."""
+    config = request.config
+    ends = swept(config, rungs(config, vocabulary, request.model, request.train))
+    losses: dict[Rung, dict[float, float]] = {rung: {} for rung in ends}
+    wanted = {rung: sorted({1.0, *config.rate_factors}) for rung in ends}
+    for _ in range(SWEEPS):
+        runs = {with_rate(rung, factor): (rung, factor) for rung, factors in wanted.items() for factor in factors}
+        rows = train_all(request, list(runs), name, tokens_dir, "sweep")
+        for run, (rung, factor) in runs.items():
+            if run.name in rows:
+                losses[rung][factor] = rows[run.name]["eval_bits_per_byte"]
+        wanted = {rung: beyond(tried) for rung, tried in losses.items() if beyond(tried)}
+        if not wanted:
+            break
+    checks = [check_rate(rung, tried) for rung, tried in losses.items() if 1.0 in tried]
+    publish_table("rate-check", [asdict(check) for check in checks], "Loss by multiple of the rule's learning rate")
+    for check in checks:
+        tell(rate_line(check))
+    return request.model_copy(update={"config": corrected(config, checks)}) if checks else request
+
+
+def rate_line(check: RateCheck) -> str:
+    """A sweep in one line, for the terminal."""
+    verdict = "the rule holds" if check.holds else "the rule is corrected"
+    beyond = ", or beyond" if check.edge else ""
+    return f"rate of {check.params:,} parameters: best {check.best:.2f} times the rule's{beyond}; {verdict}"
+
+
+def expected_surface(lake: Lake) -> Surface:
+    """Where a new ladder looks for its optimum: the newest fit of the lake, or small models' usual one."""
+    records = read_fit_records(lake)
+    fitted = chosen_fit(records["total"]).surface if records else PRIOR
+    return fitted if fitted.A > 0 and fitted.B > 0 else PRIOR
+
+
+def points_of(rows: Sequence[dict[str, Any]], count: str, sequence_length: int) -> Points:
+    """Trainings as points, N counted as `count` says. Seeds of one rung are runs of their own.
+
+    The compute given beside 6 N D is what is multiplied: blocks and head, and the attention over the sequence.
+    """
+    models = [ModelConfig.model_validate(json.loads(row["config"])["model"]) for row in rows]
     return make_points(
-        params=[row[COUNTS[count]] for row in rows],
+        params=[COUNTS[count](count_parameters(model), model) for model in models],
         tokens=[row["train_tokens"] for row in rows],
         loss=[row["eval_bits_per_byte"] for row in rows],
         run=[row["training_id"] for row in rows],
+        flops_given=[
+            multiplied_flops(model, sequence_length) * row["train_tokens"]
+            for model, row in zip(models, rows, strict=True)
+        ],
+        unique=[row["unique_tokens"] for row in rows],
     )
 
 
-def fit_rows(rows: Sequence[dict[str, Any]], draws: int) -> dict[str, Fit]:
-    """A fit for each way to count N.
+def fit_rows(rows: Sequence[dict[str, Any]], draws: int, sequence_length: int) -> dict[str, Analysis]:
+    """An analysis for each way to count N.
 
     Raises:
         UserError: Too few trainings.
     """
-    return {count: fit_scaling(points_of(rows, count), draws) for count in COUNTS}
+    return {count: analyse(points_of(rows, count, sequence_length), draws) for count in COUNTS}
 
 
-def write_fits(lake: Lake, name: str, rows: Sequence[dict[str, Any]], fits: dict[str, Fit], draws: int) -> str:
+def multiplied_flops(model: ModelConfig, sequence_length: int) -> float:
+    """FLOP a token of training: six times blocks and head, and attention's scores and sums.
+
+    A causal position looks back at half the sequence on average: 2 x 2 x d_model x T / 2 forward and layer, three
+    times that with the backward pass. Source: Kaplan et al. 2020, table 1; Hoffmann et al. 2022, appendix F.
+    """
+    matrices = 6.0 * (count_parameters(model).blocks + model.vocab_size * model.d_model)
+    return matrices + 6.0 * model.n_layers * model.d_model * sequence_length
+
+
+def unique_tokens(lake: Lake) -> float:
+    """Distinct training tokens of the newest token set; 0 without one."""
+    try:
+        step = find_step(lake, "tokens", None, "")
+    except UserError:
+        return 0.0
+    return float(TokenSet.model_validate(step.summary).train.unique.tokens)
+
+
+def write_fits(lake: Lake, name: str, rows: Sequence[dict[str, Any]], fits: dict[str, Analysis], draws: int) -> str:
     """Write the fits as one file of `EVALUATIONS`, unless it is there; its path."""
     evaluation_id = fingerprint("scaling", VERSION, name, draws, sorted(row["training_id"] for row in rows))
     path = lake.evaluation_path(evaluation_id)
@@ -145,20 +233,21 @@ def write_fits(lake: Lake, name: str, rows: Sequence[dict[str, Any]], fits: dict
     return path
 
 
-def evaluation_rows(count: str, fit: Fit) -> list[dict[str, Any]]:
-    """A fit's constants, one row each, and a row `fit` that holds all of it as JSON."""
-    record = fit_to_record(fit)
+def evaluation_rows(count: str, found: Analysis) -> list[dict[str, Any]]:
+    """The chosen fit's constants, one row each, and a row `fit` that holds all of the analysis as JSON."""
+    record = analysis_to_record(found)
     units = {"E": UNIT}
     constants = [
         {"part": count, "metric": name, "unit": units.get(name, ""), **estimate}
-        for name, estimate in record["constants"].items()
+        for name, estimate in fit_to_record(found.chosen)["constants"].items()
     ]
-    whole = {"part": count, "metric": "fit", "value": fit.objective, "unit": "Huber loss of log loss"}
+    objective = found.chosen.objective
+    whole = {"part": count, "metric": "fit", "value": objective, "unit": "Huber loss of log loss"}
     return [*constants, {**whole, "details": json.dumps(record)}]
 
 
 def read_fit_records(lake: Lake) -> dict[str, dict[str, Any]]:
-    """The newest ladder's fits as `fit_to_record` wrote them, by how N is counted; empty without one."""
+    """The newest ladder's fits as `analysis_to_record` wrote them, by how N is counted; empty without one."""
     rows = [
         row
         for uri in lake.files_of("evaluations")
@@ -179,17 +268,18 @@ def shown_row(row: dict[str, Any]) -> dict[str, Any]:
     return {name: row[name] for name in (*columns, "eval_loss", "eval_bits_per_byte", "wall_seconds")}
 
 
-def constant_rows(fits: dict[str, Fit]) -> list[dict[str, Any]]:
-    """Every constant of every fit with its interval."""
+def constant_rows(fits: dict[str, Analysis]) -> list[dict[str, Any]]:
+    """Every constant of every chosen fit with its interval."""
     return [
         {"N": count, "constant": name, **estimate}
-        for count, fit in fits.items()
-        for name, estimate in fit_to_record(fit)["constants"].items()
+        for count, found in fits.items()
+        for name, estimate in fit_to_record(found.chosen)["constants"].items()
     ]
 
 
-def fit_line(count: str, fit: Fit) -> str:
-    """A fit in one line, for the terminal."""
+def fit_line(count: str, found: Analysis) -> str:
+    """An analysis in one line, for the terminal."""
+    fit = found.chosen
     surface, exponent = fit.surface, fit.interval(lambda found: found.params_exponent)
     return (
         f"N {count.replace('_', ' ')}: L = {surface.E:.3g} + {surface.A:.3g}/N^{surface.alpha:.3f} + "
@@ -198,11 +288,11 @@ def fit_line(count: str, fit: Fit) -> str:
     )
 
 
-def fits_markdown(fits: dict[str, Fit]) -> str:
+def fits_markdown(fits: dict[str, Analysis]) -> str:
     """The fits, their doubts, and every run beside its prediction."""
-    lines = [f"- {fit_line(count, fit)}" for count, fit in fits.items()]
-    doubts = [f"- N {count}: {warning}" for count, fit in fits.items() for warning in fit.warnings]
-    fit = fits["total"]
+    lines = [f"- {fit_line(count, found)} {found.reason}" for count, found in fits.items()]
+    doubts = [f"- N {count}: {warning}" for count, found in fits.items() for warning in found.warnings]
+    fit = fits["total"].chosen
     points = fit.points
     predicted = fit.surface.predict(points.params, points.tokens)
     runs = [

@@ -13,7 +13,8 @@ from flows.report.figures import Column, Figure, Table
 from flows.report.svg import Axis, Plot, pairs
 from flows.report.words import power, short
 from model.scaling.checks import MAX_EXTRAPOLATION
-from model.scaling.fit import LEVEL, Estimate, Fit
+from model.scaling.fit import LEVEL, Fit
+from model.scaling.intervals import Estimate
 from model.scaling.points import Floats
 from model.scaling.published import CHINCHILLA, MODELS
 from model.scaling.surface import Surface

@@ -15,10 +15,11 @@ from flows.report.source import Source
 from flows.report.svg import Axis, Plot, pairs
 from flows.report.words import count, frac, number, power, short
 from flows.scaling_flow import read_fit_records
+from flows.scaling_words import COUNT_NAMES
 from model.scaling.fit import LEVEL, Fit
 from model.scaling.points import FLOPS_PER_PARAM_TOKEN
 from model.scaling.published import CHINCHILLA, KAPLAN_EXPONENTS
-from model.scaling.record import fit_from_record
+from model.scaling.record import chosen_fit
 from model.scaling.surface import CONSTANTS, Surface
 
 POINTS = """\
@@ -28,7 +29,6 @@ FROM scaling_points WHERE name LIKE '%/ladder/%' ORDER BY flops, name"""
 
 COLOURS = ("c1", "c2", "c3", "c4", "c5", "c6")
 FITS_SOURCE = "The fits in the lake's evaluations; `winnow scaling fit` makes the same of any table of runs."
-COUNT_NAMES = {"total": "all parameters", "non_embedding": "without embeddings"}
 
 
 def scaling_section(source: Source) -> Section:
@@ -38,7 +38,7 @@ def scaling_section(source: Source) -> Section:
     if not records:
         lead = "No ladder has been fitted yet: `winnow scaling run` trains and fits one."
         return Section("scaling", "Scaling", lead, (_runs(runs, set()),) if runs else ())
-    fits = {name: fit_from_record(record) for name, record in records.items()}
+    fits = {name: chosen_fit(record) for name, record in records.items()}
     fit, unit = fits["total"], str(records["total"]["unit"])
     lead = (
         f"{len(fit.points)} runs from {power(float(fit.points.flops.min()))} to {power(fit.max_flops)} "

@@ -22,6 +22,15 @@ COLLINEAR = 0.97
 MOST_AT_END = 0.02
 """Share of bootstrap samples whose exponent may lie at the end of its range without a warning."""
 
+LEAST_PARAMS = 2e4
+"""Parameters below which the largest model of a table is likelier a count of thousands or millions."""
+
+MAX_FLOPS_RATIO = 3.0
+"""Compute given over 6 N D, or the inverse, that ways of counting can explain."""
+
+MAX_LOSS = 20.0
+"""Nats a token: above log of the largest vocabularies, 12.5, no loss of a trained model lies."""
+
 MAX_EXTRAPOLATION = 10.0
 """Compute beyond the largest run, as a factor, up to which predictions are given without a warning."""
 
@@ -29,6 +38,11 @@ MAX_EXTRAPOLATION = 10.0
 def find_warnings(points: Points, surface: Surface) -> tuple[str, ...]:
     """Reasons to doubt a fit: the runs' number and spread, then the constants found."""
     return (*_about_runs(points), *_about_constants(surface), *_about_valleys(points, surface))
+
+
+def table_warnings(points: Points) -> tuple[str, ...]:
+    """Signs that a table does not hold what its columns say: copies, other units, perplexities."""
+    return tuple(_about_table(points))
 
 
 def draw_warnings(draws: Sequence[Surface]) -> tuple[str, ...]:
@@ -50,6 +64,25 @@ def extrapolation_warning(factor: float) -> str:
     if factor <= MAX_EXTRAPOLATION:
         return ""
     return f"This is {factor:,.0f} times the largest run's compute; over {MAX_EXTRAPOLATION:g} times is a guess."
+
+
+def _about_table(points: Points) -> Iterator[str]:
+    rows = list(zip(points.params.tolist(), points.tokens.tolist(), points.loss.tolist(), strict=True))
+    if copies := len(rows) - len(set(rows)):
+        yield f"{copies} rows are exact copies of others: each counts again, which makes intervals too narrow."
+    if points.params.max() < LEAST_PARAMS:
+        yield (
+            f"The largest size is {points.params.max():g}: if sizes are in millions, name the column params_m or "
+            "write 70M; plans and 6 N D are wrong otherwise."
+        )
+    if points.tokens.max() < points.params.max() and points.tokens.max() < LEAST_PARAMS:
+        yield f"The most tokens are {points.tokens.max():g}: if they are in billions, name the column tokens_b."
+    if points.flops_given is not None:
+        ratio = float(np.median(points.flops_given / points.flops))
+        if not 1 / MAX_FLOPS_RATIO <= ratio <= MAX_FLOPS_RATIO:
+            yield f"The compute given is {ratio:.3g} times 6 N D (median): one of the three is in another unit."
+    if points.loss.max() > MAX_LOSS:
+        yield f"The largest loss is {points.loss.max():g}: if it is a perplexity, take its logarithm."
 
 
 def _about_runs(points: Points) -> Iterator[str]:

@@ -6,12 +6,15 @@ fit.surface.predict(7e9, 1.4e11), fit.interval(lambda s: s.predict(7e9, 1.4e11))
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 
 from model.scaling.checks import draw_warnings, find_warnings
+from model.scaling.intervals import Estimate, bca, bootstrap_weights, leave_out_weights, percentile
 from model.scaling.points import Floats, Points
 from model.scaling.solver import LOW, Problem, solve
 from model.scaling.surface import Surface
@@ -22,15 +25,6 @@ LEVEL = 0.9
 
 LEAST_POINTS = 5
 """Distinct (N, D) a surface of five constants takes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """A number and its interval: bootstrap percentiles; without draws both ends are the number itself."""
-
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True)
@@ -44,6 +38,8 @@ class Fit:
         objective: Huber loss summed over the runs.
         log_rms: Root mean square of log(predicted / measured).
         warnings: What these runs cannot tell, one sentence each.
+        tied: Whether alpha = beta was demanded.
+        leave_outs: The optima with one run left out at a time; empty without draws.
     """
 
     surface: Surface
@@ -52,23 +48,38 @@ class Fit:
     objective: float
     log_rms: float
     warnings: tuple[str, ...]
+    tied: bool = False
+    leave_outs: tuple[Surface, ...] = ()
 
     @property
     def max_flops(self) -> float:
         """Compute of the largest run."""
         return float(self.points.flops.max())
 
-    def interval(self, quantity: Callable[[Surface], float], level: float = LEVEL) -> Estimate:
-        """A quantity of the surface, with the percentile interval of its bootstrap draws."""
+    def interval(self, quantity: Callable[[Surface], float], level: float = LEVEL, method: str = "bca") -> Estimate:
+        """A quantity of the surface with its bootstrap interval.
+
+        Args:
+            quantity: What to read off a surface.
+            level: Probability the interval is meant to cover.
+            method: "bca", or "percentile".
+        """
         value = float(quantity(self.surface))
         if not self.draws:
             return Estimate(value, value, value)
-        found = [float(quantity(draw)) for draw in self.draws]
-        low, high = np.quantile(found, [(1 - level) / 2, (1 + level) / 2], method="inverted_cdf")  # infinities too
-        return Estimate(value, float(low), float(high))
+        found = _read(quantity, self.draws)
+        if method == "percentile":
+            return Estimate(value, *percentile(found, level))
+        return Estimate(value, *bca(value, found, _read(quantity, self.leave_outs), level))
 
 
-def fit_surface(points: Points, weight: Floats | None = None) -> Surface:
+def _read(quantity: Callable[[Surface], float], surfaces: Sequence[Surface]) -> list[float]:
+    """The quantity of every surface; where it does not exist it has no bound."""
+    values = (float(quantity(surface)) for surface in surfaces)
+    return [math.inf if math.isnan(value) else value for value in values]
+
+
+def fit_surface(points: Points, weight: Floats | None = None, tied: bool = False) -> Surface:
     """The surface of least Huber loss (delta 1e-3) on log loss: the global optimum (`model.scaling.solver`).
 
     Raises:
@@ -77,26 +88,27 @@ def fit_surface(points: Points, weight: Floats | None = None) -> Surface:
     _demand_enough(points)
     weights = np.ones(len(points)) if weight is None else weight
     problem = Problem.of(points.params, points.tokens, points.loss, weights)
-    return _surface(problem, solve(problem))
+    return _surface(problem, solve(problem, tied=tied))
 
 
-def fit_scaling(points: Points, draws: int = 1000, seed: int = 0) -> Fit:
+def fit_scaling(points: Points, draws: int = 1000, seed: int = 0, tied: bool = False) -> Fit:
     """Fit the runs, then `draws` samples of them with replacement, whole runs at a time.
 
     Args:
         points: The runs, N under one convention, loss in one unit.
         draws: Bootstrap samples; those too poor to fit are drawn again.
         seed: Of the bootstrap.
+        tied: Whether to demand alpha = beta.
 
     Raises:
         UserError: See `fit_surface`.
     """
     _demand_enough(points)
     whole = Problem.of(points.params, points.tokens, points.loss, np.ones(len(points)))
-    theta = solve(whole)
+    theta = solve(whole, tied=tied)
     surface = _surface(whole, theta)
     residual = np.log(surface.predict(points.params, points.tokens) / points.loss)
-    fitted = tuple(_refit(points, weight, surface) for weight in bootstrap_weights(points, draws, seed))
+    fitted = tuple(_refit(points, weight, surface, tied) for weight in _fit_weights(points, draws, seed))
     return Fit(
         surface=surface,
         draws=fitted,
@@ -104,55 +116,26 @@ def fit_scaling(points: Points, draws: int = 1000, seed: int = 0) -> Fit:
         objective=whole.objective(theta),
         log_rms=float(np.sqrt(np.mean(residual**2))),
         warnings=(*find_warnings(points, surface), *draw_warnings(fitted)),
+        tied=tied,
+        leave_outs=tuple(_leave_outs(points, surface, tied)) if fitted else (),
     )
 
 
-def fit_groups(points: Points, draws: int = 1000, seed: int = 0) -> dict[str, Fit]:
-    """A fit of each group, by its name.
-
-    Raises:
-        UserError: A group cannot be fitted; its name and why.
-    """
-    fits = {}
-    for name, members in points.groups().items():
-        try:
-            fits[name] = fit_scaling(members, draws, seed)
-        except UserError as error:
-            raise UserError(f"group {name}: {error.message}" if name else error.message, error.hint) from error
-    return fits
+def _fit_weights(points: Points, draws: int, seed: int) -> list[Floats]:
+    """Bootstrap weights of samples that can be fitted: of few runs, some hold too few distinct ones."""
+    possible = bootstrap_weights(points.run, 20 * draws, seed)
+    return list(islice((weight for weight in possible if not _lacks(points.where(weight > 0))), draws))
 
 
-def bootstrap_weights(points: Points, draws: int, seed: int) -> list[Floats]:
-    """How often each row counts in each sample, float64[n]: whole runs drawn with replacement."""
-    labels = list(dict.fromkeys(points.run))
-    place = {label: index for index, label in enumerate(labels)}
-    of_row = np.array([place[label] for label in points.run])
-    random = np.random.default_rng(seed)
-    weights: list[Floats] = []
-    for _ in range(20 * draws):  # a sample of few runs may hold too few distinct ones; of enough, hardly any does
-        if len(weights) == draws:
-            break
-        counts = np.bincount(random.integers(0, len(labels), len(labels)), minlength=len(labels))
-        weight = counts[of_row].astype(np.float64)
+def _leave_outs(points: Points, surface: Surface, tied: bool) -> Iterator[Surface]:
+    for weight in leave_out_weights(points.run):
         if not _lacks(points.where(weight > 0)):
-            weights.append(weight)
-    return weights
+            yield _refit(points, weight, surface, tied)
 
 
-def predict_held_out(points: Points, held_out: Sequence[bool] | np.ndarray) -> Floats:
-    """Losses of the held-out runs, float64[held], predicted by a fit of the others.
-
-    Raises:
-        UserError: The others are too few; see `fit_surface`.
-    """
-    held = np.asarray(held_out, bool)
-    surface = fit_surface(points.where(~held))
-    return np.asarray(surface.predict(points.params[held], points.tokens[held]), np.float64)
-
-
-def _refit(points: Points, weight: Floats, start: Surface) -> Surface:
+def _refit(points: Points, weight: Floats, start: Surface, tied: bool) -> Surface:
     problem = Problem.of(points.params, points.tokens, points.loss, weight)
-    return _surface(problem, solve(problem, (_theta(problem, start),), cells=10, valleys=2))
+    return _surface(problem, solve(problem, (_theta(problem, start),), cells=10, valleys=2, tied=tied))
 
 
 def _theta(problem: Problem, surface: Surface) -> Floats:

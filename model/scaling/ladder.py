@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pydantic import Field, model_validator
 
@@ -51,7 +51,21 @@ class LadderConfig(Section):
         (),
         description="further token counts, as multiples of each size's parameters; Chinchilla: 20",
     )
+    budgets: tuple[float, ...] = Field(
+        (),
+        description="isoFLOP: compute 6 N D each, with every size that it trains on an allowed number of tokens",
+    )
+    min_tokens_per_param: float = Field(1.0, gt=0, description="fewest tokens a parameter of a budget's runs")
+    max_tokens_per_param: float = Field(1_000.0, gt=0, description="most of them")
     seeds: tuple[int, ...] = Field((0,), min_length=1, description="every run once a seed")
+    noise_seeds: tuple[int, ...] = Field(
+        (), description="further seeds of one run, the middle one by cost: how much losses differ by chance"
+    )
+    rate_factors: tuple[float, ...] = Field(
+        (),
+        description="multiples of the rule's rate tried first at the smallest and the largest size; where the best is "
+        "off by more than the square root of two the rule is corrected for the ladder; for example 0.5, 2",
+    )
     max_flops: float = Field(1e12, gt=0, description="runs of more than 6 N D = this are left out")
     tied_embeddings: bool = Field(
         True, description="one table for input and output: in small models two would outweigh the blocks"
@@ -77,10 +91,10 @@ class LadderConfig(Section):
 
     @model_validator(mode="after")
     def _has_tokens(self) -> LadderConfig:
-        if not self.train_tokens and not self.tokens_per_param:
-            raise ValueError("give train_tokens or tokens_per_param")
-        if any(tokens <= 0 for tokens in (*self.train_tokens, *self.tokens_per_param)):
-            raise ValueError("token counts must be positive")
+        if not (self.train_tokens or self.tokens_per_param or self.budgets):
+            raise ValueError("give train_tokens, tokens_per_param or budgets")
+        if any(value <= 0 for value in (*self.train_tokens, *self.tokens_per_param, *self.budgets, *self.rate_factors)):
+            raise ValueError("token counts, budgets and rate factors must be positive")
         return self
 
 
@@ -91,6 +105,9 @@ class Rung:
     Attributes:
         name: Unique in the ladder, for example "d64-l3-600k-s0".
         params: Parameters, all of them.
+        tokens: D.
+        batch_tokens: Tokens a step, by the rule.
+        learning_rate: Peak, by the rule.
         flops: 6 N D.
     """
 
@@ -98,7 +115,15 @@ class Rung:
     model: ModelConfig
     train: TrainConfig
     params: int
+    tokens: int
+    batch_tokens: int
+    learning_rate: float
     flops: float
+
+    def steps(self, sequence_length: int) -> int:
+        """Optimiser steps, a batch being whole sequences."""
+        batch = max(1, self.batch_tokens // sequence_length) * sequence_length
+        return max(1, round(self.tokens / batch))
 
 
 def rungs(
@@ -128,7 +153,28 @@ def rungs(
             "the ladder has no run within its budget.",
             "Raise scaling.max_flops or lower scaling.train_tokens.",
         )
-    return sorted(affordable, key=lambda rung: (rung.flops, rung.name))
+    ladder = sorted(affordable, key=lambda rung: (rung.flops, rung.name))
+    return sorted([*ladder, *_repeats(config, ladder)], key=lambda rung: (rung.flops, rung.name))
+
+
+def _repeats(config: LadderConfig, ladder: list[Rung]) -> Iterator[Rung]:
+    """The middle rung by cost with further seeds."""
+    middle = ladder[len(ladder) // 2]
+    for seed in config.noise_seeds:
+        if seed not in config.seeds:
+            yield _with_seed(middle, seed)
+
+
+def with_rate(rung: Rung, factor: float) -> Rung:
+    """The same run at a multiple of its rate."""
+    rate = float(f"{factor * rung.learning_rate:.3g}")
+    train = rung.train.model_copy(update={"learning_rate": rate})
+    return replace(rung, name=f"{rung.name}-rate{factor:g}", train=train, learning_rate=rate)
+
+
+def _with_seed(rung: Rung, seed: int) -> Rung:
+    stem = rung.name.rpartition("-s")[0]
+    return replace(rung, name=f"{stem}-s{seed}", train=rung.train.model_copy(update={"seed": seed}))
 
 
 def learning_rate(config: LadderConfig, params: int, tokens: int) -> float:
@@ -151,20 +197,29 @@ def _model(config: LadderConfig, shape: Shape, vocab_size: int, base: ModelConfi
 
 def _of_shape(config: LadderConfig, model: ModelConfig, base: TrainConfig) -> Iterator[Rung]:
     params = count_parameters(model).total
-    budgets = {*config.train_tokens, *(round(multiple * params) for multiple in config.tokens_per_param)}
-    for tokens in sorted(budgets):
-        flops = FLOPS_PER_PARAM_TOKEN * params * tokens
-        settings = {
-            "train_tokens": tokens,
-            "eval_sequences": config.eval_sequences,
-            "batch_tokens": batch_tokens(config, tokens),
-            "learning_rate": learning_rate(config, params, tokens),
-            "warmup_frac": min(config.max_warmup_frac, config.warmup_tokens_per_param * params / tokens),
-        }
+    counts = {*config.train_tokens, *(round(multiple * params) for multiple in config.tokens_per_param)}
+    of_budgets = (round(budget / (FLOPS_PER_PARAM_TOKEN * params)) for budget in config.budgets)
+    least, most = config.min_tokens_per_param * params, config.max_tokens_per_param * params
+    counts |= {tokens for tokens in of_budgets if least <= tokens <= most}
+    for tokens in sorted(counts):
         for seed in config.seeds:
-            train = base.model_copy(update={**settings, "seed": seed})
-            name = f"d{model.d_model}-l{model.n_layers}-{_short(tokens)}-s{seed}"
-            yield Rung(name, model, train, params, flops)
+            yield make_rung(config, model, base.model_copy(update={"seed": seed}), tokens)
+
+
+def make_rung(config: LadderConfig, model: ModelConfig, base: TrainConfig, tokens: int) -> Rung:
+    """A run of a model on so many tokens, by the ladder's rules; the seed is the base's."""
+    params = count_parameters(model).total
+    batch, rate = batch_tokens(config, tokens), learning_rate(config, params, tokens)
+    settings = {
+        "train_tokens": tokens,
+        "eval_sequences": config.eval_sequences,
+        "batch_tokens": batch,
+        "learning_rate": rate,
+        "warmup_frac": min(config.max_warmup_frac, config.warmup_tokens_per_param * params / tokens),
+    }
+    name = f"d{model.d_model}-l{model.n_layers}-{_short(tokens)}-s{base.seed}"
+    flops = FLOPS_PER_PARAM_TOKEN * params * tokens
+    return Rung(name, model, base.model_copy(update=settings), params, tokens, batch, rate, flops)
 
 
 def _short(tokens: int) -> str:

@@ -1,11 +1,8 @@
-"""The runs a scaling law is fitted to: sizes, tokens and losses, and the table they are read from."""
+"""The runs a scaling law is fitted to: sizes, tokens and losses. Tables of them are read in `model.scaling.table`."""
 
 from __future__ import annotations
 
-import csv
-import io
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,6 +26,8 @@ class Points:
         loss: float64[n], final loss on the same held-out text, any unit as long as it is one.
         run: n labels; rows of one label are one run, resampled together. Seeds of one rung are several runs.
         group: n labels of what is fitted apart (training set, recipe); all "" where there is one.
+        flops_given: float64[n], the compute somebody else counted; None where 6 N D is all there is.
+        unique: float64[n], distinct tokens among the D; None where nothing is known of repeats.
     """
 
     params: Floats
@@ -36,6 +35,8 @@ class Points:
     loss: Floats
     run: tuple[str, ...]
     group: tuple[str, ...]
+    flops_given: Floats | None = None
+    unique: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.loss)
@@ -49,7 +50,9 @@ class Points:
         """The rows where `keep` (bool[n]) is true, in order."""
         rows = np.flatnonzero(keep)
         run, group = tuple(self.run[i] for i in rows), tuple(self.group[i] for i in rows)
-        return Points(self.params[rows], self.tokens[rows], self.loss[rows], run, group)
+        given = self.flops_given[rows] if self.flops_given is not None else None
+        unique = self.unique[rows] if self.unique is not None else None
+        return Points(self.params[rows], self.tokens[rows], self.loss[rows], run, group, given, unique)
 
     def groups(self) -> dict[str, Points]:
         """Points of each group, in order of first appearance."""
@@ -63,6 +66,8 @@ def make_points(
     loss: Sequence[float] | Floats,
     run: Sequence[str] | None = None,
     group: Sequence[str] | None = None,
+    flops_given: Sequence[float] | Floats | None = None,
+    unique: Sequence[float] | Floats | None = None,
 ) -> Points:
     """Points of plain sequences; every row its own run, all of one group, unless said otherwise.
 
@@ -70,6 +75,7 @@ def make_points(
         UserError: Lengths differ, or a value is not a positive finite number.
     """
     columns = {"params": params, "tokens": tokens, "loss": loss}
+    columns |= {name: v for name, v in (("flops_given", flops_given), ("unique", unique)) if v is not None}
     arrays = {name: np.asarray(values, np.float64) for name, values in columns.items()}
     rows = len(arrays["loss"])
     for name, values in arrays.items():
@@ -82,114 +88,3 @@ def make_points(
             )
     labels = tuple(run) if run is not None else tuple(str(i) for i in range(rows))
     return Points(**arrays, run=labels, group=tuple(group) if group is not None else ("",) * rows)
-
-
-CONVENTIONS = {"total": "params", "non_embedding": "params_no_embed"}
-"""How N may be counted, and the column that holds it."""
-
-ALIASES = {
-    "params": ("n",),
-    "params_no_embed": ("params_non_embedding", "params_without_embedding", "non_embedding_params"),
-    "tokens": ("train_tokens", "d"),
-    "flops": ("c",),
-    "loss": ("eval_loss",),
-    "group": ("train_set",),
-    "run": (),
-}
-"""Columns of a table of runs, and other names people give them; case does not matter."""
-
-
-def read_points(text: str, name: str, loss: str = "") -> dict[str, Points]:
-    """Runs in a CSV, by convention of N: "total", and "non_embedding" where it has `params_no_embed`.
-
-    Args:
-        text: The CSV with its header: `params`, `tokens` or `flops` (then D = C / 6N), `loss`; optional
-            `params_no_embed`, `group`, `run`. Other columns are left alone.
-        name: What to call the table in messages.
-        loss: Column that holds the loss; empty: `loss`, else the only column whose name starts with it.
-
-    Raises:
-        UserError: A column is missing, or a value in it is no positive number; both named, with the line.
-    """
-    header, rows = _parse(text, name)
-    if not rows:
-        raise UserError(
-            f"{name} holds no runs.", "A CSV needs a header line with params, tokens, loss, and a line a run."
-        )
-    columns = _Columns(rows, header, name)
-    losses = columns.numbers(columns.find_loss(loss))
-    run = columns.labels("run")
-    group = columns.labels("group")
-    params = columns.numbers(columns.demand("params"))
-    tokens = columns.tokens(params)
-    found = {"total": make_points(params, tokens, losses, run, group)}
-    if inner := columns.find("params_no_embed"):
-        found["non_embedding"] = make_points(columns.numbers(inner), tokens, losses, run, group)
-    return found
-
-
-_Row = tuple[int, Mapping[str, str | None]]
-"""Line in the file, and the values by column."""
-
-
-def _parse(text: str, name: str) -> tuple[list[str], list[_Row]]:
-    """Header and rows; blank lines are no rows."""
-    reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline=None))
-    try:
-        header = [column.strip() for column in reader.fieldnames or ()]
-        reader.fieldnames = header
-        return header, [(reader.line_num, row) for row in reader if any(row.values())]
-    except csv.Error as error:
-        raise UserError(f"{name} is no CSV: {error}.") from error
-
-
-@dataclass(frozen=True)
-class _Columns:
-    """A parsed CSV, and how to complain about it."""
-
-    rows: Sequence[_Row]
-    header: Sequence[str]
-    name: str
-
-    def find(self, wanted: str) -> str | None:
-        names = (wanted, *ALIASES[wanted])
-        return next((column for alias in names for column in self.header if column.lower() == alias), None)
-
-    def demand(self, wanted: str, hint: str = "") -> str:
-        column = self.find(wanted)
-        if column is None:
-            raise UserError(f"{self.name} has no column {wanted!r}; it has {', '.join(self.header)}.", hint)
-        return column
-
-    def find_loss(self, wanted: str) -> str:
-        if wanted:
-            if wanted not in self.header:
-                raise UserError(f"{self.name} has no column {wanted!r}; it has {', '.join(self.header)}.")
-            return wanted
-        candidates = [column for column in self.header if column.lower().startswith("loss")]
-        if self.find("loss") is None and len(candidates) == 1:
-            return candidates[0]
-        return self.demand("loss", f"Say which with --loss: {', '.join(candidates)}." if candidates else "")
-
-    def tokens(self, params: Floats) -> Floats:
-        if column := self.find("tokens"):
-            return self.numbers(column)
-        if column := self.find("flops"):
-            return self.numbers(column) / (FLOPS_PER_PARAM_TOKEN * params)
-        raise UserError(f"{self.name} has neither a column 'tokens' nor 'flops'; it has {', '.join(self.header)}.")
-
-    def labels(self, wanted: str) -> list[str] | None:
-        column = self.find(wanted)
-        return [row[column] or "" for _, row in self.rows] if column else None
-
-    def numbers(self, column: str) -> Floats:
-        return np.array([self._number(row.get(column), column, line) for line, row in self.rows])
-
-    def _number(self, text: str | None, column: str, line: int) -> float:
-        try:
-            value = float((text or "").replace("_", ""))
-        except ValueError:
-            value = math.nan
-        if not (math.isfinite(value) and value > 0):
-            raise UserError(f"{self.name}, line {line}: {column} is {text!r}, not a positive number.")
-        return value

@@ -32,6 +32,10 @@ LOW = np.array([1e-12, 1e-12, 1e-12, EXPONENTS[0], EXPONENTS[0]])
 HIGH = np.array([np.inf, np.inf, np.inf, EXPONENTS[1], EXPONENTS[1]])
 """Range of theta = (E, A', B', alpha, beta); the tiny floor, read as zero, keeps the logarithm finite."""
 
+FREE = np.eye(5)
+TIED = np.vstack([np.eye(4), np.eye(4)[3]])
+"""Directions theta may move in: the columns; tied, both exponents move as one."""
+
 SUBSETS = tuple(list(columns) for size in (3, 2, 1) for columns in combinations(range(3), size))
 
 
@@ -88,7 +92,9 @@ class Problem:
         return float(self.weight @ _huber(residual, self.delta)), jacobian.T @ pull, hessian
 
 
-def solve(problem: Problem, starts: tuple[Floats, ...] = (), cells: int = 20, valleys: int = 6) -> Floats:
+def solve(
+    problem: Problem, starts: tuple[Floats, ...] = (), cells: int = 20, valleys: int = 6, tied: bool = False
+) -> Floats:
     """Theta at the global optimum: the best of the given starts and of the grid's valleys, polished.
 
     Args:
@@ -96,10 +102,13 @@ def solve(problem: Problem, starts: tuple[Floats, ...] = (), cells: int = 20, va
         starts: Further thetas to polish from (a bootstrap starts at the fit of the data).
         cells: Grid cells along each exponent.
         valleys: Most valleys of the grid to polish.
+        tied: Whether alpha = beta is demanded; starts must then obey it.
     """
     axis = np.geomspace(*EXPONENTS, cells)
-    polished = [_polish(problem, theta) for theta in (*starts, *_valleys(problem, axis, axis, valleys))]
-    return min(polished, key=problem.objective)
+    alphas, betas = (axis[:, None], axis[:, None]) if tied else np.meshgrid(axis, axis, indexing="ij")
+    directions = TIED if tied else FREE
+    found = (*starts, *_valleys(problem, alphas, betas, valleys))
+    return min((_polish(problem, theta, directions) for theta in found), key=problem.objective)
 
 
 def _huber(residual: Floats, delta: float) -> Floats:
@@ -118,13 +127,14 @@ def _valleys(problem: Problem, alphas: Floats, betas: Floats, most: int) -> list
     )
     lows = np.argwhere(value <= around.min(axis=0))
     lows = lows[np.argsort(value[tuple(lows.T)], kind="stable")][:most]
-    return [np.array([*coefficients[i, j], alphas[i], betas[j]]) for i, j in lows]
+    return [np.array([*coefficients[i, j], alphas[i, j], betas[i, j]]) for i, j in lows]
 
 
 def _project(problem: Problem, alphas: Floats, betas: Floats, rounds: int = 5) -> tuple[Floats, Floats]:
     """Best (E, A', B') >= 0 of every cell, float64[a, b, 3], and the objective there, float64[a, b].
 
-    Residuals of log loss are small, so log(L / loss) ~ L / loss - 1, linear in the coefficients.
+    `alphas` and `betas`, float64[a, b], are the cells' exponents. Residuals of log loss are small, so
+    log(L / loss) ~ L / loss - 1, linear in the coefficients.
     """
     design = _design(problem, alphas, betas)
     weight = np.broadcast_to(problem.weight, design.shape[:3])
@@ -144,10 +154,11 @@ def _project(problem: Problem, alphas: Floats, betas: Floats, rounds: int = 5) -
 def _design(problem: Problem, alphas: Floats, betas: Floats) -> Floats:
     """The three terms over the loss, float64[a, b, rows, 3]."""
     inverse = np.exp(-problem.log_loss)
-    design = np.empty((len(alphas), len(betas), len(inverse), 3))
+    design = np.empty((*alphas.shape, len(inverse), 3))
     design[..., 0] = inverse
-    design[..., 1] = (np.exp(-np.outer(alphas, problem.n)) * inverse)[:, None, :]
-    design[..., 2] = (np.exp(-np.outer(betas, problem.d)) * inverse)[None, :, :]
+    for term, exponents, x in ((1, alphas, problem.n), (2, betas, problem.d)):
+        values, cell = np.unique(exponents, return_inverse=True)
+        design[..., term] = (np.exp(-np.outer(values, x)) * inverse)[cell.reshape(exponents.shape)]
     return design
 
 
@@ -171,17 +182,16 @@ def _nonnegative(design: Floats, weight: npt.NDArray[np.float64]) -> Floats:
     return best
 
 
-def _polish(problem: Problem, start: Floats, steps: int = 200) -> Floats:
+def _polish(problem: Problem, start: Floats, directions: Floats, steps: int = 200) -> Floats:
     """Trust-region Newton with exact second derivatives, in the box of LOW and HIGH.
 
-    A coordinate at an end of its range whose slope pushes outwards is held there for the step.
+    A coordinate at an end of its range whose slope pushes outwards is held there for the step. `directions`
+    are `FREE` or `TIED`.
     """
     theta, radius = np.clip(start, LOW, HIGH), 0.5
     value, gradient, hessian = problem.derivatives(theta)
     for _ in range(steps):
-        free = ~(((theta <= LOW) & (gradient > 0)) | ((theta >= HIGH) & (gradient < 0)))
-        step = np.zeros(5)
-        step[free] = _trust_step(gradient[free], hessian[np.ix_(free, free)], radius)
+        step = directions @ _bounded_step(theta, gradient, hessian, directions, radius)
         step = np.clip(theta + step, LOW, HIGH) - theta
         promised = -float(gradient @ step + 0.5 * step @ hessian @ step)
         length = float(np.linalg.norm(step))
@@ -193,6 +203,17 @@ def _polish(problem: Problem, start: Floats, steps: int = 200) -> Floats:
             theta, (value, gradient, hessian) = theta + step, trial
         radius = _next_radius(radius, length, ratio)
     return theta
+
+
+def _bounded_step(theta: Floats, gradient: Floats, hessian: Floats, directions: Floats, radius: float) -> Floats:
+    """The trust region's step along the directions; those whose coordinate is held at its end stay still."""
+    count = directions.shape[1]
+    place, slope = theta[:count], directions.T @ gradient
+    free = ~(((place <= LOW[:count]) & (slope > 0)) | ((place >= HIGH[:count]) & (slope < 0)))
+    step = np.zeros(count)
+    curvature = directions.T @ hessian @ directions
+    step[free] = _trust_step(slope[free], curvature[np.ix_(free, free)], radius)
+    return step
 
 
 def _next_radius(radius: float, length: float, ratio: float) -> float:

@@ -223,9 +223,10 @@ def _add_trainings(lake: Lake, random: np.random.Generator) -> None:
                 random,
                 320 + 20 * index,
                 seconds,
+                rung.model,
             )
         )
-    fits = fit_rows(rows, draws=25)
+    fits = fit_rows(rows, draws=25, sequence_length=256)
     write_fits(lake, "demo", rows, fits, 25)
 
 
@@ -238,6 +239,7 @@ def _add_training(
     random: np.random.Generator,
     ended: float,
     took: float,
+    model: ModelConfig | None = None,
 ) -> dict[str, Any]:
     loss = float(TRUTH.predict(params, tokens) * np.exp(0.004 * random.standard_normal()))
     steps = np.arange(1, 121)
@@ -255,7 +257,7 @@ def _add_training(
         "name": name,
         "tokens_fingerprint": "b" * 16,
         "config": json.dumps(
-            {"model": ModelConfig().model_dump(), "train": TrainConfig(learning_rate=4e-3).model_dump()}
+            {"model": (model or ModelConfig()).model_dump(), "train": TrainConfig(learning_rate=4e-3).model_dump()}
         ),
         "params_total": params,
         "params_non_embedding": params * 3 // 4,

@@ -16,7 +16,7 @@ from flows.work import prefect_api
 from model.config import ModelConfig, TrainConfig
 from model.memory import count_parameters
 from model.scaling.ladder import LadderConfig
-from model.scaling.record import fit_from_record, fit_to_record
+from model.scaling.record import chosen_fit, fit_from_record, fit_to_record
 from model.scaling.surface import Surface
 from storage.errors import Fatal, UserError
 from storage.files import write_bytes
@@ -31,6 +31,8 @@ def training(name: str, model: ModelConfig, train: TrainConfig) -> dict[str, Any
     count = count_parameters(model)
     return {
         "training_id": name,
+        "config": json.dumps({"model": model.model_dump()}),
+        "unique_tokens": 10**9,
         "name": name,
         "params_total": count.total,
         "params_non_embedding": count.non_embedding,
@@ -66,11 +68,11 @@ def test_the_ladder_is_climbed_and_its_law_written(lake: Lake, monkeypatch: pyte
     with prefect_api():
         fits = module.scaling_flow(ScalingRequest(config=config, lake=lake.root, workers=1))
     assert trained[0] == "demo/ladder/d8-l1-100k-s0"
-    assert len(trained) == len(set(trained)) == len(fits["total"].points) + 1
-    assert fits["total"].surface.alpha == pytest.approx(TRUTH.alpha, rel=1e-5)
+    assert len(trained) == len(set(trained)) == len(fits["total"].chosen.points) + 1
+    assert fits["total"].free.surface.alpha == pytest.approx(TRUTH.alpha, rel=1e-5)
     records = read_fit_records(lake)
-    assert list(records) == ["total", "non_embedding"]
-    assert fit_from_record(records["total"]).surface == fits["total"].surface
+    assert list(records) == ["total", "non_embedding", "blocks_and_head"]
+    assert chosen_fit(records["total"]).surface == fits["total"].chosen.surface
     assert records["total"]["unit"] == "bits a byte"
 
 
@@ -85,16 +87,16 @@ def test_a_fit_is_written_once_and_the_newest_is_read(tmp_path: Path) -> None:
     lake = Lake(str(tmp_path))
     assert read_fit_records(lake) == {}
     few, all_rows = rows_of(6), rows_of(9)
-    first = write_fits(lake, "ladder", few, fit_rows(few, 2), 2)
+    first = write_fits(lake, "ladder", few, fit_rows(few, 2, 128), 2)
     written = Path(lake.absolute(first)).read_bytes()
-    assert write_fits(lake, "ladder", few, fit_rows(few, 2), 2) == first
+    assert write_fits(lake, "ladder", few, fit_rows(few, 2, 128), 2) == first
     assert Path(lake.absolute(first)).read_bytes() == written
-    write_fits(lake, "ladder", all_rows, fit_rows(all_rows, 2), 2)
+    write_fits(lake, "ladder", all_rows, fit_rows(all_rows, 2, 128), 2)
     assert len(read_fit_records(lake)["total"]["points"]["loss"]) == 9
 
 
 def test_a_record_gives_the_fit_back() -> None:
-    found = fit_rows(rows_of(9), 3)["total"]
+    found = fit_rows(rows_of(9), 3, 128)["total"].free
     again = fit_from_record(json.loads(json.dumps(fit_to_record(found))))
     assert again.surface == found.surface and again.draws == found.draws
     assert np.array_equal(again.points.loss, found.points.loss)
@@ -120,12 +122,12 @@ def test_a_table_of_runs_is_fitted(table: Path, capsys: pytest.CaptureFixture[st
 
 
 def test_a_plan_from_a_table_and_from_the_lake(table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    plan(1e20, points=table, draws=3, as_json=True)
+    plan(flops=1e20, points=table, draws=3, as_json=True)
     found = json.loads(capsys.readouterr().out)["total"][""]
     assert found["params"]["value"] == pytest.approx(TRUTH.best_params(1e20), rel=1e-4)
     lake, rows = Lake(str(tmp_path / "lake")), rows_of(9)
-    write_fits(lake, "ladder", rows, fit_rows(rows, 2), 2)
-    plan(1e16, lake=lake.root)
+    write_fits(lake, "ladder", rows, fit_rows(rows, 2, 128), 2)
+    plan(flops=1e16, lake=lake.root)
     assert "over 10 times is a guess" in capsys.readouterr().out
 
 
@@ -139,4 +141,4 @@ def test_what_cannot_be_read_is_told(table: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="not UTF-8"):
         fit(table)
     with pytest.raises(UserError, match="no fitted ladder"):
-        plan(1e20, lake=str(tmp_path))
+        plan(flops=1e20, lake=str(tmp_path))

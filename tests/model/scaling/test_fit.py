@@ -11,10 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
-from model.scaling.fit import bootstrap_weights, fit_groups, fit_scaling, fit_surface, predict_held_out
-from model.scaling.points import Points, make_points, read_points
+from model.scaling.analysis import analyse_groups, predict_larger
+from model.scaling.fit import fit_scaling, fit_surface
+from model.scaling.intervals import bootstrap_weights
+from model.scaling.points import Points, make_points
 from model.scaling.powerlaw import fit_power_laws
 from model.scaling.surface import Surface
+from model.scaling.table import read_points
 from storage.errors import UserError
 
 CHINCHILLA_REFIT = Surface(E=1.8172, A=482.01, B=2085.43, alpha=0.3478, beta=0.3658)
@@ -88,13 +91,30 @@ def test_one_wild_run_does_not_move_the_fit() -> None:
 
 
 def test_intervals_hold_the_truth_about_as_often_as_they_say() -> None:
-    held = 0
-    for seed in range(10):
-        fit = fit_scaling(runs_of(CHINCHILLA_REFIT, 30, noise=0.003, seed=seed), draws=30)
-        exponent = fit.interval(lambda surface: surface.params_exponent)
-        assert exponent.low <= exponent.value <= exponent.high
-        held += exponent.low <= CHINCHILLA_REFIT.params_exponent <= exponent.high
-    assert held >= 7  # 90 % intervals: fewer than seven of ten happens once in eighty
+    """90 % intervals over 8 draws of 20 runs; tests/bench/bench_scaling.py takes hundreds of draws."""
+    held = {"bca": 0, "percentile": 0}
+    for seed in range(8):
+        fit = fit_scaling(runs_of(CHINCHILLA_REFIT, 20, noise=0.003, seed=seed), draws=30)
+        for method in held:
+            exponent = fit.interval(lambda surface: surface.params_exponent, method=method)
+            held[method] += exponent.low <= CHINCHILLA_REFIT.params_exponent <= exponent.high
+    assert min(held.values()) >= 5  # fewer than five of eight happens once in two hundred
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_tied_surface_comes_back_and_no_start_beats_it(seed: int) -> None:
+    truth = Surface(E=1.7, A=300.0, B=600.0, alpha=0.29, beta=0.29)
+    found = fit_surface(runs_of(truth, 16, seed=seed), tied=True)
+    assert found.alpha == found.beta == pytest.approx(truth.alpha, rel=1e-6)
+    noisy = runs_of(CHINCHILLA_REFIT, 16, noise=0.01, seed=seed)
+    ours = objective_of(fit_surface(noisy, tied=True), noisy)
+    for exponent in np.linspace(0.1, 1.2, 12):
+        start = [0.5, exponent * np.log(1e8), exponent * np.log(1e10), exponent]
+
+        def tied(theta: np.ndarray) -> float:
+            return huber_on_log(np.array([*theta, theta[3]]), noisy)
+
+        assert ours <= minimize(tied, start, method="Nelder-Mead", options={"maxiter": 1500}).fun * (1 + 1e-9)
 
 
 def test_the_same_seed_gives_the_same_intervals() -> None:
@@ -106,7 +126,7 @@ def test_the_same_seed_gives_the_same_intervals() -> None:
 def test_rows_of_one_run_are_drawn_together() -> None:
     points = runs_of(CHINCHILLA_REFIT, 12)
     paired = Points(points.params, points.tokens, points.loss, tuple("aabbccddeeff"), points.group)
-    for weight in bootstrap_weights(paired, 10, seed=0):
+    for weight in bootstrap_weights(paired.run, 10, seed=0):
         assert (weight[::2] == weight[1::2]).all()
         assert weight.sum() == 12
 
@@ -172,26 +192,27 @@ def test_power_laws_of_a_pure_power_law() -> None:
 
 
 def test_real_models_below_a_billion_predict_the_largest(shared_data: Path) -> None:
-    """The 6.9B model, from runs of up to 412M parameters, N without embeddings.
+    """The 6.9B model on C4 text, from runs of up to 412M parameters, all parameters counted.
 
-    Within 1 % for two of three training sets on German-English text and for RefinedWeb on RedPajama text; on
-    English web text the best is 1.05 % (RefinedWeb), and C4's own run is predicted 4.7 % too low.
+    Within 1 % for RedPajama and RefinedWeb, with the form that hold-outs among the small runs choose; C4's own
+    6.9B run is predicted 5 % too low by either form.
     """
     table = (shared_data / "scaling" / "mlfoundations-104.csv").read_text()
-    groups = read_points(table, "runs", loss="loss_de-en")["non_embedding"].groups()
-    errors = {}
-    for name, points in groups.items():
-        chosen = points.where((points.params < 1e9) | (points.params > 5e9))
-        largest = chosen.params > 5e9
-        errors[name] = float(predict_held_out(chosen, largest)[0] / chosen.loss[largest][0] - 1)
-    assert abs(errors["c4_original"]) < 0.01
-    assert abs(errors["rw_original"]) < 0.01
+    groups = read_points(table, "runs", loss="loss_c4_val")["total"].groups()
+    largest = {
+        name: max(predict_larger(members, 1e9), key=lambda row: row["params"]) for name, members in groups.items()
+    }
+    errors = {name: abs(float(row["error"])) for name, row in largest.items()}
+    assert {row["form"] for row in largest.values()} == {"tied"}
+    assert errors["rpj"] < 0.005
+    assert errors["rw_original"] < 0.01
+    assert errors["c4_original"] > 0.04
 
 
 def test_groups_are_fitted_apart_and_named_when_they_cannot_be() -> None:
     points = runs_of(CHINCHILLA_REFIT, 20)
     named = Points(points.params, points.tokens, points.loss, points.run, ("a",) * 17 + ("b",) * 3)
     with pytest.raises(UserError, match=r"group b: .*3 distinct"):
-        fit_groups(named, draws=0)
+        analyse_groups(named, draws=0)
     halves = Points(points.params, points.tokens, points.loss, points.run, ("a",) * 10 + ("b",) * 10)
-    assert list(fit_groups(halves, draws=0)) == ["a", "b"]
+    assert list(analyse_groups(halves, draws=0)) == ["a", "b"]
