@@ -214,7 +214,9 @@ def mix_all(plan: CorpusPlan, rows: Sequence[dict[str, Any]], dedup: Mapping[str
 
     def work() -> tuple[Sequence[Output], Mapping[str, Any]]:
         provenance = provenance_of(lake, recipe, rows, duplicates)
-        mixed = mix_task.write_mixture(lake, name, key, documents, duplicates, recipe.mix, provenance)
+        mixed = mix_task.write_mixture(
+            lake, name, key, documents, duplicates, recipe.mix, outputs_of(rows, "pages"), provenance
+        )
         tokens = sum(row["given_tokens"] for row in mixed.rows)
         return mixed.outputs, {"name": name, "given_tokens": tokens, "shortfall": mixed.shortfall}
 

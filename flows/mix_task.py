@@ -6,6 +6,7 @@ memory. What is held is eight bytes a document.
 
 from __future__ import annotations
 
+import difflib
 import os
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -24,9 +25,10 @@ from pipeline.mix_config import MixConfig
 from pipeline.spreading import separate
 from storage import files
 from storage.catalog import Catalog, Scratch
+from storage.errors import UserError
 from storage.lake import Lake
 from storage.schema import MIXTURE
-from storage.shards import Output, iter_batches, write_table
+from storage.shards import Output, column_names, iter_batches, write_table
 from storage.views import sql_text
 
 VERSION = 3
@@ -54,6 +56,7 @@ def write_mixture(
     documents: Sequence[Output],
     duplicates: Sequence[Output],
     config: MixConfig,
+    pages: Sequence[Output] = (),
     provenance: Provenance = NOTHING_KNOWN,
 ) -> Mixed:
     """Choose, order and write the corpus; the same bytes however many threads work.
@@ -65,6 +68,7 @@ def write_mixture(
         documents: Files of table documents.
         duplicates: Files of table duplicates; their pages are left out.
         config: The recipe's section.
+        pages: Files of table pages of the same archives: where `quality_signal` is looked up.
         provenance: What the card tells of where the documents come from.
 
     Returns:
@@ -74,6 +78,8 @@ def write_mixture(
     counter = CountedTokens(config.tokenizer) if config.tokenizer else EstimatedTokens(config.bytes_per_token)
     with Catalog(lake).scratch(config.memory_limit, os.cpu_count() or 1) as scratch:
         uris = [lake.absolute(output.path) for output in documents]
+        scratch.execute(sql_text("mix/tables"))
+        _fill_scores(scratch, [lake.absolute(output.path) for output in pages], config)
         _fill_pages(scratch, uris, [lake.absolute(output.path) for output in duplicates], config, counter)
         plan = plan_mix(_stock(scratch), config)
         _choose(scratch, plan, config)
@@ -95,10 +101,24 @@ def write_card(lake: Lake, folder: str, text: str) -> Output:
     return Output("card", path, 0, digest.bytes, digest.sha256)
 
 
+def _fill_scores(scratch: Scratch, pages: list[str], config: MixConfig) -> None:
+    """The quality of every page, where it is a signal of the ledger; `documents` has its own column `quality`."""
+    signal = config.quality_signal.removeprefix("-")
+    if signal == "quality" or not pages:
+        return
+    known = {name for uri in pages for name in column_names(uri)}
+    if signal not in known:
+        nearest = difflib.get_close_matches(signal, sorted(known), 1)
+        hint = f"Did you mean {nearest[0]}?" if nearest else "Switch on the section that measures it."
+        raise UserError(f"mix.quality_signal: no archive of this run has a signal {signal!r}.", hint)
+    sign = "-" if config.quality_signal.startswith("-") else ""
+    statement = sql_text("mix/fill_scores").replace("{signal}", f'{sign}"{signal}"')
+    scratch.execute(statement, {"pages": pages})
+
+
 def _fill_pages(
     scratch: Scratch, documents: list[str], duplicates: list[str], config: MixConfig, counter: TokenCounter
 ) -> None:
-    scratch.execute(sql_text("mix/tables"))
     if duplicates:
         scratch.execute(sql_text("mix/fill_duplicates"), {"duplicates": duplicates})
     if not documents:

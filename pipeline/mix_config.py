@@ -47,6 +47,11 @@ class MixConfig(Section):
         "Where the domain needs less, all are used less, in proportion. max_epochs, where it names the domain, still "
         "holds for every document",
     )
+    quality_signal: str = Field(
+        "quality",
+        pattern=r"^-?\w+$",
+        description="what quality is: a signal of the ledger, as classifier_score; -perplexity where less is better",
+    )
     budget_tokens: int | None = Field(
         None,
         ge=0,

@@ -177,6 +177,15 @@ def count_rows(uri: str) -> int:
             raise ShardFailed(f"{uri} is not a readable Parquet file: {error}") from error
 
 
+def column_names(uri: str) -> list[str]:
+    """Columns of a Parquet file, from its footer; raises as `read_table`."""
+    with open_read(uri) as stream:
+        try:
+            return list(_open(stream).schema_arrow.names)
+        except (pa.ArrowInvalid, OSError) as error:
+            raise ShardFailed(f"{uri} is not a readable Parquet file: {error}") from error
+
+
 def _text_sizes(table: pa.Table) -> np.ndarray:
     """Bytes of every row in columns of text and binary, int64[rows]."""
     sizes = np.zeros(len(table), np.int64)

@@ -276,3 +276,18 @@ def test_the_card_tells_the_mixture(tmp_path) -> None:
     (card,) = [Path(lake.absolute(output.path)).read_text() for output in outputs if output.table == "card"]
     assert "| books | 50.0% | 0.0% | 0 | 0 | 0 | 0 | 0.00 | books has no documents: 0 % instead of 50 % |" in card
     assert card.startswith("---\nconfigs:")
+
+
+def test_any_signal_of_the_ledger_can_be_the_quality(tmp_path) -> None:
+    lake = Lake(str(tmp_path))
+    rows = documents_of({"web": 100})
+    key = ("crawl", "archive", "offset")
+    ledger = [{**{k: row[k] for k in key}, "fate": "kept", "perplexity": float(n)} for n, row in enumerate(rows)]
+    pages = [write_table(lake.root, "pages/p.parquet", "pages", pa.Table.from_pylist(ledger))]
+    asked = {"quality_epochs": {"web": (0, 0, 1, 2, 7)}, "budget_tokens": 10**6}
+    config = MixConfig(quality_signal="-perplexity", **asked)
+    mixed = write_mixture(lake, "tiny", "f1", [stored(lake, rows)], [], config, pages)
+    used = Counter(corpus_of(lake, mixed.outputs)["quality"].to_pylist())
+    assert (used[-5.0], used[-95.0]) == (7, 0)
+    with pytest.raises(UserError, match=r"no archive of this run has a signal 'perplexty'. Did you mean perplexity\?"):
+        write_mixture(lake, "tiny", "f2", [], [], MixConfig(quality_signal="perplexty", **asked), pages)
