@@ -279,6 +279,13 @@ FERTILITY = table(
 )
 """How finely a tokenizer cuts each domain and language of its corpus."""
 
+FORGOTTEN = table(
+    field("kind", STRING, "doc, url or host"),
+    field("digest", STRING, "sha256 of the kind, a colon and the doc_id, URL or host; hexadecimal"),
+    field("requested_at", TIME, "when it was forgotten"),
+)
+"""Tombstones: what no archive brings back. They name nothing."""
+
 RUNS = table(
     field("run_id", STRING, "fingerprint of the run: recipe and inputs"),
     field("flow", STRING, "corpus, tokens, pretrain, scaling"),
