@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -39,6 +39,24 @@ def identify(item: Record | Unreadable, source: Source) -> dict[str, Any]:
         "fetched_at": date, "crawl": source.crawl, "archive": source.archive, "offset": item.offset,
         "length": item.length,
     }  # fmt: skip
+
+
+def forgotten_id(crawl: str, archive: str, offset: int) -> str:
+    """The doc_id of a forgotten page: of its place, not of the page."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"forgotten:{crawl}/{archive}#{offset}"))
+
+
+def forgotten_row(place: Mapping[str, Any], domain: str) -> dict[str, Any]:
+    """The ledger row of a forgotten page: that it was there and how long it was, and nothing of what it was.
+
+    Args:
+        place: Its crawl, archive, offset and length.
+        domain: What its source declares.
+    """
+    where = {name: place[name] for name in ("crawl", "archive", "offset", "length")}
+    named = {"doc_id": forgotten_id(where["crawl"], where["archive"], where["offset"]), "domain": domain}
+    verdict = {"fate": "dropped", "dropped_by": "archive", "dropped_by_rule": FORGOTTEN_RULE}
+    return where | named | verdict | {"failed_rules": [FORGOTTEN_RULE], "detail": "forgotten at request"}
 
 
 def describe(page: Page | Refusal) -> dict[str, Any]:
@@ -117,5 +135,8 @@ def contamination_of(judged: pa.Table) -> pa.Table:
             rows.extend({**{name: row[name] for name in KEY}, **span} for span in row["contamination_spans"] or ())
     return pa.Table.from_pylist(rows, schema.CONTAMINATION)
 
+
+FORGOTTEN_RULE = "archive.forgotten"
+"""The rule under which the ledger keeps the place of a page that somebody asked to forget."""
 
 KEY = ("crawl", "archive", "offset", "doc_id")

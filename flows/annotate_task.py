@@ -22,6 +22,7 @@ from flows.annotate_rows import (
     contamination_of,
     describe,
     documents_of,
+    forgotten_row,
     identify,
     judged_rows,
     pages_schema,
@@ -41,6 +42,7 @@ from storage.errors import Fatal
 from storage.lake import Lake, fingerprint
 from storage.shards import Output, ShardWriter, write_table
 from storage.sources import Source
+from storage.tombstones import read_tombstones
 
 BATCH_ROWS = 256
 BATCH_BYTES = 32 << 20
@@ -126,6 +128,7 @@ class _Annotation:
     def __init__(self, job: AnnotateJob, lake: Lake, fp: str) -> None:
         self.job, self.lake, self.fp = job, lake, fp
         self.stages = job.stages
+        self.tombstones = read_tombstones(lake)
         self.books = _Books()
         self.costs: dict[str, StageCost] = {}
         self.rows: list[dict[str, Any]] = []  # identities of the batch, in stream order, pages and refusals mixed
@@ -163,6 +166,8 @@ class _Annotation:
             if isinstance(page, Skip):
                 self.books.count("skipped", item.length)
                 self.books.skipped[page.kind] += 1
+            elif self._add_forgotten(item, page):
+                pass
             elif isinstance(page, Refusal):
                 rule = f"archive.{page.reason}"
                 verdict = {"fate": "dropped", "dropped_by": "archive", "dropped_by_rule": rule, "failed_rules": [rule]}
@@ -198,6 +203,14 @@ class _Annotation:
 
     def _add(self, item: Record | Unreadable, values: dict[str, Any]) -> None:
         self.rows.append(identify(item, self.job.source) | values)
+
+    def _add_forgotten(self, item: Record, page: Page | Refusal) -> bool:
+        """Whether somebody asked to forget it; then its row says that, and nothing else of it goes any further."""
+        row = identify(item, self.job.source)
+        if not self.tombstones.hold(row["doc_id"], page.url, page.host):
+            return False
+        self.rows.append(forgotten_row(row, self.job.source.domain))
+        return True
 
     def flush(self) -> None:
         """Judge and write what has been gathered, in stream order."""

@@ -17,6 +17,8 @@ from flows import ledger_commands, scaling_commands
 from flows.decontaminate_commands import decontaminate_app
 from flows.dedup_commands import dedup_app
 from flows.evaluation_commands import evaluate
+from flows.domains_commands import domains_app
+from flows.forget_command import forget
 from flows.interrupts import stop_on_interrupt
 from flows.learning_commands import export, generate, params, pretrain, tokens
 from flows.options import (
@@ -52,6 +54,8 @@ app.add_typer(dedup_app, name="dedup")
 app.add_typer(decontaminate_app, name="decontaminate")
 app.add_typer(toxicity_app, name="toxicity")
 app.add_typer(pii_app, name="pii")
+app.add_typer(domains_app, name="domains")
+app.command()(forget)
 
 LEARNING: tuple[Callable[..., None], ...] = (tokens, pretrain, evaluate, probe, generate, export, params)
 SCALING: tuple[Callable[..., None], ...] = (

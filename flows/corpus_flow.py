@@ -23,6 +23,7 @@ from flows import mix_task
 from flows.alarms import count_judged
 from flows.annotate_task import AnnotateJob, annotate
 from flows.artifacts import publish_corpus
+from flows.dataset_card import provenance_of
 from flows.dedup_steps import dedup_all, outputs_of, texts_to_mix
 from flows.index_task import choose_records
 from flows.progress import progress, tell
@@ -212,8 +213,12 @@ def mix_all(plan: CorpusPlan, rows: Sequence[dict[str, Any]], dedup: Mapping[str
     documents = texts_to_mix(outputs_of(rows, "documents"), dedup)
 
     def work() -> tuple[Sequence[Output], Mapping[str, Any]]:
-        outputs = mix_task.write_mixture(lake, name, key, documents, duplicates, recipe.mix)
-        return outputs, {"name": name}
+        provenance = provenance_of(lake, recipe, rows, duplicates)
+        mixed = mix_task.write_mixture(
+            lake, name, key, documents, duplicates, recipe.mix, outputs_of(rows, "pages"), provenance
+        )
+        tokens = sum(row["given_tokens"] for row in mixed.rows)
+        return mixed.outputs, {"name": name, "given_tokens": tokens, "shortfall": mixed.shortfall}
 
     return run_step(lake, "mix", name, key, work)
 

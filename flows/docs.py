@@ -43,6 +43,7 @@ TABLES = {
     "corpus": (schema.CORPUS, "the shards people train on"),
     "sequences": (schema.SEQUENCES, "packed tokens; `doc_ids` lead from a sequence back to its documents"),
     "fertility": (schema.FERTILITY, "fertility.parquet beside packed tokens: how finely each domain is cut"),
+    "forgotten": (schema.FORGOTTEN, "one row a tombstone: what was forgotten, as a digest"),
     "runs": (schema.RUNS, "one row a run"),
     "trainings": (schema.TRAININGS, "one row a trained model"),
     "evaluations": (schema.EVALUATIONS, "one row a number found about trained models"),

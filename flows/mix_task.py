@@ -6,55 +6,47 @@ memory. What is held is eight bytes a document.
 
 from __future__ import annotations
 
+import difflib
 import os
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-import tokenizers
 
-from pipeline.mix import MixConfig, Quota, as_written, plan_mix, separate
+from flows.corpus_shards import write_shards
+from flows.dataset_card import NOTHING_KNOWN, Provenance, card_text
+from flows.progress import tell
+from flows.token_counts import CountedTokens, EstimatedTokens, TokenCounter
+from pipeline.mix import END_TOKENS, Quota, as_written, plan_mix, shortfall
+from pipeline.mix_config import MixConfig
+from pipeline.spreading import separate
 from storage import files
 from storage.catalog import Catalog, Scratch
 from storage.errors import UserError
 from storage.lake import Lake
-from storage.schema import CORPUS, MIXTURE
-from storage.shards import Output, ShardWriter, iter_batches, write_table
+from storage.schema import MIXTURE
+from storage.shards import Output, column_names, iter_batches, write_table
 from storage.views import sql_text
 
-VERSION = 2
+VERSION = 3
 """Raised when the corpus this file writes changes; part of every mix fingerprint."""
-
-TEXT_PER_COMPRESSED_BYTE = 2.6
-"""Before the first shard is written; from then on what the finished shards came to."""
 
 COUNT_ROWS = 1024
 
-CARD = """\
----
-configs:
-- config_name: default
-  data_files: corpus-*.parquet
-task_categories:
-- text-generation
----
-# {name}
+LEAST_PART = 16
+"""Fewest tokens for which the beginning of a document is taken."""
 
-{documents:,} documents, {tokens:,} tokens ({counted}), in {shards:,} shards, {size:,} bytes.
-Made with Winnow.
 
-| domain | asked | given | tokens | documents | distinct | epochs | why given differs |
-|---|---:|---:|---:|---:|---:|---:|---|
-{mixture}
+@dataclass(frozen=True)
+class Mixed:
+    """A written corpus: its files, its mixture's rows, and what there is to say of its budget (None: nothing)."""
 
-Each row is one document: its text, where and when it was fetched, its language, domain and tokens;
-`epoch` is above 0 for a repeat. Personal data that the recipe's `pii` section found is replaced by
-placeholders such as `<EMAIL>`.
-
-{order}
-"""
+    outputs: list[Output]
+    rows: list[dict[str, Any]]
+    shortfall: str | None
 
 
 def write_mixture(
@@ -64,7 +56,9 @@ def write_mixture(
     documents: Sequence[Output],
     duplicates: Sequence[Output],
     config: MixConfig,
-) -> list[Output]:
+    pages: Sequence[Output] = (),
+    provenance: Provenance = NOTHING_KNOWN,
+) -> Mixed:
     """Choose, order and write the corpus; the same bytes however many threads work.
 
     Args:
@@ -74,68 +68,101 @@ def write_mixture(
         documents: Files of table documents.
         duplicates: Files of table duplicates; their pages are left out.
         config: The recipe's section.
+        pages: Files of table pages of the same archives: where `quality_signal` is looked up.
+        provenance: What the card tells of where the documents come from.
 
     Returns:
-        The shards (table corpus; at least one, which may be empty), mixture.parquet and the card README.md.
+        Its files are the shards (table corpus; at least one, which may be empty), mixture.parquet and the card.
     """
     folder = lake.corpus_dir(name, fingerprint)
+    counter = CountedTokens(config.tokenizer) if config.tokenizer else EstimatedTokens(config.bytes_per_token)
     with Catalog(lake).scratch(config.memory_limit, os.cpu_count() or 1) as scratch:
         uris = [lake.absolute(output.path) for output in documents]
-        _fill_pages(scratch, uris, [lake.absolute(output.path) for output in duplicates], config)
-        available = {row["domain"]: row["tokens"] for row in _rows(scratch, "available")}
-        plan = plan_mix(available, config)
+        scratch.execute(sql_text("mix/tables"))
+        _fill_scores(scratch, [lake.absolute(output.path) for output in pages], config)
+        _fill_pages(scratch, uris, [lake.absolute(output.path) for output in duplicates], config, counter)
+        plan = plan_mix(_stock(scratch), config)
         _choose(scratch, plan, config)
+        _cut(scratch, uris, counter)
         rows = _mixture_rows(plan, _rows(scratch, "given"))
-        shards = list(_write_shards(lake, folder, _corpus(scratch, uris), config.shard_bytes))
-    mixture = pa.Table.from_pylist(rows, MIXTURE)
-    card = _write_card(lake, f"{folder}/README.md", name, config, rows, shards)
-    return [*shards, write_table(lake.root, f"{folder}/mixture.parquet", "mixture", mixture), card]
+        shards = list(write_shards(lake, folder, _corpus(scratch, uris), config.shard_bytes))
+    short = shortfall(plan, config.budget_tokens if config.enabled else None)
+    if short:
+        tell(f"mix: {short}")
+    mixture = write_table(lake.root, f"{folder}/mixture.parquet", "mixture", pa.Table.from_pylist(rows, MIXTURE))
+    card = write_card(lake, folder, card_text(name, config, rows, shards, provenance, short))
+    return Mixed([*shards, mixture, card], rows, short)
 
 
-def _fill_pages(scratch: Scratch, documents: list[str], duplicates: list[str], config: MixConfig) -> None:
-    scratch.execute(sql_text("mix/tables"))
+def write_card(lake: Lake, folder: str, text: str) -> Output:
+    """Write the dataset card of a corpus's folder."""
+    path = f"{folder}/README.md"
+    digest = files.write_bytes(lake.absolute(path), text.encode())
+    return Output("card", path, 0, digest.bytes, digest.sha256)
+
+
+def _fill_scores(scratch: Scratch, pages: list[str], config: MixConfig) -> None:
+    """The quality of every page, where it is a signal of the ledger; `documents` has its own column `quality`."""
+    signal = config.quality_signal.removeprefix("-")
+    if signal == "quality" or not pages:
+        return
+    known = {name for uri in pages for name in column_names(uri)}
+    if signal not in known:
+        nearest = difflib.get_close_matches(signal, sorted(known), 1)
+        hint = f"Did you mean {nearest[0]}?" if nearest else "Switch on the section that measures it."
+        raise UserError(f"mix.quality_signal: no archive of this run has a signal {signal!r}.", hint)
+    sign = "-" if config.quality_signal.startswith("-") else ""
+    statement = sql_text("mix/fill_scores").replace("{signal}", f'{sign}"{signal}"')
+    scratch.execute(statement, {"pages": pages})
+
+
+def _fill_pages(
+    scratch: Scratch, documents: list[str], duplicates: list[str], config: MixConfig, counter: TokenCounter
+) -> None:
     if duplicates:
         scratch.execute(sql_text("mix/fill_duplicates"), {"duplicates": duplicates})
     if not documents:
         return
+    if config.enabled and config.quality_epochs:
+        bins = {"domain": list(config.quality_epochs), "count": [len(e) for e in config.quality_epochs.values()]}
+        scratch.execute(sql_text("mix/fill_bins"), bins)
     if config.tokenizer:
-        _count_tokens(scratch, documents, config.tokenizer)
-    settings = {"bytes_per_token": config.bytes_per_token, "seed": str(config.seed)}
+        _count_tokens(scratch, documents, counter)
+    settings = {"bytes_per_token": config.bytes_per_token, "end_tokens": END_TOKENS, "seed": str(config.seed)}
     scratch.execute(sql_text("mix/fill_pages"), {"documents": documents, **settings})
 
 
-def _count_tokens(scratch: Scratch, documents: list[str], tokenizer: str) -> None:
-    """Exact counts of every document, special tokens not added."""
-    encoder = _load_tokenizer(tokenizer)
+def _count_tokens(scratch: Scratch, documents: list[str], counter: TokenCounter) -> None:
+    """Exact counts of every document."""
     for number, uri in enumerate(documents):
         first = 0
         for batch in iter_batches(uri, ["text"], COUNT_ROWS):
-            encoded = encoder.encode_batch_fast(batch["text"].to_pylist(), add_special_tokens=False)
-            tokens = [len(one.ids) for one in encoded]
+            tokens = counter.count([str(text) for text in batch["text"].to_pylist()])
             scratch.execute(sql_text("mix/fill_counts"), {"file": number, "first": first, "tokens": tokens})
             first += batch.num_rows
 
 
-def _load_tokenizer(path: str) -> tokenizers.Tokenizer:
-    with files.open_read(path) as stream:
-        content = stream.read()
-    try:
-        return tokenizers.Tokenizer.from_str(content.decode())
-    except Exception as error:  # the library raises nothing narrower
-        raise UserError(f"{path} is no tokenizer.json.", "See mix.tokenizer in the recipe.") from error
+def _stock(scratch: Scratch) -> dict[str, dict[int, int]]:
+    """Tokens by domain and bin of quality."""
+    stock: dict[str, dict[int, int]] = defaultdict(dict)
+    for row in _rows(scratch, "available"):
+        stock[row["domain"]][row["bin"]] = row["tokens"]
+    return stock
 
 
 def _choose(scratch: Scratch, plan: list[Quota], config: MixConfig) -> None:
     """Fill `appearances` and `ranks`: which pages, how often, in which order."""
     if config.enabled:
-        wanted = [quota for quota in plan if quota.given_tokens]
+        wanted = [(quota.domain, part) for quota in plan for part in quota.bins if part.given_tokens]
         columns = {
-            "domain": [quota.domain for quota in wanted],
-            "tokens": [quota.given_tokens for quota in wanted],
-            "available": [quota.available_tokens for quota in wanted],
+            "domain": [domain for domain, _ in wanted],
+            "bin": [part.bin for _, part in wanted],
+            "tokens": [part.given_tokens for _, part in wanted],
+            "available": [part.available_tokens for _, part in wanted],
         }
         scratch.execute(sql_text("mix/fill_quotas"), columns)
-        scratch.execute(sql_text("mix/fill_appearances"), {"seed": str(config.seed)})
+        choice = {"seed": str(config.seed), "least_part": LEAST_PART if config.cut_last else None}
+        scratch.execute(sql_text("mix/fill_appearances"), choice)
     else:
         scratch.execute(sql_text("mix/fill_appearances_in_order"))
     scratch.execute(sql_text("mix/fill_ranks"))
@@ -152,13 +179,24 @@ def _part_repeats(scratch: Scratch) -> None:
         scratch.execute(sql_text("mix/move_ranks"), moves)
 
 
+def _cut(scratch: Scratch, documents: list[str], counter: TokenCounter) -> None:
+    """Fill `cuts`: the beginnings of the few documents that a domain takes only in part."""
+    for row in _rows(scratch, "parts"):
+        place = {"document": documents[row["file"]], "file_row": row["file_row"]}
+        [text] = scratch.run("mix/cut_text", **place).read_all()["text"].to_pylist()
+        beginning, tokens = counter.begin(str(text), row["part"] - END_TOKENS)
+        cut = {"page": row["page"], "part": row["part"], "text": beginning, "tokens": tokens + END_TOKENS}
+        scratch.execute(sql_text("mix/fill_cuts"), cut)
+
+
 def _rows(scratch: Scratch, name: str) -> list[dict[str, Any]]:
     return scratch.run(f"mix/{name}").read_all().to_pylist()
 
 
 def _mixture_rows(plan: list[Quota], given: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Rows of `MIXTURE`, the largest share first: what was written, which is whole documents."""
+    """Rows of `MIXTURE`, the largest share first: what was written."""
     got = {row["domain"]: row for row in given}
+    nothing = {"unique_documents": 0, "documents": 0, "cut_documents": 0}
     quotas = as_written(plan, {domain: row["tokens"] for domain, row in got.items()})
     return [
         {
@@ -167,93 +205,30 @@ def _mixture_rows(plan: list[Quota], given: list[dict[str, Any]]) -> list[dict[s
             "given_frac": quota.given_frac,
             "available_tokens": quota.available_tokens,
             "given_tokens": quota.given_tokens,
-            "unique_documents": got.get(quota.domain, {}).get("unique_documents", 0),
-            "documents": got.get(quota.domain, {}).get("documents", 0),
+            **{name: got.get(quota.domain, nothing)[name] for name in nothing},
             "epochs": quota.epochs,
             "max_epochs": quota.max_epochs,
+            "quality_bins": _bin_rows(quota) if quota.by_quality else None,
             "reason": quota.reason,
         }
         for quota in sorted(quotas, key=lambda quota: (-quota.asked_frac, quota.domain))
     ]
 
 
+def _bin_rows(quota: Quota) -> list[dict[str, Any]]:
+    return [
+        {
+            "bin": part.bin,
+            "available_tokens": part.available_tokens,
+            "given_tokens": part.given_tokens,
+            "epochs": part.given_tokens / part.available_tokens,
+            "max_epochs": part.max_epochs,
+        }
+        for part in quota.bins
+    ]
+
+
 def _corpus(scratch: Scratch, documents: list[str]) -> Iterator[pa.Table]:
     if documents:
-        for batch in scratch.run("mix/corpus", documents=documents):
+        for batch in scratch.run("mix/corpus", documents=documents, end_tokens=END_TOKENS):
             yield pa.Table.from_batches([batch])
-
-
-def _write_shards(lake: Lake, folder: str, tables: Iterator[pa.Table], shard_bytes: int) -> Iterator[Output]:
-    """Shards of about `shard_bytes`, cut where their text reaches what compresses to that."""
-    ratio, text_bytes, file_bytes, number = TEXT_PER_COMPRESSED_BYTE, 0, 0, 0
-    rest: pa.Table | None = next(tables, CORPUS.empty_table())
-    while rest is not None:
-        path = f"{folder}/corpus-{number:05}.parquet"
-        with ShardWriter(lake.root, path, "corpus", CORPUS) as writer:
-            rest, written = _fill_shard(writer, rest, tables, int(shard_bytes * ratio))
-            output = writer.finish()
-        text_bytes, file_bytes, number = text_bytes + written, file_bytes + output.bytes, number + 1
-        ratio = text_bytes / file_bytes if text_bytes else ratio
-        yield output
-
-
-def _fill_shard(
-    writer: ShardWriter, table: pa.Table, tables: Iterator[pa.Table], limit: int
-) -> tuple[pa.Table | None, int]:
-    """Write rows until their text reaches `limit` bytes; the rows left over (None: none at all) and the
-    bytes.
-    """
-    written = 0
-    while True:
-        ends = written + np.cumsum(pc.binary_length(table["text"]).to_numpy())
-        rows = min(int(np.searchsorted(ends, limit)) + 1, table.num_rows)
-        writer.write(table.slice(0, rows))
-        written = int(ends[rows - 1]) if rows else written
-        if rows < table.num_rows:
-            return table.slice(rows), written
-        following = next(tables, None)
-        if following is None or written >= limit:
-            return following, written
-        table = following
-
-
-def _write_card(
-    lake: Lake,
-    path: str,
-    name: str,
-    config: MixConfig,
-    mixture: list[dict[str, Any]],
-    shards: list[Output],
-) -> Output:
-    digest = files.write_bytes(lake.absolute(path), card_text(name, config, mixture, shards).encode())
-    return Output("card", path, 0, digest.bytes, digest.sha256)
-
-
-def card_text(name: str, config: MixConfig, mixture: list[dict[str, Any]], shards: list[Output]) -> str:
-    """The dataset card: what is in the corpus, in which proportions and why, and how it was made."""
-    in_order = "Every survivor once, in archive order: mixing was switched off."
-    shuffled = f"Order and choice follow seed {config.seed}: a larger budget only adds documents."
-    return CARD.format(
-        name=name,
-        documents=sum(shard.rows for shard in shards),
-        tokens=sum(row["given_tokens"] for row in mixture),
-        counted="counted" if config.tokenizer else f"estimated at {config.bytes_per_token:g} bytes a token",
-        shards=len(shards),
-        size=sum(shard.bytes for shard in shards),
-        mixture="\n".join(map(_card_row, mixture)),
-        order=shuffled if config.enabled else in_order,
-    )
-
-
-def _card_row(row: dict[str, Any]) -> str:
-    cells = (
-        row["domain"],
-        f"{row['asked_frac']:.1%}",
-        f"{row['given_frac']:.1%}",
-        f"{row['given_tokens']:,}",
-        f"{row['documents']:,}",
-        f"{row['unique_documents']:,}",
-        f"{row['epochs']:.2f}",
-        row["reason"] or "",
-    )
-    return f"| {' | '.join(cells)} |"

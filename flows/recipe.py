@@ -25,10 +25,10 @@ from model.scaling.ladder import LadderConfig
 from pipeline.archive.config import ArchiveConfig
 from pipeline.decontaminate import DecontaminateConfig
 from pipeline.dedup.config import DedupConfig
-from pipeline.domains import DomainsConfig
+from pipeline.domains.config import DomainsConfig
 from pipeline.extract.config import ExtractConfig
 from pipeline.language import LanguageConfig
-from pipeline.mix import MixConfig
+from pipeline.mix_config import MixConfig
 from pipeline.pii.config import PiiConfig
 from pipeline.pii.surrogates import SurrogatesConfig
 from pipeline.quality.c4 import C4Config

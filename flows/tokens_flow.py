@@ -96,6 +96,7 @@ def encode_corpus(lake: Lake, corpus: Step, key: str, config: TokensConfig) -> l
         ShardFailed: A shard could not be read: a corpus with a hole in it is not the corpus.
     """
     directory = lake.tokens_dir(corpus.key, key)
+    write_bytes(lake.absolute(f"{directory}/config.json"), config.model_dump_json(indent=1).encode())
     shards = [output.path for output in corpus.outputs_of("corpus")]
     tokenizer_task.submit(directory, lake.root, directory, shards, config).result()
     jobs = [TokensJob(lake.root, directory, shard, number, config) for number, shard in enumerate(shards)]

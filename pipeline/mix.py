@@ -1,9 +1,12 @@
-"""Domain mixing as arithmetic: weights, what there is and epoch caps in; whole tokens per domain out.
+"""Domain mixing as arithmetic: weights, what there is, floors and epoch caps in; whole tokens per domain out.
 
-The budget is poured like water: every domain rises in proportion to its weight until it meets its cap (all
-its tokens, `max_epochs` times), and what it cannot take is shared out again among the others in proportion to
-theirs. This is UniMax (Chung et al. 2023, arXiv:2304.09151) with weights; with equal weights it is UniMax
-itself.
+The budget is poured like water (`pipeline.pouring`): every domain rises in proportion to its weight until it meets its
+cap (all its tokens, as many times as it may be used), and what it cannot take is shared out again among the others in
+proportion to theirs. Within a domain whose documents are used by quality, its tokens are poured once more over bins of
+quality. Every difference between asked and given is put in words.
+
+Sources: UniMax (Chung et al. 2023, arXiv:2304.09151); temperature: Arivazhagan et al. 2019, arXiv:1907.05019; repeats
+by quality: Dolma 3 (Olmo 3, 2025), which drops the bottom 40 % and uses the best documents up to seven times.
 """
 
 from __future__ import annotations
@@ -12,64 +15,39 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-import numpy as np
-from pydantic import Field, field_validator
-
-from storage.schema import Section
+from pipeline.mix_config import MixConfig
+from pipeline.pouring import Vessel, pour
 
 REPORTED_DIFFERENCE = 0.0005
-"""Shares that differ by less (0.05 percentage points) differ by whole documents or rounding and need no
-reason.
-"""
+"""Shares that differ by less (0.05 percentage points) differ by whole documents or rounding and need no reason."""
+
+END_TOKENS = 1
+"""Tokens that packing adds to every document: its end. A document of n tokens of text counts n + 1 in a mixture."""
+
+Stock = Mapping[str, Mapping[int, int]]
+"""What there is: domain to bin of quality (0 where quality does not matter) to tokens, each document once."""
 
 
-class MixConfig(Section):
-    """Which domains the corpus is made of, in which proportions, and how often a document may repeat.
+@dataclass(frozen=True, slots=True)
+class BinQuota:
+    """What one bin of a domain's documents gets.
 
-    A domain that is not named in `weights` is left out, and the mixture says so; with no weights at all every
-    domain keeps its natural share.
+    Attributes:
+        bin: Its number, the worst first; `UNSCORED` for documents without a quality; 0 where quality does not matter.
+        available_tokens: Tokens of its documents, each once.
+        given_tokens: Tokens it gets, repeats counted.
+        max_epochs: The most times its documents may be used.
     """
 
-    enabled: bool = Field(True, description="off: every survivor once, in archive order")
-    name: str = Field("", description="name of the corpus; by default the recipe's")
-    weights: dict[str, float] = Field(
-        {}, description="domain to weight, any positive scale; empty: natural proportions"
-    )
-    max_epochs: dict[str, float] = Field(
-        {"wikipedia": 4.0},
-        description="domain to the most times its documents may be used; up to four repeats are worth "
-        "nearly as much as new text (Muennighoff et al. 2023, arXiv:2305.16264)",
-    )
-    default_max_epochs: float = Field(1.0, ge=0, description="the same for every other domain")
-    budget_tokens: int | None = Field(
-        None,
-        ge=0,
-        description="size of the corpus; by default all tokens of the domains in it, each counted once. "
-        "Weights hold exactly only where every domain has its share of it within its cap",
-    )
-    bytes_per_token: float = Field(
-        4.2, gt=0, description="estimate for counting tokens: English web text under a 50,000-entry BPE"
-    )
-    tokenizer: str | None = Field(None, description="a tokenizer.json to count tokens with, instead of the estimate")
-    seed: int = Field(0, ge=0, description="of the choice and the order of documents")
-    shard_bytes: int = Field(256_000_000, gt=0, description="size of a shard, compressed, about")
-    memory_limit: str = Field(
-        "4GB",
-        pattern=r"^\d+(\.\d+)? ?[KMGT]i?B$",
-        description="memory of the sort; beyond it, it spills to disk",
-    )
+    bin: int
+    available_tokens: int
+    given_tokens: int
+    max_epochs: float
 
-    @field_validator("weights", "max_epochs")
-    @classmethod
-    def _finite(cls, values: dict[str, float]) -> dict[str, float]:
-        wrong = [name for name, value in values.items() if not 0 <= value < float("inf")]
-        if wrong:
-            raise ValueError(f"must be finite and not negative: {', '.join(sorted(wrong))}")
-        return values
-
-    def epochs_of(self, domain: str) -> float:
-        """The most times a document of that domain may be used."""
-        return self.max_epochs.get(domain, self.default_max_epochs)
+    @property
+    def cap(self) -> int:
+        """The most tokens it can give."""
+        return int(self.available_tokens * Fraction(self.max_epochs))
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +56,14 @@ class Quota:
 
     Attributes:
         domain: The domain.
-        asked_frac: Share of the corpus asked for, 0..1.
+        asked_frac: Share of the corpus that its weight asks for, 0..1.
         given_frac: Share it gets, 0..1.
         given_tokens: Tokens it gets, repeats counted.
         available_tokens: Tokens of its documents, each once.
-        max_epochs: Its cap.
+        max_epochs: The most times they may be used; on average, where quality decides.
+        floor_frac: Least share it is to have.
+        by_quality: Whether quality decides how often each document is used.
+        bins: What its bins of quality get; one where quality does not matter.
         reason: Why given differs from asked; None where it does not.
     """
 
@@ -92,6 +73,9 @@ class Quota:
     given_tokens: int
     available_tokens: int
     max_epochs: float
+    floor_frac: float = 0.0
+    by_quality: bool = False
+    bins: tuple[BinQuota, ...] = ()
     reason: str | None = None
 
     @property
@@ -101,172 +85,136 @@ class Quota:
 
     @property
     def capped(self) -> bool:
-        """Whether it gets all that its cap allows."""
-        return self.given_tokens >= int(self.available_tokens * Fraction(self.max_epochs))
+        """Whether it gets all that its caps allow."""
+        return self.given_tokens >= sum(part.cap for part in self.bins)
 
 
-def plan_mix(available_tokens: Mapping[str, int], config: MixConfig) -> list[Quota]:
-    """Quotas as the recipe's section asks for them; natural proportions where it names no weights."""
-    domains = sorted({*available_tokens, *config.weights})
-    caps = {domain: config.epochs_of(domain) for domain in domains}
-    weights = config.weights or {domain: float(tokens) for domain, tokens in available_tokens.items()}
-    if not config.enabled:
-        caps, weights = dict.fromkeys(domains, 1.0), {name: float(n) for name, n in available_tokens.items()}
-    budget = config.budget_tokens if config.enabled else None
-    return allocate(weights, available_tokens, caps, budget)
+def plan_mix(stock: Stock, config: MixConfig) -> list[Quota]:
+    """Quotas as the recipe's section asks for them, one a domain, in order of name; exact, and the same each time.
 
-
-def allocate(
-    weights: Mapping[str, float],
-    available_tokens: Mapping[str, int],
-    max_epochs: Mapping[str, float],
-    budget: int | None = None,
-) -> list[Quota]:
-    """Share a budget out by weight under caps; exact, and the same for the same numbers.
-
-    The result adds up to the budget, or to everything the caps allow where that is less. Among all such
-    results it
-    is the fairest: no domain could get more without one that has less for its weight getting less still. A
-        larger budget never gives any domain less.
-
-    Args:
-        weights: Domain to weight; one that is missing or 0 gets nothing.
-        available_tokens: Domain to its tokens, each once.
-        max_epochs: Domain to the most times they may be used; missing: once.
-        budget: Tokens; None for all tokens of the weighted domains (within their caps), each counted once.
-
-    Returns:
-        One quota a domain, in order of name: those with documents and those with weights.
+    They add up to the budget, or to all that the caps allow where that is less (`shortfall` says so); without a
+    budget, to all tokens of the domains in the mix, within their caps, each counted once. Among all such results it is
+    the fairest: no domain could get more without one that has less for its weight getting less still. A larger budget
+    never gives any domain, or any bin of one, less.
     """
-    domains = sorted({*weights, *available_tokens})
-    shares = {name: Fraction(weights.get(name, 0)) for name in domains}
-    caps = [int(available_tokens.get(name, 0) * Fraction(max_epochs.get(name, 1.0))) for name in domains]
-    caps = [cap if shares[name] else 0 for name, cap in zip(domains, caps, strict=True)]
-    if budget is None:
-        budget = sum(min(cap, available_tokens.get(name, 0)) for name, cap in zip(domains, caps, strict=True))
-    given = _pour([shares[name] for name in domains], caps, min(budget, sum(caps)))
-    total, weight_sum = max(sum(given), 1), sum(shares.values()) or Fraction(1)
-    return [
-        explained(
-            Quota(
-                domain=name,
-                asked_frac=float(shares[name] / weight_sum),
-                given_frac=tokens / total,
-                given_tokens=tokens,
-                available_tokens=available_tokens.get(name, 0),
-                max_epochs=float(max_epochs.get(name, 1.0)),
-            )
+    domains = sorted({*stock, *config.weights})
+    weights = _weights(stock, config)
+    empty = {name: _bins(name, stock.get(name, {}), config) for name in domains}
+    vessels = [
+        Vessel(
+            weights.get(name, Fraction(0)),
+            sum(part.cap for part in empty[name]),
+            Fraction(str(config.floors.get(name, 0.0))) if config.enabled else Fraction(0),
         )
-        for name, tokens in zip(domains, given, strict=True)
+        for name in domains
     ]
+    budget = config.budget_tokens if config.enabled else None
+    if budget is None:
+        once = (min(part.cap, part.available_tokens) for name in domains if weights.get(name) for part in empty[name])
+        budget = sum(once)
+    given = pour(vessels, budget)
+    filled = [_fill(empty[name], tokens, name, config) for name, tokens in zip(domains, given, strict=True)]
+    return [_quota(*row, sum(given), weights, config) for row in zip(domains, filled, strict=True)]
 
 
 def as_written(quotas: Sequence[Quota], given_tokens: Mapping[str, int]) -> list[Quota]:
-    """The quotas with the tokens that whole documents came to, shares and reasons to match."""
+    """The quotas with the tokens that documents came to, shares and reasons to match."""
     total = max(sum(given_tokens.values()), 1)
     written = []
     for quota in quotas:
         tokens = given_tokens.get(quota.domain, 0)
-        actual = replace(quota, given_tokens=tokens, given_frac=tokens / total, reason=None)
+        actual = replace(quota, given_tokens=tokens, given_frac=tokens / total)
         written.append(replace(actual, reason=_reason(actual, quota.capped)))
     return written
 
 
-def _pour(weights: Sequence[Fraction], caps: Sequence[int], budget: int) -> list[int]:
-    """Whole tokens under caps that add up to `budget` (at most the sum of caps): the first `budget` tokens
-    when each domain's k-th token comes at level k / weight (d'Hondt's order, which never takes a token back
-    as budgets grow).
-    """
-    level = _level(weights, caps, budget)
-    given = [min(cap, int(weight * level)) for weight, cap in zip(weights, caps, strict=True)]
-    for _ in range(budget - sum(given)):  # fewer than there are domains: each was rounded down by less than one
-        open_domains = [i for i, cap in enumerate(caps) if given[i] < cap]
-        given[min(open_domains, key=lambda i: ((given[i] + 1) / weights[i], i))] += 1
-    return given
+def shortfall(quotas: Sequence[Quota], budget: int | None) -> str | None:
+    """What is said of a budget that the caps do not allow; None where it is reached."""
+    planned = sum(part.given_tokens for quota in quotas for part in quota.bins)
+    if budget is None or planned >= budget:
+        return None
+    return (
+        f"the budget of {budget:,} tokens is not reached: every domain in the mix is at its cap, {planned:,} tokens "
+        "together. Raise mix.max_epochs or mix.default_max_epochs, or ask for less"
+    )
 
 
-def _level(weights: Sequence[Fraction], caps: Sequence[int], budget: int) -> Fraction:
-    """The water level L at which sum(min(cap, weight * L)) is the budget."""
-    order = sorted((i for i, cap in enumerate(caps) if cap), key=lambda i: caps[i] / weights[i])
-    rest, weight = Fraction(budget), sum((weights[i] for i in order), Fraction(0))
-    level = Fraction(0)
-    for i in order:
-        level = rest / weight
-        if weights[i] * level <= caps[i]:
-            break
-        rest, weight, level = rest - caps[i], weight - weights[i], caps[i] / weights[i]
-    return level
+def _weights(stock: Stock, config: MixConfig) -> dict[str, Fraction]:
+    """Domain to weight: those asked for, else what there is, flattened by the temperature."""
+    if config.enabled and config.weights:
+        return {name: Fraction(str(weight)) for name, weight in config.weights.items()}
+    tokens = {name: sum(bins.values()) for name, bins in stock.items()}
+    if not config.enabled or config.temperature is None:
+        return {name: Fraction(count) for name, count in tokens.items()}
+    # in twelve digits: the last bits of a power are not the same on every machine
+    return {n: Fraction(f"{count ** (1 / config.temperature):.12g}") for n, count in tokens.items()}
 
 
-def explained(quota: Quota) -> Quota:
-    """The quota with the difference between asked and given put in words, where there is one."""
+def _bins(domain: str, tokens: Mapping[int, int], config: MixConfig) -> list[BinQuota]:
+    """A domain's bins with nothing in them yet."""
+    return [BinQuota(number, count, 0, config.epochs_of(domain, number)) for number, count in sorted(tokens.items())]
+
+
+def _fill(bins: Sequence[BinQuota], tokens: int, domain: str, config: MixConfig) -> tuple[BinQuota, ...]:
+    """A domain's tokens poured over its bins, each in proportion to what it holds and how often it is wanted."""
+    wanted = [Fraction(str(config.wish_of(domain, part.bin))) * part.available_tokens for part in bins]
+    vessels = [Vessel(weight, part.cap) for weight, part in zip(wanted, bins, strict=True)]
+    given = pour(vessels, tokens)
+    return tuple(replace(part, given_tokens=count) for part, count in zip(bins, given, strict=True))
+
+
+def _quota(
+    domain: str, bins: tuple[BinQuota, ...], total: int, weights: Mapping[str, Fraction], config: MixConfig
+) -> Quota:
+    given, available = sum(part.given_tokens for part in bins), sum(part.available_tokens for part in bins)
+    by_quality = config.enabled and domain in config.quality_epochs
+    capacity = sum(part.cap for part in bins)
+    quota = Quota(
+        domain=domain,
+        asked_frac=float(weights.get(domain, Fraction(0)) / (sum(weights.values()) or 1)),
+        given_frac=given / max(total, 1),
+        given_tokens=given,
+        available_tokens=available,
+        max_epochs=capacity / available if by_quality and available else config.epochs_of(domain, 0),
+        floor_frac=config.floors.get(domain, 0.0) if config.enabled else 0.0,
+        by_quality=by_quality,
+        bins=bins,
+    )
     return replace(quota, reason=_reason(quota, quota.capped))
 
 
 def _reason(quota: Quota, capped: bool) -> str | None:
     if quota.asked_frac == 0:
         return "not named in mix.weights" if quota.available_tokens else None
-    difference = quota.given_frac - quota.asked_frac
-    if abs(difference) < REPORTED_DIFFERENCE:
+    missed_floor = quota.floor_frac - quota.given_frac > REPORTED_DIFFERENCE
+    if abs(quota.given_frac - quota.asked_frac) < REPORTED_DIFFERENCE and not missed_floor:
         return None
-    shares = f"{_percent(quota.given_frac)} instead of {_percent(quota.asked_frac)}"
+    shares = "{} instead of {}".format(*_percents(quota.given_frac, quota.asked_frac))
+    floor = _percents(quota.floor_frac)[0]
+    if missed_floor:
+        shares += f", below its floor of {floor}"
+    return f"{quota.domain} {_cause(quota, capped, floor)}: {shares}"
+
+
+def _cause(quota: Quota, capped: bool, floor: str) -> str:
+    """What kept a domain from the share its weight asks for."""
     if not quota.available_tokens:
-        return f"{quota.domain} has no documents: {shares}"
-    cap = "once" if quota.max_epochs == 1 else f"at {quota.max_epochs:g} epochs"
-    if difference > 0:
-        return f"{quota.domain} takes what others left{f', capped {cap}' if capped else ''}: {shares}"
+        return "has no documents"
+    cap = "once" if quota.max_epochs == 1 else f"at {quota.max_epochs:.3g} epochs"
+    cap += " by quality" if quota.by_quality else ""
+    if quota.given_frac > quota.asked_frac:
+        if quota.floor_frac > quota.asked_frac and quota.given_frac - quota.floor_frac < REPORTED_DIFFERENCE:
+            return f"lifted to its floor of {floor}"
+        return f"takes what others left{f', capped {cap}' if capped else ''}"
     if capped:
-        return f"{quota.domain} capped {cap}: {shares}"
-    return f"{quota.domain} rounded to whole documents: {shares}"
+        return f"capped {cap}"
+    planned = sum(part.given_tokens for part in quota.bins)
+    return "gives way to floors" if quota.given_tokens == planned else "rounded to whole documents"
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
-
-
-def separate(items: np.ndarray) -> np.ndarray:
-    """The order nearest at hand in which no two equal items stand together, where there is any such order.
-
-    Args:
-        items: int64[n].
-
-    Returns:
-        int64[n], a permutation of positions: `items[separate(items)]` has no equal neighbours, unless one
-        item is more than half of all.
-    """
-    order = np.arange(len(items))
-    placed = items.copy()
-    for position in np.flatnonzero(placed[1:] == placed[:-1]) + 1:
-        if placed[position] == placed[position - 1] and not _swap(placed, order, int(position)):
-            return _interleave(items)
-    return order
-
-
-def _swap(placed: np.ndarray, order: np.ndarray, position: int) -> bool:
-    """Exchange an item with the nearest later one, else the nearest earlier one, that parts both
-    neighbourhoods.
-    """
-    for other in (*range(position + 1, len(placed)), *range(position - 2, -1, -1)):
-        for values in (placed, order):
-            values[position], values[other] = values[other], values[position]
-        if not (_meets_equal(placed, position) or _meets_equal(placed, other)):
-            return True
-        for values in (placed, order):
-            values[position], values[other] = values[other], values[position]
-    return False
-
-
-def _meets_equal(placed: np.ndarray, position: int) -> bool:
-    before = position > 0 and placed[position - 1] == placed[position]
-    after = position + 1 < len(placed) and placed[position + 1] == placed[position]
-    return bool(before or after)
-
-
-def _interleave(items: np.ndarray) -> np.ndarray:
-    """Equal items at every other position, the most frequent first: parts them whenever that can be done."""
-    _, inverse, counts = np.unique(items, return_inverse=True, return_counts=True)
-    by_frequency = np.lexsort((np.arange(len(items)), inverse, -counts[inverse]))
-    order = np.empty(len(items), dtype=np.int64)
-    places = np.concatenate([np.arange(0, len(items), 2), np.arange(1, len(items), 2)])
-    order[places] = by_frequency
-    return order
+def _percents(*shares: float) -> list[str]:
+    """Shares as percentages with one digit, or two where one would not tell them apart."""
+    short = [f"{100 * share:.1f}".removesuffix(".0") for share in shares]
+    if len(set(short)) < len(short):
+        short = [f"{100 * share:.2f}" for share in shares]
+    return [f"{number} %" for number in short]

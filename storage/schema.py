@@ -215,12 +215,26 @@ MIXTURE = table(
     field("domain", STRING, "domain"),
     field("asked_frac", FLOAT, "share of the budget asked for, 0..1"),
     field("given_frac", FLOAT, "share given, 0..1"),
-    field("available_tokens", INT, "tokens of its documents, each once", "tokens"),
-    field("given_tokens", INT, "tokens given", "tokens"),
+    field("available_tokens", INT, "tokens of its documents, each once, and one for the end of each", "tokens"),
+    field("given_tokens", INT, "tokens given, counted in the same way: as packing does", "tokens"),
     field("unique_documents", INT, "documents used at least once"),
     field("documents", INT, "documents written, repeats counted"),
+    field("cut_documents", INT, "of them those of which only the beginning was taken, to end the share there"),
     field("epochs", FLOAT, "given over available"),
-    field("max_epochs", FLOAT, "cap on epochs"),
+    field("max_epochs", FLOAT, "cap on epochs; on average, where quality decides"),
+    field(
+        "quality_bins",
+        pa.list_(
+            pa.struct(
+                [
+                    *(("bin", INT), ("available_tokens", INT), ("given_tokens", INT)),
+                    *(("epochs", FLOAT), ("max_epochs", FLOAT)),
+                ]
+            )
+        ),
+        "how often documents are used by quality: bins of equal tokens, the worst first; -1 without a quality",
+        null="quality does not decide",
+    ),
     field("reason", STRING, "why given differs from asked", null="it does not"),
 )
 
@@ -264,6 +278,13 @@ FERTILITY = table(
     field("tokens_per_word", FLOAT, "tokens over words: the tokenizer's fertility", "tokens a word", null="no words"),
 )
 """How finely a tokenizer cuts each domain and language of its corpus."""
+
+FORGOTTEN = table(
+    field("kind", STRING, "doc, url or host"),
+    field("digest", STRING, "sha256 of the kind, a colon and the doc_id, URL or host; hexadecimal"),
+    field("requested_at", TIME, "when it was forgotten"),
+)
+"""Tombstones: what no archive brings back. They name nothing."""
 
 RUNS = table(
     field("run_id", STRING, "fingerprint of the run: recipe and inputs"),

@@ -8,7 +8,9 @@ from dataclasses import asdict, dataclass
 from types import TracebackType
 from typing import IO, Any, BinaryIO, cast
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from storage.errors import ShardFailed
@@ -18,6 +20,11 @@ ROWS_PER_GROUP = 8192
 
 _ONE_PAGE_BYTES = 1 << 30
 """More than any row group of a file with mapped columns."""
+
+TEXT_PER_GROUP = 64 << 20
+"""Bytes of text after which a row group ends early: books are half a megabyte each, readers hold a group at a time, and
+a column of strings counts in 32 bits.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +50,8 @@ class Output:
 class ShardWriter:
     """Write one Parquet file in as many pieces as memory asks for.
 
-    Rows are regrouped to `rows_per_group`, so that the bytes depend on the rows alone. The file appears at
-    `finish()`; leaving the `with` block without it leaves nothing.
+    Rows are regrouped to `rows_per_group`, or fewer where their text reaches `text_per_group`, so that the bytes
+    depend on the rows alone. The file appears at `finish()`; leaving the `with` block without it leaves nothing.
 
     Args:
         lake_root: The lake's directory or URL.
@@ -53,6 +60,7 @@ class ShardWriter:
         schema: Columns, with their field metadata; what is written is cast to it.
         rows_per_group: Rows of a row group.
         mapped: Columns of one fixed size that `storage.mapped` is to read: as they lie in memory, a page a row group.
+        text_per_group: Bytes of text and binary columns after which one ends early.
     """
 
     def __init__(
@@ -63,12 +71,14 @@ class ShardWriter:
         schema: pa.Schema,
         rows_per_group: int = ROWS_PER_GROUP,
         mapped: Sequence[str] = (),
+        text_per_group: int = TEXT_PER_GROUP,
     ) -> None:
         self.schema = schema.remove_metadata()  # the table's own (pandas') notes; the fields keep theirs
         self._name, self._path, self._rows_per_group = table_name, path, rows_per_group
+        self._text_per_group = text_per_group
         self._rows = 0
         self._waiting: list[pa.Table] = []
-        self._waiting_rows = 0
+        self._waiting_rows, self._waiting_text = 0, 0
         self._file = AtomicFile(join(lake_root, path))
         self._parquet = _parquet_writer(self._file, self.schema, mapped)
         self._finished = False
@@ -93,26 +103,37 @@ class ShardWriter:
         """
         self._waiting.append(_conform(table, self.schema, self._path))
         self._waiting_rows += table.num_rows
-        if self._waiting_rows >= self._rows_per_group:
-            self._write_groups(self._waiting_rows - self._waiting_rows % self._rows_per_group)
+        self._waiting_text += int(_text_sizes(self._waiting[-1]).sum())
+        if self._waiting_rows >= self._rows_per_group or self._waiting_text >= self._text_per_group:
+            self._write_groups(last=False)
 
     def finish(self) -> Output:
         """Complete the file and say what it is."""
         if self._waiting_rows:
-            self._write_groups(self._waiting_rows)
+            self._write_groups(last=True)
         self._parquet.close()
         digest = self._file.commit()
         self._finished = True
         return Output(self._name, self._path, self._rows, digest.bytes, digest.sha256)
 
-    def _write_groups(self, rows: int) -> None:
+    def _write_groups(self, last: bool) -> None:
+        """Write what fills groups; with `last`, the rest too."""
         whole = pa.concat_tables(self._waiting)
-        for start in range(0, rows, self._rows_per_group):
-            group = whole.slice(start, min(self._rows_per_group, rows - start)).combine_chunks()
+        ends = np.cumsum(_text_sizes(whole))
+        start = 0
+        while start < len(whole):
+            before = ends[start - 1] if start else 0
+            by_text = int(np.searchsorted(ends, before + self._text_per_group)) + 1
+            end = min(start + self._rows_per_group, by_text)
+            if end > len(whole) and not last:
+                break
+            group = whole.slice(start, min(end, len(whole)) - start).combine_chunks()
             self._parquet.write_table(group, row_group_size=self._rows_per_group)
-        rest = whole.slice(rows)
-        self._rows += rows
-        self._waiting, self._waiting_rows = [rest] if rest.num_rows else [], rest.num_rows
+            self._rows += len(group)
+            start += len(group)
+        rest = whole.slice(start)
+        self._waiting, self._waiting_rows = [rest] if len(rest) else [], len(rest)
+        self._waiting_text = int(ends[-1] - (ends[start - 1] if start else 0)) if len(rest) else 0
 
 
 def write_table(lake_root: str, path: str, table_name: str, table: pa.Table) -> Output:
@@ -154,6 +175,24 @@ def count_rows(uri: str) -> int:
             return _open(stream).metadata.num_rows
         except (pa.ArrowInvalid, OSError) as error:
             raise ShardFailed(f"{uri} is not a readable Parquet file: {error}") from error
+
+
+def column_names(uri: str) -> list[str]:
+    """Columns of a Parquet file, from its footer; raises as `read_table`."""
+    with open_read(uri) as stream:
+        try:
+            return list(_open(stream).schema_arrow.names)
+        except (pa.ArrowInvalid, OSError) as error:
+            raise ShardFailed(f"{uri} is not a readable Parquet file: {error}") from error
+
+
+def _text_sizes(table: pa.Table) -> np.ndarray:
+    """Bytes of every row in columns of text and binary, int64[rows]."""
+    sizes = np.zeros(len(table), np.int64)
+    for column in table.columns:
+        if pa.types.is_string(column.type) or pa.types.is_binary(column.type):
+            sizes += pc.fill_null(pc.binary_length(column), 0).to_numpy()
+    return sizes
 
 
 def _open(stream: BinaryIO) -> pq.ParquetFile:

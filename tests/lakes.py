@@ -143,7 +143,7 @@ def add_mixture(lake: Lake, name: str, documents: int, fingerprint: str = "f" * 
     """Write a corpus of one domain: its mixture, no shards."""
     row = {
         "domain": "web", "asked_frac": 1.0, "given_frac": 1.0, "available_tokens": 10, "given_tokens": 10,
-        "unique_documents": documents, "documents": documents, "epochs": 1.0, "max_epochs": 1.0,
+        "unique_documents": documents, "documents": documents, "cut_documents": 0, "epochs": 1.0, "max_epochs": 1.0,
         "reason": None,
     }  # fmt: skip
     table = pa.Table.from_pylist([row], schema.MIXTURE)

@@ -168,6 +168,7 @@ def _add_mixture(lake: Lake, name: str) -> None:
             "given_tokens": int(2e6 * asked),
             "unique_documents": 20,
             "documents": 25,
+            "cut_documents": 0,
             "epochs": 0.66,
             "max_epochs": 4.0,
             "reason": "not enough text within its epoch cap" if domain == "books" else None,

@@ -1,135 +1,152 @@
-"""Sharing a token budget out: exact, fair, monotone, explained."""
+"""Mixtures as recipes ask for them: domains, bins of quality, and every difference explained."""
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from scipy.optimize import linprog
 
-from pipeline.mix import MixConfig, Quota, allocate, as_written, plan_mix, separate
-
-NAMES = "abcdef"
+from pipeline.mix import Quota, as_written, plan_mix, shortfall
+from pipeline.mix_config import UNSCORED, MixConfig
 
 
-@st.composite
-def problems(draw: st.DrawFn) -> tuple[dict[str, float], dict[str, int], dict[str, float], int]:
-    names = draw(st.lists(st.sampled_from(NAMES), min_size=1, max_size=6, unique=True))
-    weights = {name: draw(st.sampled_from([0.0, 0.02, 0.1, 0.15, 0.5, 1.0, 3.0])) for name in names}
-    available = {name: draw(st.integers(0, 2000)) for name in names}
-    epochs = {name: draw(st.sampled_from([0.0, 0.5, 1.0, 2.5, 4.0])) for name in names}
-    return weights, available, epochs, draw(st.integers(0, 6000))
+def planned(available: dict[str, int], **settings: object) -> dict[str, Quota]:
+    stock = {name: {0: tokens} for name, tokens in available.items()}
+    return {quota.domain: quota for quota in plan_mix(stock, MixConfig(**settings))}
 
 
-def capacity(weights: dict[str, float], available: dict[str, int], epochs: dict[str, float]) -> dict[str, int]:
-    return {name: int(available[name] * epochs[name]) if weights[name] else 0 for name in weights}
-
-
-def tokens(quotas: list[Quota]) -> dict[str, int]:
-    return {quota.domain: quota.given_tokens for quota in quotas}
-
-
-@given(problems())
-def test_whole_tokens_add_up_and_stay_under_their_caps(problem) -> None:
-    weights, available, epochs, budget = problem
-    caps = capacity(weights, available, epochs)
-    result = tokens(allocate(weights, available, epochs, budget))
-    assert sum(result.values()) == min(budget, sum(caps.values()))
-    assert all(0 <= result[name] <= caps[name] for name in caps)
-
-
-@given(problems(), st.integers(0, 500))
-def test_a_larger_budget_takes_nothing_from_anybody(problem, more) -> None:
-    weights, available, epochs, budget = problem
-    small = tokens(allocate(weights, available, epochs, budget))
-    large = tokens(allocate(weights, available, epochs, budget + more))
-    assert all(small[name] <= large[name] for name in small)
-
-
-@given(problems())
-def test_the_order_of_the_tables_and_the_scale_of_the_weights_do_not_matter(problem) -> None:
-    weights, available, epochs, budget = problem
-    turned = {name: 4 * weights[name] for name in reversed(list(weights))}
-    assert allocate(weights, available, epochs, budget) == allocate(turned, available, epochs, budget)
-
-
-def fairest(weights: dict[str, float], caps: dict[str, int], budget: int) -> dict[str, float]:
-    """Max-min fairness by linear programmes: raise the least, fix who cannot rise, again."""
-    names = [name for name in weights if weights[name] and caps[name]]
-    fixed: dict[str, float] = {}
-    while len(fixed) < len(names):
-        free = [name for name in names if name not in fixed]
-        rest = budget - sum(fixed.values())
-        # variables: tokens of the free domains, then the level t; maximise t with tokens >= weight * t
-        bounds = [(0, caps[name]) for name in free] + [(0, None)]
-        rows = [[-float(i == j) for i in range(len(free))] + [weights[free[j]]] for j in range(len(free))]
-        total = [[1.0] * len(free) + [0.0]]
-        best = linprog([0.0] * len(free) + [-1.0], rows, [0.0] * len(free), total, [rest], bounds)
-        level = best.x[-1]
-        capped = [name for name in free if weights[name] * level >= caps[name] - 1e-6]
-        fixed |= {name: float(caps[name]) for name in capped} or {name: weights[name] * level for name in free}
-    return fixed
-
-
-@settings(max_examples=40, deadline=None)
-@given(problems())
-def test_agrees_with_linear_programming(problem) -> None:
-    weights, available, epochs, budget = problem
-    caps = capacity(weights, available, epochs)
-    budget = min(budget, sum(caps.values()))
-    best = fairest(weights, caps, budget)
-    result = tokens(allocate(weights, available, epochs, budget))
-    assert all(abs(result[name] - best.get(name, 0)) <= len(weights) for name in weights)  # whole tokens
-
-
-def test_equal_weights_are_unimax() -> None:
-    """The paper's example in small: the poor domain is capped, its rest is shared out evenly."""
-    result = allocate({"rich": 1, "middle": 1, "poor": 1}, {"rich": 1000, "middle": 300, "poor": 10}, {"poor": 4}, 600)
-    assert tokens(result) == {"poor": 40, "middle": 280, "rich": 280}
+def tokens(quotas: dict[str, Quota]) -> dict[str, int]:
+    return {name: quota.given_tokens for name, quota in quotas.items()}
 
 
 def test_a_capped_domain_says_so_and_who_takes_its_share_too() -> None:
-    quotas = {
-        q.domain: q
-        for q in allocate({"web": 95, "wikipedia": 5}, {"web": 10_000, "wikipedia": 10}, {"wikipedia": 4}, 1000)
-    }
-    assert quotas["wikipedia"].reason == "wikipedia capped at 4 epochs: 4.0 % instead of 5.0 %"
-    assert quotas["web"].reason == "web takes what others left: 96.0 % instead of 95.0 %"
+    available = {"web": 10_000, "wikipedia": 10}
+    quotas = planned(available, weights={"web": 95, "wikipedia": 5}, budget_tokens=1000)
+    assert quotas["wikipedia"].reason == "wikipedia capped at 4 epochs: 4 % instead of 5 %"
+    assert quotas["web"].reason == "web takes what others left: 96 % instead of 95 %"
     assert quotas["wikipedia"].epochs == 4.0
 
 
+def test_the_sentence_of_the_specification() -> None:
+    available = {"web": 10_000_000, "wikipedia": 7_750}
+    quotas = planned(available, weights={"web": 95, "wikipedia": 5}, budget_tokens=1_000_000)
+    assert quotas["wikipedia"].reason == "wikipedia capped at 4 epochs: 3.1 % instead of 5 %"
+
+
 def test_a_domain_without_documents_and_one_without_weight_are_explained() -> None:
-    quotas = {q.domain: q for q in allocate({"web": 0.5, "books": 0.5}, {"web": 100, "code": 50}, {}, None)}
-    assert quotas["books"].reason == "books has no documents: 0.0 % instead of 50.0 %"
+    quotas = planned({"web": 100, "code": 50}, weights={"web": 0.5, "books": 0.5})
+    assert quotas["books"].reason == "books has no documents: 0 % instead of 50 %"
     assert quotas["code"].reason == "not named in mix.weights"
     assert (quotas["code"].given_tokens, quotas["web"].given_tokens) == (0, 100)
 
 
 def test_no_domains_at_all() -> None:
-    assert allocate({}, {}, {}, 100) == []
+    assert planned({}, budget_tokens=100) == {}
 
 
 def test_without_weights_every_domain_keeps_its_natural_share() -> None:
-    quotas = plan_mix({"web": 900, "books": 100}, MixConfig(budget_tokens=500))
+    quotas = planned({"web": 900, "books": 100}, budget_tokens=500)
     assert tokens(quotas) == {"web": 450, "books": 50}
-    assert [quota.reason for quota in quotas] == [None, None]
+    assert [quota.reason for quota in quotas.values()] == [None, None]
 
 
 def test_without_a_budget_everything_once() -> None:
-    assert tokens(plan_mix({"web": 900, "wikipedia": 100}, MixConfig())) == {"web": 900, "wikipedia": 100}
+    assert tokens(planned({"web": 900, "wikipedia": 100})) == {"web": 900, "wikipedia": 100}
 
 
 def test_switched_off_means_everything_once_whatever_is_asked() -> None:
-    config = MixConfig(enabled=False, weights={"web": 1}, budget_tokens=3)
-    assert tokens(plan_mix({"web": 900, "books": 100}, config)) == {"web": 900, "books": 100}
+    asked = {"weights": {"web": 1}, "budget_tokens": 3, "floors": {"web": 0.5}, "quality_epochs": {"web": (0, 1)}}
+    assert tokens(planned({"web": 900, "books": 100}, enabled=False, **asked)) == {"web": 900, "books": 100}
+
+
+def test_temperature_flattens_natural_shares() -> None:
+    available, wide = {"web": 10_000, "books": 100}, {"default_max_epochs": 1000, "budget_tokens": 1100}
+    assert tokens(planned(available, temperature=1, **wide)) == {"web": 1090, "books": 10}
+    assert tokens(planned(available, temperature=2, **wide)) == {"web": 1000, "books": 100}
+    assert tokens(planned(available, temperature=1e9, **wide)) == {"web": 550, "books": 550}
+
+
+def test_a_floor_lifts_a_domain_and_says_so() -> None:
+    quotas = planned({"web": 99_000, "math": 1_000}, floors={"math": 0.05}, budget_tokens=10_000)
+    assert tokens(quotas) == {"web": 9_500, "math": 500}
+    assert quotas["math"].reason == "math lifted to its floor of 5 %: 5 % instead of 1 %"
+    assert quotas["web"].reason == "web gives way to floors: 95 % instead of 99 %"
+
+
+def test_a_floor_over_a_cap_is_missed_and_said_to_be() -> None:
+    asked = {"weights": {"web": 9, "math": 1}, "floors": {"math": 0.05}, "budget_tokens": 10_000}
+    quotas = planned({"web": 99_000, "math": 100}, **asked)
+    assert quotas["math"].reason == "math capped once: 1 % instead of 10 %, below its floor of 5 %"
+
+
+def test_a_budget_that_the_caps_do_not_allow_is_said_not_to_be_reached() -> None:
+    quotas = list(planned({"web": 900, "wikipedia": 100}, budget_tokens=5_000).values())
+    assert sum(quota.given_tokens for quota in quotas) == 1_300
+    assert "budget of 5,000 tokens is not reached" in (shortfall(quotas, 5_000) or "")
+    assert "1,300 tokens together" in (shortfall(quotas, 5_000) or "")
+    assert shortfall(quotas, 1_300) is None and shortfall(quotas, None) is None
+
+
+def by_quality(budget: int, bins: dict[int, int], **settings: object) -> Quota:
+    config = MixConfig(budget_tokens=budget, **{"quality_epochs": {"web": (0, 0, 1, 2, 7)}, **settings})
+    (quota,) = plan_mix({"web": bins}, config)
+    return quota
+
+
+FIFTHS = dict.fromkeys(range(5), 100)
+
+
+def test_the_worst_are_dropped_and_the_best_used_seven_times() -> None:
+    quota = by_quality(10**6, FIFTHS)
+    assert [part.given_tokens for part in quota.bins] == [0, 0, 100, 200, 700]
+    assert quota.max_epochs == 2.0 and quota.given_tokens == 1000
+
+
+def test_where_less_is_needed_all_are_used_less_in_proportion() -> None:
+    assert [part.given_tokens for part in by_quality(500, FIFTHS).bins] == [0, 0, 50, 100, 350]
+
+
+def test_a_domains_own_cap_holds_for_its_best_documents_too() -> None:
+    quota = by_quality(10**6, FIFTHS, max_epochs={"web": 4})
+    assert [part.given_tokens for part in quota.bins] == [0, 0, 100, 200, 400]
+    less = by_quality(600, FIFTHS, max_epochs={"web": 4})
+    assert [part.given_tokens for part in less.bins] == [0, 0, 67, 133, 400]
+
+
+def test_documents_without_a_quality_are_used_once() -> None:
+    assert [part.given_tokens for part in by_quality(10**6, {UNSCORED: 50}).bins] == [50]
+
+
+def test_a_cap_by_quality_is_explained() -> None:
+    config = MixConfig(weights={"web": 1, "code": 1}, quality_epochs={"web": (0, 3)}, budget_tokens=1000)
+    web = plan_mix({"web": {0: 100, 1: 100}, "code": {0: 9000}}, config)[1]
+    assert web.reason == "web capped at 1.5 epochs by quality: 30 % instead of 50 %"
+
+
+@given(
+    st.dictionaries(st.integers(0, 4), st.integers(0, 400), min_size=1),
+    st.lists(st.sampled_from([0.0, 0.5, 1.0, 2.0, 7.0]), min_size=5, max_size=5).filter(any),
+    st.integers(0, 5000),
+    st.integers(0, 300),
+)
+def test_bins_add_up_stay_under_their_caps_and_only_grow(bins, epochs, budget, more) -> None:
+    config = MixConfig(quality_epochs={"web": tuple(epochs)}, budget_tokens=budget)
+    (small,), (large,) = (
+        plan_mix({"web": bins}, config.model_copy(update={"budget_tokens": tokens}))
+        for tokens in (budget, budget + more)
+    )
+    assert small.given_tokens == sum(part.given_tokens for part in small.bins)
+    assert all(part.given_tokens <= part.cap for part in small.bins)
+    pairs = zip(small.bins, large.bins, strict=True)
+    assert all(before.given_tokens <= after.given_tokens for before, after in pairs)
+    assert small.given_tokens == min(budget, sum(int(n * epochs[b]) for b, n in bins.items()))
 
 
 def test_whole_documents_change_the_shares_and_the_words() -> None:
-    plan = allocate({"web": 0.5, "books": 0.5}, {"web": 1000, "books": 1000}, {}, 1000)
-    written = {quota.domain: quota for quota in as_written(plan, {"web": 500, "books": 300})}
-    assert written["books"].reason == "books rounded to whole documents: 37.5 % instead of 50.0 %"
+    quotas = planned({"web": 1000, "books": 1000}, weights={"web": 0.5, "books": 0.5}, budget_tokens=1000)
+    written = {quota.domain: quota for quota in as_written(list(quotas.values()), {"web": 500, "books": 300})}
+    assert written["books"].reason == "books rounded to whole documents: 37.5 % instead of 50 %"
     assert written["web"].given_frac == 0.625
 
 
@@ -139,15 +156,18 @@ def test_a_weight_that_is_no_amount_is_refused(weight) -> None:
         MixConfig(weights={"web": weight})
 
 
-@given(st.lists(st.integers(0, 6), max_size=60))
-def test_equal_items_are_parted_wherever_they_can_be(items) -> None:
-    values = np.array(items, dtype=np.int64)
-    order = separate(values)
-    assert sorted(order) == list(range(len(values)))
-    placed = values[order]
-    if len(values) and np.bincount(values).max() <= (len(values) + 1) // 2:
-        assert not (placed[1:] == placed[:-1]).any()
-
-
-def test_an_order_without_equal_neighbours_stays_as_it_is() -> None:
-    assert separate(np.array([3, 1, 3, 1])).tolist() == [0, 1, 2, 3]
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"weights": {"web": 1}, "temperature": 2}, "two answers to one question"),
+        ({"weights": {"web": 0}}, "all weights are 0"),
+        ({"floors": {"web": 0.7, "code": 0.4}}, "floors add up to 110 %"),
+        ({"weights": {"web": 1}, "floors": {"code": 0.1}}, "floors name code, which has no weight"),
+        ({"quality_epochs": {"web": (0, 0)}}, "at least one above 0"),
+        ({"quality_epochs": {"web": (1,)}}, "at least 2 items"),
+        ({"temperature": 0.5}, "greater than or equal to 1"),
+    ],
+)
+def test_wishes_that_cannot_be_are_refused_with_the_reason(settings, said) -> None:
+    with pytest.raises(ValidationError, match=said):
+        MixConfig(**settings)

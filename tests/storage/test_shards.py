@@ -51,6 +51,23 @@ def test_bytes_depend_on_the_rows_not_on_how_they_came(
     assert pieces.sha256 == whole.sha256
 
 
+def test_row_groups_of_long_texts_are_short(tmp_path: Path) -> None:
+    """However they come: what a reader holds at once is bounded by bytes, not by rows alone."""
+    texts = pa.table({"name": ["x" * (900 if n % 10 == 0 else 10) for n in range(300)], "size": range(300)}, SCHEMA)
+    found = []
+    for pieces in (7, 100, 300):
+        name = f"{pieces}.parquet"
+        with ShardWriter(str(tmp_path), name, "pages", SCHEMA, rows_per_group=128, text_per_group=3000) as writer:
+            for batch in texts.to_batches(max_chunksize=pieces):
+                writer.write(batch)
+            writer.finish()
+        metadata = pq.ParquetFile(tmp_path / name).metadata
+        found.append([metadata.row_group(index).num_rows for index in range(metadata.num_row_groups)])
+    assert found[0] == found[1] == found[2] and sum(found[0]) == 300
+    assert max(found[0]) <= 40 and len(found[0]) == 10
+    assert read_table(str(tmp_path / "7.parquet")) == texts
+
+
 def test_row_groups_have_the_size_asked_for(tmp_path: Path) -> None:
     with ShardWriter(str(tmp_path), "x.parquet", "pages", SCHEMA, rows_per_group=128) as writer:
         for batch in ROWS.to_batches(max_chunksize=7):

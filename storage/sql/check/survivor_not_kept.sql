@@ -1,5 +1,6 @@
 -- Duplicates of a page that is not kept itself. A survivor whose archive another run has put in force under
--- another recipe is not looked at: it was kept under the one the duplicates were searched with.
+-- another recipe is not looked at: it was kept under the one the duplicates were searched with. Copies of a page that
+-- was forgotten stay out, and their survivor is the place it had.
 SELECT
     found.crawl || '/' || found.archive || ' at ' || found."offset" AS subject,
     format(
@@ -17,3 +18,4 @@ LEFT JOIN ledger AS survivor
     AND survivor.archive = found.survivor_archive
     AND survivor."offset" = found.survivor_offset
 WHERE survivor.fate IS DISTINCT FROM 'kept'
+    AND survivor.dropped_by_rule IS DISTINCT FROM 'archive.forgotten'

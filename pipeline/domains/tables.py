@@ -1,21 +1,21 @@
-"""Which domain a page belongs to: what its source declares, else rules over host and path, else the web.
+"""Domains by address: the house's table of hosts and paths, lines that a recipe or a file adds, and how they are read.
 
-Rules are data: a recipe extends the table or replaces single lines of it.
+Rules are data. A file has a line a rule, the glob and its domain with white space between; a glob that begins with `/`
+is of a path, and `#` begins a remark:
+
+    *.example.org   recipes
+    /blog/*         blogs
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import lru_cache
-from urllib.parse import urlsplit
+from functools import cache, lru_cache
+from pathlib import Path
 
-import pyarrow as pa
-from pydantic import Field, field_validator
-
-from pipeline.batch import DocumentBatch
-from pipeline.stage import Columns, Stage, signal
-from storage.schema import Section
+from pipeline.quality.named_files import state_of
+from storage.errors import UserError
 
 DOMAINS = ("web", "code", "books", "academic", "wikipedia", "conversations", "math", "other")
 """The eight domains the house knows; a recipe may use any other name."""
@@ -55,27 +55,6 @@ PATHS: dict[str, str] = {
 """Path to domain, for hosts that no line of the host table names."""
 
 
-class DomainsConfig(Section):
-    """How a page's domain is told. What a source declares always wins."""
-
-    enabled: bool = True
-    hosts: dict[str, str] = Field(
-        {}, description="glob of a host to its domain: added to the table of the house, and stronger than it"
-    )
-    paths: dict[str, str] = Field({}, description="the same for globs of a URL's path")
-
-    @field_validator("hosts", "paths")
-    @classmethod
-    def _lower(cls, rules: dict[str, str]) -> dict[str, str]:
-        if not all(glob and domain for glob, domain in rules.items()):
-            raise ValueError("a rule needs a glob and a domain, neither of them empty")
-        return {glob.lower(): domain for glob, domain in rules.items()}
-
-    def stages(self) -> tuple[Stage, ...]:
-        """The stage, or nothing where it is switched off."""
-        return (_stage(self),) if self.enabled else ()
-
-
 class DomainRules:
     """The tables made ready: exact hosts in a dictionary, globs by length, the longest (most particular)
     first.
@@ -86,8 +65,8 @@ class DomainRules:
         self.hosts = _ordered({glob: domain for glob, domain in hosts.items() if "*" in glob})
         self.paths = _ordered(paths)
 
-    def judge(self, host: str | None, path: str) -> tuple[str, str]:
-        """Domain and evidence of a page."""
+    def judge(self, host: str | None, path: str) -> tuple[str, str] | None:
+        """Domain and evidence of a page; None where no line says anything."""
         name = (host or "").rstrip(".").lower()
         bare = name.removeprefix("www.")
         if bare in self.exact:
@@ -98,7 +77,7 @@ class DomainRules:
         for glob, pattern, domain in self.paths:
             if pattern.fullmatch(path):
                 return domain, f"path:{glob}"
-        return DEFAULT, "default"
+        return None
 
 
 def _ordered(rules: Mapping[str, str]) -> list[tuple[str, re.Pattern[str], str]]:
@@ -113,38 +92,26 @@ def _compile(glob: str) -> re.Pattern[str]:
     return re.compile(subdomains + ".*".join(map(re.escape, rest.split("*"))), re.IGNORECASE)
 
 
-def _stage(config: DomainsConfig) -> Stage:
-    rules = DomainRules({**HOSTS, **config.hosts}, {**PATHS, **config.paths})
+def read_rules(path: str) -> tuple[dict[str, str], dict[str, str]]:
+    """Rules of a file: globs of hosts, and of paths, to domains; read again only when the file has changed.
 
-    def compute(batch: DocumentBatch) -> Columns:
-        rows = zip(*(_strings(batch, name) for name in ("domain", "host", "url")), strict=True)
-        judged = [_judge(rules, *row) for row in rows]
-        return {
-            "domain": pa.array([domain for domain, _ in judged], pa.string()),
-            "domain_evidence": pa.array([evidence for _, evidence in judged], pa.string()),
-        }
-
-    adds = pa.schema(
-        [
-            signal("domain", f"domain for mixing: {', '.join(DOMAINS)} or one the recipe adds", type=pa.string()),
-            signal("domain_evidence", "declared, host:<rule>, path:<rule> or default", type=pa.string()),
-        ]
-    )
-    return Stage("domain", adds, compute)
-
-
-def _strings(batch: DocumentBatch, name: str) -> list[str | None]:
-    return batch.column(name).to_pylist() if name in batch.names else [None] * batch.num_rows
-
-
-def _judge(rules: DomainRules, declared: str | None, host: str | None, url: str | None) -> tuple[str, str]:
-    if declared and declared != DEFAULT:
-        return declared, "declared"
-    return rules.judge(host, _path(url))
-
-
-def _path(url: str | None) -> str:
+    Raises:
+        UserError: It cannot be read, or a line is not a glob and a domain.
+    """
     try:
-        return urlsplit(url or "").path
-    except ValueError:  # an unclosed bracket in the host: the URL says nothing
-        return ""
+        return _read(path, state_of(path))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"the table of domains {path} cannot be read: {error}.", "See domains.rule_files.") from error
+
+
+@cache
+def _read(path: str, _state: tuple[int, int]) -> tuple[dict[str, str], dict[str, str]]:
+    hosts: dict[str, str] = {}
+    paths: dict[str, str] = {}
+    for number, line in enumerate(Path(path).read_text("utf-8").splitlines(), 1):
+        words = line.partition("#")[0].split()
+        if len(words) not in (0, 2):
+            raise UserError(f"{path}, line {number}: {line.strip()!r} is not a glob and a domain.")
+        if words:
+            (paths if words[0].startswith("/") else hosts)[words[0].lower()] = words[1]
+    return hosts, paths

@@ -1,0 +1,159 @@
+"""Forgetting, from what is asked to a lake that holds none of it: list, keep out, take out, make again.
+
+The order is what makes it safe to kill: first the tombstones, so that nothing comes back; then a journal of what is to
+be done; then the files, the ledger's pages last; then the rows that list them. A journal that is still there is worked
+off before anything else.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from flows.forgetting.erase import Eraser
+from flows.forgetting.made import (
+    TokenSetLeft,
+    clear_corpora,
+    clear_tokens,
+    clear_trainings,
+    find_token_sets,
+    plan_mixtures,
+    write_cards,
+)
+from flows.forgetting.request import Holding, Request, Target, count_copies, find_holdings, find_targets
+from flows.progress import tell
+from flows.report.page import FILE, write_report
+from flows.tables import print_table, table_of, to_json
+from flows.tokens_flow import TokensRequest, tokens_flow
+from flows.work import prefect_api
+from pipeline.tokens import TokensConfig
+from storage import files
+from storage.catalog import Catalog
+from storage.errors import UserError
+from storage.lake import Lake
+from storage.tombstones import FOLDER, write_tombstones
+
+JOURNAL = f"{FOLDER}/journal.json"
+
+
+@dataclass(frozen=True)
+class ForgetRequest:
+    """What the command asks: names, lake, threads, what becomes of trainings (keep, remove, or not said)."""
+
+    named: Request
+    lake: str
+    workers: int = 1
+    trainings: str = ""
+    dry_run: bool = False
+
+
+@dataclass
+class Journal:
+    """What is still to be done: pages to take out, mixtures as they will be, token sets to make again, by folder."""
+
+    targets: list[Target] = field(default_factory=list)
+    mixtures: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    token_sets: dict[str, TokenSetLeft] = field(default_factory=dict)
+    remove_trainings: bool = False
+
+
+def run_forget(request: ForgetRequest, as_json: bool) -> None:
+    """List what holds the pages; unless that is all that is wanted, take them out and make again what remains.
+
+    Raises:
+        UserError: Nothing is named, there is no lake, or trainings read them and nobody said what becomes of those.
+    """
+    request.named.check()
+    if request.trainings not in ("", "keep", "remove"):
+        raise UserError(f"--trainings {request.trainings!r} is neither keep nor remove.")
+    lake = Lake(request.lake)
+    lake.check_exists()
+    if not request.dry_run:
+        resume(lake, request.workers)
+    targets = find_targets(lake, request.named)
+    ids = {target.doc_id for target in targets}
+    holdings = find_holdings(lake, ids) if ids else []
+    _print(targets, holdings, count_copies(lake, ids) if ids else 0, request, as_json)
+    if request.dry_run:
+        return
+    if any(holding.kind == "training" for holding in holdings) and not request.trainings:
+        raise UserError("trainings have read these pages:", "say --trainings remove, or --trainings keep.")
+    lake.check_writable()
+    write_tombstones(lake, [*request.named.names(), *(("doc", name) for name in sorted(ids))])
+    if targets:
+        work_off(lake, Journal(targets, remove_trainings=request.trainings == "remove"), request.workers)
+    tell(f"{len(targets):,} pages forgotten; no run brings back what was named")
+
+
+def resume(lake: Lake, workers: int) -> None:
+    """Finish what a killed command left."""
+    if journal := _read_journal(lake):
+        tell("going on with what an earlier `winnow forget` had not finished")
+        work_off(lake, journal, workers, resumed=True)
+
+
+def work_off(lake: Lake, journal: Journal, workers: int, resumed: bool = False) -> None:
+    """Take the pages out of every file, make again what remains, and close the journal."""
+    eraser = Eraser(lake, journal.targets, resumed)
+    journal.token_sets = find_token_sets(eraser) | journal.token_sets
+    journal.mixtures = plan_mixtures(eraser) | journal.mixtures
+    files.write_bytes(lake.absolute(JOURNAL), json.dumps(asdict(journal)).encode())
+    if journal.remove_trainings:
+        clear_trainings(lake, [left.fingerprint for left in journal.token_sets.values()])
+    clear_tokens(lake, journal.token_sets)
+    clear_corpora(eraser, journal.mixtures)
+    eraser.clear_tables()
+    eraser.clear_pages()
+    eraser.refresh_rows()
+    write_cards(lake, journal.mixtures)
+    Catalog(lake).rebuild()
+    for left in journal.token_sets.values():
+        _make_tokens(lake, left, workers)
+    if files.exists(lake.absolute(FILE)):
+        write_report(lake)
+    files.remove(lake.absolute(JOURNAL))
+
+
+def _make_tokens(lake: Lake, left: TokenSetLeft, workers: int) -> None:
+    """Encode and pack again the shards that were taken away; a set that kept no settings stays away."""
+    if not left.config or not left.corpus:
+        tell(
+            f"token set {left.fingerprint} of {left.name} was removed: it kept no settings. `winnow tokens` makes one."
+        )
+        return
+    config = TokensConfig.model_validate_json(left.config)
+    with prefect_api():
+        tokens_flow(TokensRequest(name=left.name, config=config, lake=lake.root, workers=workers))
+
+
+def _read_journal(lake: Lake) -> Journal | None:
+    path = lake.absolute(JOURNAL)
+    if not files.exists(path):
+        return None
+    with files.open_read(path) as stream:
+        values: dict[str, Any] = json.loads(stream.read())
+    sets = {
+        folder: TokenSetLeft(**left | {"shards": tuple(left["shards"])})
+        for folder, left in values["token_sets"].items()
+    }
+    targets = [Target(**target) for target in values["targets"]]
+    return Journal(targets, values["mixtures"], sets, values["remove_trainings"])
+
+
+def _print(
+    targets: Sequence[Target], holdings: Sequence[Holding], copies: int, request: ForgetRequest, as_json: bool
+) -> None:
+    if as_json:
+        found = {"pages": [target.to_dict() for target in targets], "held": [one.to_dict() for one in holdings]}
+        print(to_json(found | {"copies": copies}))
+        return
+    pages = [replace(target, url=target.url or "").to_dict() for target in targets]
+    print_table(table_of(pages, ("url", "doc_id", "crawl", "archive", "offset", "fate")), title="pages")
+    if holdings:
+        print_table(table_of([one.to_dict() for one in holdings], ("kind", "place", "holds")), title="held by")
+    if copies and not request.named.copies:
+        print(f"{copies:,} other pages are duplicates of these; --copies forgets them too.")
+    if not targets:
+        print("Nothing of it is in the lake." + ("" if request.dry_run else " It will be kept out from now on."))
