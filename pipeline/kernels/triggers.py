@@ -31,7 +31,12 @@ LOOK = NUMBER | SIGN | GROUP | STRING | WORD
 
 MIN_PHONE, MIN_SSN, MIN_CARD, MIN_NATIONAL = 7, 9, 12, 5
 MIN_SECRET = 16
+MAX_KEY = 4000
+"""A private key is at most about 3,300 characters from its first line (RSA, 4096 bits); longer ones are cut there."""
+
 HEX_OF_MAC = 12
+MAX_HOUSE = 12
+"""Bytes of the longest house number: 12345A-1234B."""
 
 
 def _classes() -> np.ndarray:
@@ -59,13 +64,33 @@ def _classes() -> np.ndarray:
 
 CLASSES = _classes()
 
+NEXT = {
+    "d": "oO", "m": "eEoO", "h": "oO", "k": "iI", "y": " ", "p": "eE", ".": string.hexdigits,
+    ":": string.hexdigits + ":",
+}  # fmt: skip
+"""What must follow a byte for it to be looked at: a letter alone is too common."""
+
+
+def _pairs() -> np.ndarray:
+    """uint8[65536]: why a byte is looked at, by it (times 256) and the next one."""
+    pairs = np.repeat(CLASSES[1] & LOOK, 256).reshape(256, 256)
+    for first, seconds in NEXT.items():
+        others = np.ones(256, np.bool_)
+        others[np.frombuffer(seconds.encode(), np.uint8)] = False
+        for byte in {ord(first), ord(first.upper())}:
+            pairs[byte, others] &= WORD if first == ":" else np.uint8(0)  # ship to:
+    return pairs.ravel()
+
+
+PAIRS = _pairs()
+
 
 def _reaches() -> tuple[np.ndarray, np.ndarray]:
-    """Bytes before and after a sign within which its kind's pattern (or the pattern's anchor) lies."""
+    """Bytes before and after a sign within which its kind's pattern lies."""
     reaches = {
         "email": (1200, 1200), "secret": (128, 128), "iban": (32, 96), "card": (32, 32), "ip": (32, 32),
         "mac": (32, 32), "ssn": (176, 32), "national_id": (192, 32), "geo": (192, 64), "birthdate": (160, 64),
-        "phone": (192, 48), "person": (64, 64), "address": (224, 64),
+        "phone": (192, 48), "person": (64, 224), "address": (224, 224),
     }  # fmt: skip
     before, after = zip(*(reaches[kind] for kind in KINDS), strict=True)
     return np.array(before, np.int64), np.array(after, np.int64)
@@ -88,31 +113,31 @@ def _add(stretches, counts, kind, start, end):
 
 
 @called
-def _run(data, at, known, end, bit, classes):
+def _run(data, at, known, end, bit, runs):
     """The run of bytes of a class around `at`: its first byte, not before `known`, and the byte after its last."""
     start = at
-    while start > known and classes[0, data[start - 1]] & bit:
+    while start > known and runs[data[start - 1]] & bit:
         start -= 1
-    while at < end and classes[0, data[at]] & bit:
+    while at < end and runs[data[at]] & bit:
         at += 1
     return start, at
 
 
 @inlined
-def _count(data, start, end, bit, classes):
+def _count(data, start, end, bit, runs):
     n = 0
     for at in range(start, end):
-        if classes[0, data[at]] & bit:
+        if runs[data[at]] & bit:
             n += 1
     return n
 
 
 @called
-def _digits(data, at, end, known, stretches, counts, classes):
+def _digits(data, at, end, known, stretches, counts, runs):
     """Kinds told by how many digits a run has. `known`: how far each sort of run has been measured."""
     if at >= known[0]:
-        start, stop = _run(data, at, known[0], end, FILL, classes)
-        n = _count(data, start, stop, DIGIT, classes)
+        start, stop = _run(data, at, known[0], end, FILL, runs)
+        n = _count(data, start, stop, DIGIT, runs)
         known[0] = stop
         if n >= MIN_PHONE:
             _add(stretches, counts, PHONE, start, stop)
@@ -121,22 +146,22 @@ def _digits(data, at, end, known, stretches, counts, classes):
         if n >= MIN_CARD:
             _add(stretches, counts, CARD, start, stop)
     if at >= known[1]:
-        start, stop = _run(data, at, known[1], end, UPPER_FILL, classes)
+        start, stop = _run(data, at, known[1], end, UPPER_FILL, runs)
         known[1] = stop
-        if _count(data, start, stop, DIGIT, classes) >= MIN_NATIONAL:
+        if _count(data, start, stop, DIGIT, runs) >= MIN_NATIONAL:
             _add(stretches, counts, NATIONAL, start, stop)
 
 
 @called
-def _groups(data, at, end, known, stretches, counts, classes):
+def _groups(data, at, end, known, stretches, counts, runs):
     """IP and hardware addresses: hexadecimal digits in groups."""
-    start, stop = _run(data, at, known[2], end, HEX_FILL, classes)
+    start, stop = _run(data, at, known[2], end, HEX_FILL, runs)
     known[2] = stop
     digits = dots = colons = hyphens = hexes = 0
     for i in range(start, stop):
         byte = data[i]
-        digits += classes[0, byte] & DIGIT != 0
-        hexes += classes[0, byte] & HEX != 0
+        digits += runs[byte] & DIGIT != 0
+        hexes += runs[byte] & HEX != 0
         dots += byte == 0x2E
         colons += byte == 0x3A
         hyphens += byte == 0x2D
@@ -147,15 +172,15 @@ def _groups(data, at, end, known, stretches, counts, classes):
 
 
 @called
-def _solid(data, at, end, known, stretches, counts, classes):
+def _solid(data, at, end, known, stretches, counts, runs):
     """Strings long and mixed enough for a key: with a digit, or a small letter after a capital."""
-    start, stop = _run(data, at, known[3], end, SOLID, classes)
+    start, stop = _run(data, at, known[3], end, SOLID, runs)
     known[3] = stop
     if stop - start < MIN_SECRET:
         return
     capital = False
     for i in range(start, stop):
-        one = classes[0, data[i]]
+        one = runs[data[i]]
         if one & DIGIT or (capital and one & LOWER):
             _add(stretches, counts, SECRET, start, stop)
             return
@@ -169,18 +194,17 @@ def _pair(data, at, first, second):
 
 
 @called
-def _house_before(data, at, end, classes):
+def _house_before(data, at, end, runs):
     """True for a number before what a street's name can begin with: a capital, a letter beyond ASCII, another number,
     "bis", "ter" or a French word for a street."""
-    while at < end and classes[0, data[at]] & DIGIT:
-        at += 1
-    while at < end and (classes[0, data[at]] & (DIGIT | UPPER | LOWER) or data[at] == 0x2D or data[at] == 0x2F):
+    last = min(end, at + MAX_HOUSE)
+    while at < last and (runs[data[at]] & (DIGIT | UPPER | LOWER) or data[at] == 0x2D or data[at] == 0x2F):
         at += 1
     at += at < end and data[at] == 0x2C
     if at + 2 >= end or data[at] != 0x20:
         return False
     at += 1
-    if data[at] >= 0x80 or classes[0, data[at]] & (DIGIT | UPPER):
+    if data[at] >= 0x80 or runs[data[at]] & (DIGIT | UPPER):
         return True
     for first, second in ((98, 105), (116, 101), (114, 117), (97, 118), (98, 111), (105, 109), (97, 108), (99, 104),
                           (113, 117), (112, 108)):  # fmt: skip  # bi te ru av bo im al ch qu pl
@@ -190,7 +214,7 @@ def _house_before(data, at, end, classes):
 
 
 @called
-def _name_before(data, at, begin, classes):
+def _name_before(data, at, begin, runs):
     """True for a number after a word that a street's name can end with: one with a capital or a letter beyond ASCII, or
     one of the small words that mean a street or a box."""
     at -= 1
@@ -203,7 +227,7 @@ def _name_before(data, at, begin, classes):
     stop = at
     while at > begin and data[at - 1] != 0x20 and data[at - 1] != 0x0A and stop - at < 48:
         at -= 1
-        if classes[0, data[at]] & UPPER or data[at] >= 0x80:
+        if runs[data[at]] & UPPER or data[at] >= 0x80:
             return True
     if stop - at < 2:
         return False
@@ -216,44 +240,44 @@ def _name_before(data, at, begin, classes):
 
 
 @called
-def _digit(data, at, begin, end, stretches, counts, classes):
+def _digit(data, at, begin, end, stretches, counts, runs):
     """Kinds told by a digit and the few bytes before and after it."""
     before = data[at - 1] if at > begin else np.uint8(0)
-    if classes[0, before] & DIGIT:
+    if runs[before] & DIGIT:
         return
-    if _house_before(data, at, end, classes) or _name_before(data, at, begin, classes):
+    if _house_before(data, at, end, runs) or _name_before(data, at, begin, runs):
         _add(stretches, counts, ADDRESS, at, at + 1)
-    three = at + 3 < end and (classes[0, data[at + 1]] & classes[0, data[at + 2]] & classes[0, data[at + 3]] & DIGIT)
+    three = at + 3 < end and (runs[data[at + 1]] & runs[data[at + 2]] & runs[data[at + 3]] & DIGIT)
     century = three and ((data[at] == 0x31 and data[at + 1] == 0x39) or (data[at] == 0x32 and data[at + 1] == 0x30))
-    parted = at > begin + 1 and classes[0, data[at - 2]] & DIGIT and 0x2D <= before <= 0x2F  # - . /
+    parted = at > begin + 1 and runs[data[at - 2]] & DIGIT and 0x2D <= before <= 0x2F  # - . /
     if century or parted:
         _add(stretches, counts, BIRTHDATE, at, at + 1)
     if three and parted and before == 0x2E:
         _add(stretches, counts, GEO, at, at + 1)
-    capitals = at > begin + 1 and classes[0, before] & classes[0, data[at - 2]] & UPPER
-    if capitals and at + 1 < end and classes[0, data[at + 1]] & DIGIT:
+    capitals = at > begin + 1 and runs[before] & runs[data[at - 2]] & UPPER
+    if capitals and at + 1 < end and runs[data[at + 1]] & DIGIT:
         _add(stretches, counts, IBAN, at, at + 1)
 
 
 @called
-def _sign(data, at, begin, end, stretches, counts, classes):
+def _sign(data, at, begin, end, stretches, counts, looks):
     """Kinds told by a sign: @, "dot" or a bracket of an e-mail address, a degree, the hyphens of a private key."""
     byte = data[at]
     if byte == 0x40:
         _add(stretches, counts, EMAIL, at, at + 1)
-    elif classes[1, byte] & BRACKET:
-        to = at + 2 if at + 1 < end and classes[1, data[at + 1]] & BLANK else at + 1
+    elif looks[byte] & BRACKET:
+        to = at + 2 if at + 1 < end and looks[data[at + 1]] & BLANK else at + 1
         if to < end and (data[to] == 0x2E or (to + 1 < end and data[to] | 0x20 in (0x61, 0x64))):
             two = data[to + 1] | 0x20 if to + 1 < end else 0
             if data[to] == 0x2E or two in (0x74, 0x6F):  # . at do
                 _add(stretches, counts, EMAIL, at, at + 1)
     elif byte | 0x20 == 0x64 and at + 3 < end:
-        if data[at + 1] | 0x20 == 0x6F and data[at + 2] | 0x20 == 0x74 and classes[1, data[at + 3]] & BLANK:
+        if data[at + 1] | 0x20 == 0x6F and data[at + 2] | 0x20 == 0x74 and looks[data[at + 3]] & BLANK:
             _add(stretches, counts, EMAIL, at, at + 1)
     elif (byte == 0xB0 or byte == 0xBA) and at > begin and data[at - 1] == 0xC2:
         _add(stretches, counts, GEO, at, at + 1)
     elif byte == 0x2D and at + 4 < end and data[at + 1] == 0x2D and data[at + 2] == 0x2D and data[at + 3] == 0x2D:
-        _add(stretches, counts, SECRET, at, at + 1)
+        _add(stretches, counts, SECRET, at, at + MAX_KEY)
 
 
 @inlined
@@ -288,39 +312,40 @@ def _boundary(data, at, end):
 
 
 @compiled
-def find_stretches(data, classes):
+def find_stretches(data, classes, pairs):
     """Stretches of the text for each of `KINDS` that it can hold.
 
     Args:
         data: uint8[n], UTF-8.
-        classes: `CLASSES`.
+        classes, pairs: `CLASSES` and `PAIRS`.
 
     Returns:
         int64[stretches, 3]: a kind's number, the stretch's first byte and the one after its last. Kind by kind, in
         order and apart, cut between characters.
     """
     begin, end = 0, len(data)
+    runs, looks = classes[0], classes[1]
     counts = np.zeros(len(KINDS), np.int64)
     stretches = np.empty((len(KINDS), end // JOIN + 3, 2), np.int64)
     known = np.zeros(4, np.int64)
     at = 0
     while at < end:
         byte = data[at]
-        look = classes[1, byte]
-        if not look & LOOK:
+        look = pairs[np.intp(byte) << 8 | np.intp(data[at + 1] if at + 1 < end else 0)]
+        if not look:
             at += 1
             continue
         if look & WORD and _is_word(data, at, begin, end):
             _add(stretches, counts, PERSON, at, at + 1)
         if look & NUMBER:
-            _digits(data, at, end, known, stretches, counts, classes)
-            _digit(data, at, begin, end, stretches, counts, classes)
-        elif look & SIGN and (byte | 0x20 != 0x64 or (at > begin and classes[1, data[at - 1]] & BLANK)):
-            _sign(data, at, begin, end, stretches, counts, classes)
+            _digits(data, at, end, known, stretches, counts, runs)
+            _digit(data, at, begin, end, stretches, counts, runs)
+        elif look & SIGN and (byte | 0x20 != 0x64 or (at > begin and looks[data[at - 1]] & BLANK)):
+            _sign(data, at, begin, end, stretches, counts, looks)
         if look & GROUP and at >= known[2]:
-            _groups(data, at, end, known, stretches, counts, classes)
+            _groups(data, at, end, known, stretches, counts, runs)
         if look & STRING and at >= known[3]:
-            _solid(data, at, end, known, stretches, counts, classes)
+            _solid(data, at, end, known, stretches, counts, runs)
         at += 1
     rows = np.empty((counts.sum(), 3), np.int64)
     n = 0

@@ -73,13 +73,6 @@ PATTERN = (
     f"|{MILITARY}"
 )
 
-ANCHOR = (
-    rf"\b{HOUSE},? (?:{UPPER}|{ORDINAL} {UPPER}|\d{{1,5}} {UPPER}|(?:bis|ter) |{FRENCH_TYPE} )"
-    rf"|\b(?:{STREET_FIRST}) {JOINED}{UPPER}|(?:{STREET_LAST}| {STREET_WORD_LAST}) \d"
-    rf"|(?i:\b(?:Apt|Apartment|Suite|Ste|Unit|Flat|Room|Rm)\b\.? ?#?\d)"
-    rf"|(?i:\b(?:Box|Postfach|Postbox|Postboks|Apartado|Casilla|Correos|[AFD]PO A[AEP]) \d)|{CUE}"
-)
-REACH = 160
 
 CUE_PREFIX = re.compile(CUE + r"(?:the corner of )?")
 COMPLETE = re.compile(r"\d{5}(?:-\d{4})?$|\d[A-Z]{2}$|\b(?:apt|apartment|suite|ste|unit|flat|box|[afd]po)\b", re.I)
@@ -109,4 +102,4 @@ def validate(candidate: Candidate) -> Hit | None:
     return Hit(start, candidate.end, 0.8 if cue else 0.7)
 
 
-ADDRESS = Kind("address", PATTERN, validate, ANCHOR, REACH)
+ADDRESS = Kind("address", PATTERN, validate)

@@ -143,8 +143,9 @@ def _valid(number: str, region: str) -> bool:
 
 
 def _american(digits: str, expected: bool) -> bool:
-    """True for a number of the United States' own plan, which is asked for most and answers at once: `phonenumbers` looks
-    through the 25 countries that share it. `expected`: its country is the page's, or written before it."""
+    """True for a number of the United States' own plan, which is asked for most: `phonenumbers` looks through the 25
+    countries that share it. `expected`: the country is the page's, or its code is written before the number.
+    """
     national = digits[1:] if len(digits) == 11 and digits[0] == "1" else digits
     return expected and len(national) == 10 and any(plan.fullmatch(national) for plan in _american_plan())
 
@@ -152,7 +153,14 @@ def _american(digits: str, expected: bool) -> bool:
 @cache
 def _american_plan() -> tuple[re.Pattern[str], ...]:
     found = phonenumbers.PhoneMetadata.metadata_for_region("US")
-    sorts = (found.fixed_line, found.toll_free, found.premium_rate, found.shared_cost, found.personal_number, found.voip)
+    sorts = (
+        found.fixed_line,
+        found.toll_free,
+        found.premium_rate,
+        found.shared_cost,
+        found.personal_number,
+        found.voip,
+    )
     patterns = {sort.national_number_pattern for sort in sorts if sort is not None and sort.national_number_pattern}
     return tuple(re.compile(pattern, re.A) for pattern in sorted(patterns))
 

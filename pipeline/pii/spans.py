@@ -7,7 +7,7 @@ RE2 works on UTF-8; the spans given are in characters.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -24,13 +24,14 @@ from pipeline.pii.email import EMAIL
 from pipeline.pii.geo import GEO
 from pipeline.pii.iban import IBAN
 from pipeline.pii.ip import IP
-from pipeline.pii.kind import Candidate, Hit, Kind, PiiSpan
+from pipeline.pii.kind import Hit, Kind, PiiSpan
 from pipeline.pii.mac import MAC
 from pipeline.pii.national import NATIONAL
 from pipeline.pii.person import PERSON
 from pipeline.pii.phone import PHONE
 from pipeline.pii.secret import SECRET
 from pipeline.pii.ssn import SSN
+from pipeline.pii.walls import Walled
 
 KINDS: tuple[Kind, ...] = (
     EMAIL, SECRET, IBAN, CARD, IP, MAC, SSN, NATIONAL, GEO, BIRTHDATE, PHONE, PERSON, ADDRESS,
@@ -107,62 +108,40 @@ class Finder:
 
     def __init__(self, kinds: tuple[Kind, ...]) -> None:
         self.kinds = kinds
-        self.patterns = [Pattern(kind) for kind in kinds]
+        self.patterns = [_compile(kind.pattern) for kind in kinds]
         self.walls = _compile("|".join(PLACEHOLDERS.values()))
-        self.numbers = {triggers.KINDS.index(kind.name): rank for rank, kind in enumerate(kinds)}
+        self.ranks = {triggers.KINDS.index(kind.name): rank for rank, kind in enumerate(kinds)}
 
     def search(self, text: str, search: Search) -> Iterator[PiiSpan]:
-        """Spans of the text, in no order."""
-        for start, end in self._between_walls(text):
-            yield from self._piece(text[start:end], start, search, MAX_ROUNDS)
-
-    def _between_walls(self, text: str) -> Iterator[tuple[int, int]]:
-        """The parts of the text that lie between placeholders."""
-        position = 0
+        """Spans of the text, in no order. What lies between them is searched again."""
+        walled = Walled(text)
         if "<" in text:
-            data = _utf8(text)
-            at = _characters(data, text)
-            for start, end in _matches(self.walls, data, 0, len(data)):
-                yield position, at(start)
-                position = at(end)
-        yield position, len(text)
+            found = (match.span() for match in self.walls.finditer(walled.data))
+            walled.build([(walled.character(start), walled.character(end)) for start, end in found])
+        ranges = [(0, len(walled.data))]
+        for _ in range(MAX_ROUNDS):
+            claims = [claim for start, end in ranges for claim in self._claims(walled, start, end, search)]
+            if not claims:
+                return
+            spans = _merge(claims)
+            yield from spans
+            ranges = walled.build([(span.start, span.end) for span in spans])
 
-    def _piece(self, text: str, offset: int, search: Search, rounds: int) -> Iterator[PiiSpan]:
-        """Spans of a text without placeholders, moved by `offset`; what lies between them is searched again, each part
-        by itself.
-        """
-        claims = self._claims(text, search)
-        if not claims:
-            return
-        spans = _merge(claims)
-        for span in spans:
-            yield PiiSpan(span.start + offset, span.end + offset, span.kind, span.confidence)
-        if rounds == 1:
-            return
-        starts = [0, *(span.end for span in spans)]
-        ends = [*(span.start for span in spans), len(text)]
-        for start, end in zip(starts, ends, strict=True):
-            if end > start:
-                yield from self._piece(text[start:end], offset + start, search, rounds - 1)
-
-    def _claims(self, text: str, search: Search) -> list[tuple[PiiSpan, int]]:
-        """Every kind's hits, each with the kind's rank."""
-        data = _utf8(text)
-        stretches: dict[int, list[tuple[int, int]]] = {}
-        for number, start, end in triggers.find_stretches(np.frombuffer(data, np.uint8), triggers.CLASSES).tolist():
-            stretches.setdefault(number, []).append((start, end))
-        claims = []
-        at = _characters(data, text)
-        for number, parts in stretches.items():
-            rank = self.numbers.get(number)
+    def _claims(self, walled: Walled, low: int, high: int, search: Search) -> Iterator[tuple[PiiSpan, int]]:
+        """Every kind's hits in a range of bytes, each with the kind's rank."""
+        data = bytes(walled.data[low:high])
+        stretches = triggers.find_stretches(np.frombuffer(data, np.uint8), triggers.CLASSES, triggers.PAIRS)
+        for number, start, end in stretches.tolist():
+            rank = self.ranks.get(number)
             if rank is None:
                 continue
             kind = self.kinds[rank]
-            for start, end in self.patterns[rank].matches(data, parts):
-                hit = kind.validate(Candidate(text, at(start), at(end), search.regions))
-                if hit is not None and search.accepts(kind.name, hit, text):
-                    claims.append((PiiSpan(hit.start, hit.end, kind.name, hit.confidence), rank))
-        return claims
+            for match in self.patterns[rank].finditer(data, start, end):
+                first, last = match.span()
+                candidate, offset = walled.candidate(low + first, low + last, search.regions)
+                hit = kind.validate(candidate)
+                if hit is not None and search.accepts(kind.name, hit, candidate.text):
+                    yield PiiSpan(hit.start + offset, hit.end + offset, kind.name, hit.confidence), rank
 
 
 def _merge(claims: list[tuple[PiiSpan, int]]) -> list[PiiSpan]:
@@ -178,63 +157,6 @@ def _merge(claims: list[tuple[PiiSpan, int]]) -> list[PiiSpan]:
         whole = PiiSpan(last.start, max(last.end, span.end), winner.kind, winner.confidence)
         merged[-1] = (whole, max(length, last_length), rank if winner is span else last_rank)
     return [span for span, _, _ in merged]
-
-
-class Pattern:
-    """A kind's pattern compiled, with its anchor where it has one."""
-
-    def __init__(self, kind: Kind) -> None:
-        self.pattern = _compile(kind.pattern)
-        self.anchor = _compile(kind.anchor) if kind.anchor else None
-        self.reach = kind.reach
-
-    def matches(self, data: bytes, stretches: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-        """Where candidates lie in the UTF-8 text, in order, in bytes. `stretches`: where to look."""
-        for start, end in self._near_anchors(data, stretches) if self.anchor else stretches:
-            yield from _matches(self.pattern, data, start, end)
-
-    def _near_anchors(self, data: bytes, stretches: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-        """Stretches of the text around the anchors in these; cut between characters."""
-        low, high = 0, 0
-        for start, end in (found for part in stretches for found in _matches(self.anchor, data, *part)):
-            if start - self.reach > high:
-                if high:
-                    yield low, high
-                low = _character_start(data, start - self.reach)
-            high = _character_start(data, end + self.reach)
-        if high:
-            yield low, high
-
-
-def _character_start(data: bytes, position: int) -> int:
-    """The position, or the first one after it that does not cut a character."""
-    position = min(max(position, 0), len(data))
-    while position < len(data) and 0x80 <= data[position] < 0xC0:
-        position += 1
-    return position
-
-
-def _matches(pattern: re2._Regexp, data: bytes, start: int, end: int) -> Iterator[tuple[int, int]]:
-    return (match.span() for match in pattern.finditer(data, start, end))
-
-
-def _characters(data: bytes, text: str) -> Callable[[int], int]:
-    """What gives the character that begins at a byte. Counted once, where it is asked for at all."""
-    if text.isascii():
-        return int
-    before: list[np.ndarray] = []
-
-    def at(position: int) -> int:
-        if not before:
-            begins = (np.frombuffer(data, np.uint8) & 0xC0) != 0x80
-            before.append(np.concatenate(([0], np.cumsum(begins))))
-        return int(before[0][position])
-
-    return at
-
-
-def _utf8(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass")
 
 
 def _options() -> re2.Options:
