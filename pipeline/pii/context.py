@@ -58,9 +58,13 @@ class Model:
     weights: tuple[int, ...]
     limit: int
 
+    def score(self, kind: str, text: str, start: int, end: int) -> int:
+        """The weights of a candidate's context, added up."""
+        return sum(self.weights[feature] for feature in features(kind, text, start, end))
+
     def is_personal(self, kind: str, text: str, start: int, end: int) -> bool:
         """False where the context says that the candidate is something else."""
-        return sum(self.weights[feature] for feature in features(kind, text, start, end)) >= self.limit
+        return self.score(kind, text, start, end) >= self.limit
 
     def dump(self) -> str:
         """As JSON: the weights that are not zero."""
