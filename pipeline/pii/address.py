@@ -73,13 +73,6 @@ PATTERN = (
     f"|{MILITARY}"
 )
 
-ANCHOR = (
-    rf"\b{HOUSE},? (?:{UPPER}|{ORDINAL} {UPPER}|\d{{1,5}} {UPPER}|(?:bis|ter) |{FRENCH_TYPE} )"
-    rf"|\b(?:{STREET_FIRST}) {JOINED}{UPPER}|(?:{STREET_LAST}| {STREET_WORD_LAST}) \d"
-    rf"|(?i:\b(?:Apt|Apartment|Suite|Ste|Unit|Flat|Room|Rm)\b\.? ?#?\d)"
-    rf"|(?i:\b(?:Box|Postfach|Postbox|Postboks|Apartado|Casilla|Correos|[AFD]PO A[AEP]) \d)|{CUE}"
-)
-REACH = 160
 
 CUE_PREFIX = re.compile(CUE + r"(?:the corner of )?")
 COMPLETE = re.compile(r"\d{5}(?:-\d{4})?$|\d[A-Z]{2}$|\b(?:apt|apartment|suite|ste|unit|flat|box|[afd]po)\b", re.I)
@@ -87,14 +80,31 @@ YEAR_FIRST = re.compile(r"(?:1[89]\d\d|20[0-3]\d)(?:[\-/]\d+)?,? ")
 PLACE_BEFORE = re.compile(r"(?:\b(?:at|to|is|are|address)|[:\n])[ \t]*$", re.I)
 YEAR_LAST = re.compile(r"[ ](?:1[5-9]|20)\d\d\.?$")
 NUMBERED_THING = re.compile(
-    r"(?:fig(?:ure)?\.?|table|eq(?:uation)?\.?|section|chapter|page|plate|box|route|highway|line|no\.?|part|level|flight|"
-    r"january|february|march|april|may|june|july|august|september|october|november|december)\s\S{1,6}$",
+    r"(?:^(?:no\.?|box)|(?:^|\s)(?:fig(?:ure)?\.?|table|equations?|eq\.?|section|chapter|page|plate|routes?|highway|line|"
+    r"part|level|flight|step|stage|phase|terminal|interstate|theorem|lemma|"
+    r"january|february|march|april|may|june|july|august|september|october|november|december))\s#?\d\S{0,5}$",
     re.I,
 )
+"""What has a number after it in running text. (A post box is complete, and was let through before this is asked.)"""
+
+COUNTED = re.compile(
+    r"\d+[\-\d]* (?:weeks?|days?|months?|years?|hours?|minutes?|miles?|million|billion|percent|best)\b(?!\.)", re.I
+)
+HEADLINE = re.compile(r" (?:On The|With|Your|Is|Are|Me|Still|For)\b")
+"""Headlines: "2 Week Colorado Road", "$72 Million Sale of ... Avenue", "5G ISPs Still On"."""
+
+MONTH_BEFORE = re.compile(
+    r"\b(?:January|February|March|April|May|June|July|August|September|October|November|December)[ \t]$"
+)
+NUMBER_BEFORE = re.compile(r"\d[.:]$|[$€£]$")
+"""A section's, a version's or an amount's first part: the number is no house's."""
+
+NOT_A_STREET_AFTER = re.compile(r" (?:Journal|Line|Trip|Journey|Show)\b|-[A-Z]|:\d")
+SENTENCE_END = re.compile(r"[^\W\d_]{5,}\. [A-Z]|’s \d|'s \d")
 
 
 def validate(candidate: Candidate) -> Hit | None:
-    """A hit unless the number is a year's or a figure's; surer where a unit, a postcode or a cue says
+    """A hit unless the number is a year's, a figure's or a headline's; surer where a unit, a postcode or a cue says
     address.
     """
     cue = CUE_PREFIX.match(candidate.value)
@@ -102,11 +112,15 @@ def validate(candidate: Candidate) -> Hit | None:
     value = candidate.text[start : candidate.end]
     if COMPLETE.search(value):
         return Hit(start, candidate.end, 0.9)
-    dated = YEAR_FIRST.match(value) and not (cue or PLACE_BEFORE.search(candidate.before(12)))
-    dated = dated or bool(cue and YEAR_LAST.search(value))
-    if dated or NUMBERED_THING.match(value) or re.match(r" Journal\b", candidate.after(9)):
+    before = candidate.before(12)
+    dated = YEAR_FIRST.match(value) and not (cue or PLACE_BEFORE.search(before))
+    dated = dated or bool(cue and YEAR_LAST.search(value)) or bool(MONTH_BEFORE.search(before) and value[0].isdigit())
+    counted = NUMBERED_THING.search(value) or COUNTED.match(value) or HEADLINE.search(value)
+    if dated or counted or NOT_A_STREET_AFTER.match(candidate.after(9)):
+        return None
+    if (value[0].isdigit() and NUMBER_BEFORE.search(before)) or (cue and SENTENCE_END.search(value)):
         return None
     return Hit(start, candidate.end, 0.8 if cue else 0.7)
 
 
-ADDRESS = Kind("address", PATTERN, validate, ANCHOR, REACH)
+ADDRESS = Kind("address", PATTERN, validate)

@@ -27,8 +27,6 @@ ABOUT = r"born(?: on)?|geboren am|geb\.|née? le|nacid[oa] el|nat[oa] il"
 CUE = rf"\b(?i:{FIELD}|{OWN}|{ABOUT})"
 LINK = r"[^A-Za-z\x{C0}-\x{17F}\d\n<>]{1,6}(?:is |was |on )?"
 PATTERN = f"{CUE}{LINK}{DATE}"
-ANCHOR = rf"{CUE}{LINK}(?:\d|[A-Z][a-z]+\.? \d)"
-REACH = 60
 FIELD_CUE = re.compile(rf"(?:{FIELD})\W", re.I)
 OWN_CUE = re.compile(rf"{OWN}\b", re.I)
 MONTHS = frozenset((
@@ -64,4 +62,4 @@ def _possible(numbers: list[int], named_month: bool) -> bool:
     return len(numbers) == 3 and len(small) >= 2 and 1 <= small[0] <= 12
 
 
-BIRTHDATE = Kind("birthdate", PATTERN, validate, ANCHOR, REACH)
+BIRTHDATE = Kind("birthdate", PATTERN, validate)

@@ -135,14 +135,23 @@ NEIGHBOURS = [
 ]
 
 
-def generate(held_out: bool | None) -> Iterator[tuple[str, str, int, int, bool]]:
-    """Kind, text, start, end and whether it is personal: of every third template (held out), the others, or all."""
+Row = tuple[str, str, int, int, bool]
+"""Kind, text, start, end and whether it is personal."""
+
+
+def generate(held_out: bool | None) -> Iterator[Row]:
+    """Rows of every third template (held out), the others, or all."""
+    return (row for _, row in generate_by_template(held_out))
+
+
+def generate_by_template(held_out: bool | None) -> Iterator[tuple[str, Row]]:
+    """The same rows, each with the template that it fills."""
     source = random.Random(SEED)
     for templates, personal in ((PERSONAL, True), (OTHER, False)):
         for number, template in enumerate(templates):
             rows = [(kind, *_filled(template, kind, source), personal) for kind in FORMS for _ in range(FILLS // 4)]
             if held_out is None or (number % 3 == 2) == held_out:
-                yield from rows
+                yield from ((template, row) for row in rows)
 
 
 def _filled(template: str, kind: str, source: random.Random) -> tuple[str, int, int]:

@@ -18,14 +18,9 @@ PAIR = r"[+\-−]?\d{1,2}\.\d{4,16}[°º]?(?:,|%2C|;) ?[+\-−]?\d{1,3}\.\d{4,16
 MAP_LINK = rf"(?:@|geo:|\bq=|\bll=|center=){PAIR}"
 CUE = r"(?i:\b(?:gps|lat(?:itude)?|lat[ _/,\-]{0,3}l(?:on|ng)|coord(?:inate)?s?|geo(?:tag|location|point)?)\b)"
 LABEL = r"(?i:lon(?:g(?:itude)?)?|lng)"
-LABELLED = rf"[+\-−]?\d{{1,2}}\.\d{{4,16}}[°º]?\W{{1,8}}{LABEL}\W{{1,6}}\d{{1,3}}\.\d{{4,16}}"
+LABELLED = rf"[+\-−]?\d{{1,2}}\.\d{{4,16}}[°º]?[^\w<]{{1,8}}{LABEL}[^\w<]{{1,6}}\d{{1,3}}\.\d{{4,16}}"
 CUED = rf"{CUE}[^\d\n<>+\-−]{{0,24}}(?:{PAIR}|{LABELLED})"
 PATTERN = f"{SEXAGESIMAL}|{DEGREES}|{MAP_LINK}|{CUED}"
-ANCHOR = (
-    rf"[°º] ?\d{{1,2}} ?{MINUTE}|\d\.\d{{4,10}} ?[°º]? ?[NS][,;/ ]"
-    rf"|(?:@|geo:|\bq=|\bll=|center=)[+\-−]?\d{{1,2}}\.\d{{4}}|{CUE}[^\d\n<>]{{0,25}}\d"
-)
-REACH = 120
 NUMBERS = re.compile(r"\d+(?:\.\d+)?")
 MAX_LATITUDE, MAX_LONGITUDE = 90.0, 180.0
 
@@ -45,4 +40,4 @@ def validate(candidate: Candidate) -> Hit | None:
     return Hit(start, candidate.end, 0.9)
 
 
-GEO = Kind("geo", PATTERN, validate, ANCHOR, REACH)
+GEO = Kind("geo", PATTERN, validate)

@@ -54,18 +54,14 @@ class Kind:
 
     Args:
         name: As it stands in the `pii` table.
-        pattern: RE2 pattern of candidates; generous, for the validator to narrow.
+        pattern: RE2 pattern of candidates; generous, for the validator to narrow. It runs where
+            `pipeline.kernels.triggers` says that one could lie, and matches no two `<` in a row: these are walls.
         validate: The candidate's hit, or None where it is no personal data.
-        anchor: RE2 pattern that is in every candidate and much cheaper to look for; empty: none is needed.
-            The pattern itself then runs only within `reach` bytes of an anchor.
-        reach: How far from an anchor a candidate may begin or end, bytes.
     """
 
     name: str
     pattern: str
     validate: Callable[[Candidate], Hit | None]
-    anchor: str = ""
-    reach: int = 0
 
     @property
     def placeholder(self) -> str:

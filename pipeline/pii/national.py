@@ -106,8 +106,6 @@ NAMES = "|".join(scheme.names for scheme in SCHEMES)
 NUMBER = r"(?:[A-Z]{1,6} ?)?\d[A-Z\d]*(?:[ .\-+][A-Z\d]+){0,6}"
 ALONE = "|".join(rf"\b{scheme.form}\b" for scheme in SCHEMES if scheme.alone)
 PATTERN = rf"{ALONE}|(?i:{NAMES})[^\d\n<>]{{0,30}}?\b{NUMBER}"
-ANCHOR = rf"{ALONE}|(?i:{NAMES})[^\d\n<>]{{0,30}}\d"
-REACH = 120
 MAX_CHARS = 60
 WINDOW = 48
 
@@ -142,4 +140,4 @@ def _number_start(candidate: Candidate) -> int | None:
     return None if number is None else number.start()
 
 
-NATIONAL = Kind("national_id", PATTERN, validate, ANCHOR, REACH)
+NATIONAL = Kind("national_id", PATTERN, validate)

@@ -25,8 +25,6 @@ FIELD = (
 OWN = r"my (?:full |legal |real )?name is|my name's|ich heiße|je m'appelle|me llamo|mi chiamo"
 CUE = rf"\b(?i:{FIELD})(?: ?[:=] ?| is )|\b(?i:{OWN}) "
 PATTERN = rf"(?:{CUE})\n?{NAME}"
-ANCHOR = CUE
-REACH = 120
 CUE_PREFIX = re.compile(rf"(?:(?:{FIELD})(?: ?[:=] ?| is )|(?P<own>(?:{OWN}) ))\n?", re.I)
 NOT_A_NAME = frozenset((
     "The", "This", "That", "You", "Your", "Not", "None", "Yes", "No", "Please", "Enter", "Required", "Address", "Name",
@@ -50,4 +48,4 @@ def validate(candidate: Candidate) -> Hit | None:
     return Hit(candidate.start + cue.end(), candidate.end, 0.6 if cue["own"] else 0.8)
 
 
-PERSON = Kind("person", PATTERN, validate, ANCHOR, REACH)
+PERSON = Kind("person", PATTERN, validate)

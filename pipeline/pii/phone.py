@@ -5,6 +5,7 @@ carries.
 from __future__ import annotations
 
 import re
+from functools import cache
 
 import phonenumbers
 from phonenumbers import NumberParseException
@@ -112,6 +113,8 @@ def _shaped(number: str) -> bool:
 
 
 def _international(number: str) -> float | None:
+    if _american(re.sub(r"\D", "", number), number.startswith("+1")):
+        return 0.98
     try:
         parsed = phonenumbers.parse("+" + number.lstrip("+0") if number[0] == "0" else number)
     except NumberParseException:
@@ -131,10 +134,35 @@ def _valid_somewhere(number: str, regions: tuple[str, ...]) -> bool:
 
 
 def _valid(number: str, region: str) -> bool:
+    if region == "US" and _american(re.sub(r"\D", "", number), True):
+        return True
     try:
         return phonenumbers.is_valid_number(phonenumbers.parse(number, region))
     except NumberParseException:
         return False
+
+
+def _american(digits: str, expected: bool) -> bool:
+    """True for a number of the United States' own plan, which is asked for most: `phonenumbers` looks through the 25
+    countries that share it. `expected`: the country is the page's, or its code is written before the number.
+    """
+    national = digits[1:] if len(digits) == 11 and digits[0] == "1" else digits
+    return expected and len(national) == 10 and any(plan.fullmatch(national) for plan in _american_plan())
+
+
+@cache
+def _american_plan() -> tuple[re.Pattern[str], ...]:
+    found = phonenumbers.PhoneMetadata.metadata_for_region("US")
+    sorts = (
+        found.fixed_line,
+        found.toll_free,
+        found.premium_rate,
+        found.shared_cost,
+        found.personal_number,
+        found.voip,
+    )
+    patterns = {sort.national_number_pattern for sort in sorts if sort is not None and sort.national_number_pattern}
+    return tuple(re.compile(pattern, re.A) for pattern in sorted(patterns))
 
 
 PHONE = Kind("phone", PATTERN, validate)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 LANGUAGE_REGIONS: dict[str, tuple[str, ...]] = {
     "ar": ("SA", "EG", "AE"), "bg": ("BG",), "ca": ("ES",), "cs": ("CZ",), "da": ("DK",),
     "de": ("DE", "AT", "CH"), "el": ("GR", "CY"), "en": ("US", "CA", "GB", "AU", "IN", "IE", "NZ", "ZA"),
@@ -24,6 +26,7 @@ GENERIC_COUNTRY_TLDS = frozenset((
 """Country codes that the world registers under: they say nothing of where a page is from."""
 
 
+@lru_cache(maxsize=4096)
 def likely_regions(language: str | None, host: str | None) -> tuple[str, ...]:
     """Countries by the host's ending, then by the language; empty when neither tells."""
     tld = (host or "").rpartition(".")[2].lower()

@@ -1,20 +1,20 @@
 """Finding personal data in a text, and taking it out.
 
-Kinds that are rare in the same kinds of text share a gate: one pattern that says whether any of them can be there at
-all, and most texts end there. (An RE2 set over all kinds would tell each of them in one pass, at a tenth of the speed.)
-Each kind behind an open gate then scans once, and its validator judges every candidate. RE2 works on UTF-8; the spans
-given are in characters.
+One compiled pass over the text says where each kind could lie at all (`pipeline.kernels.triggers`), and for most kinds
+and texts that is nowhere. Within those stretches the kind's pattern finds candidates, and its validator judges each.
+RE2 works on UTF-8; the spans given are in characters.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
+import numpy as np
 import re2
 
+from pipeline.kernels import triggers
 from pipeline.pii.address import ADDRESS
 from pipeline.pii.birthdate import BIRTHDATE
 from pipeline.pii.card import CARD
@@ -24,23 +24,19 @@ from pipeline.pii.email import EMAIL
 from pipeline.pii.geo import GEO
 from pipeline.pii.iban import IBAN
 from pipeline.pii.ip import IP
-from pipeline.pii.kind import Candidate, Hit, Kind, PiiSpan
+from pipeline.pii.kind import Hit, Kind, PiiSpan
 from pipeline.pii.mac import MAC
 from pipeline.pii.national import NATIONAL
 from pipeline.pii.person import PERSON
 from pipeline.pii.phone import PHONE
 from pipeline.pii.secret import SECRET
 from pipeline.pii.ssn import SSN
+from pipeline.pii.walls import Walled
 
 KINDS: tuple[Kind, ...] = (
     EMAIL, SECRET, IBAN, CARD, IP, MAC, SSN, NATIONAL, GEO, BIRTHDATE, PHONE, PERSON, ADDRESS,
 )  # fmt: skip
 """Every kind, surest first: of two kinds that claim the same stretch the earlier one names it."""
-
-GATES = (
-    ("email", "secret"), ("iban", "card", "ip", "mac", "ssn", "geo"), ("national_id", "birthdate", "person"),
-)  # fmt: skip
-"""Kinds behind one gate, by measurement: larger groups overflow RE2's table of states."""
 
 PLACEHOLDERS = {kind.name: kind.placeholder for kind in KINDS}
 MAX_MEMORY = 64 << 20
@@ -50,8 +46,6 @@ MAX_ROUNDS = 16
 """Taking out one hit can uncover another (a number that followed a card's): texts are searched again until
 nothing is found, and no more often than this whatever they are.
 """
-
-CONTINUATION = bytes(range(0x80, 0xC0))
 
 
 def find_spans(
@@ -114,65 +108,40 @@ class Finder:
 
     def __init__(self, kinds: tuple[Kind, ...]) -> None:
         self.kinds = kinds
-        self.patterns = [Pattern(kind) for kind in kinds]
+        self.patterns = [_compile(kind.pattern) for kind in kinds]
         self.walls = _compile("|".join(PLACEHOLDERS.values()))
-        self.gates = _gates(kinds)
+        self.ranks = {triggers.KINDS.index(kind.name): rank for rank, kind in enumerate(kinds)}
 
     def search(self, text: str, search: Search) -> Iterator[PiiSpan]:
-        """Spans of the text, in no order."""
-        for start, end in self._between_walls(text):
-            for span in self._piece(text[start:end], search, MAX_ROUNDS):
-                yield replace(span, start=span.start + start, end=span.end + start)
-
-    def _between_walls(self, text: str) -> Iterator[tuple[int, int]]:
-        """The parts of the text that lie between placeholders."""
-        position = 0
+        """Spans of the text, in no order. What lies between them is searched again."""
+        walled = Walled(text)
         if "<" in text:
-            data = _utf8(text)
-            for start, end in _in_chars(_matches(self.walls, data, 0, len(data)), data, text.isascii()):
-                yield position, start
-                position = end
-        yield position, len(text)
+            found = (match.span() for match in self.walls.finditer(walled.data))
+            walled.build([(walled.character(start), walled.character(end)) for start, end in found])
+        ranges = [(0, len(walled.data))]
+        for _ in range(MAX_ROUNDS):
+            claims = [claim for start, end in ranges for claim in self._claims(walled, start, end, search)]
+            if not claims:
+                return
+            spans = _merge(claims)
+            yield from spans
+            ranges = walled.build([(span.start, span.end) for span in spans])
 
-    def _piece(self, text: str, search: Search, rounds: int) -> Iterator[PiiSpan]:
-        """Spans of a text without placeholders; what lies between them is searched again, each part by
-        itself.
-        """
-        spans = _merge(self._claims(text, search))
-        yield from spans
-        if not spans or rounds == 1:
-            return
-        starts = [0, *(span.end for span in spans)]
-        ends = [*(span.start for span in spans), len(text)]
-        for start, end in zip(starts, ends, strict=True):
-            for span in self._piece(text[start:end], search, rounds - 1):
-                yield replace(span, start=span.start + start, end=span.end + start)
-
-    def _claims(self, text: str, search: Search) -> list[tuple[PiiSpan, int]]:
-        """Every kind's hits, each with the kind's rank."""
-        data = _utf8(text)
-        claims = []
-        open_gates = (ranks for gate, ranks in self.gates if gate is None or gate.search(data))
-        for rank in (rank for ranks in open_gates for rank in ranks):
+    def _claims(self, walled: Walled, low: int, high: int, search: Search) -> Iterator[tuple[PiiSpan, int]]:
+        """Every kind's hits in a range of bytes, each with the kind's rank."""
+        data = bytes(walled.data[low:high])
+        stretches = triggers.find_stretches(np.frombuffer(data, np.uint8), triggers.CLASSES, triggers.PAIRS)
+        for number, start, end in stretches.tolist():
+            rank = self.ranks.get(number)
+            if rank is None:
+                continue
             kind = self.kinds[rank]
-            for start, end in _in_chars(self.patterns[rank].matches(data), data, text.isascii()):
-                hit = kind.validate(Candidate(text, start, end, search.regions))
-                if hit is not None and search.accepts(kind.name, hit, text):
-                    claims.append((PiiSpan(hit.start, hit.end, kind.name, hit.confidence), rank))
-        return claims
-
-
-def _gates(kinds: tuple[Kind, ...]) -> list[tuple[re2._Regexp | None, list[int]]]:
-    """Patterns with the ranks of the kinds behind them; None for a kind that has the gate to itself."""
-    ranks = {kind.name: rank for rank, kind in enumerate(kinds)}
-    shared = {name for group in GATES for name in group}
-    groups = [*GATES, *((name,) for name in ranks if name not in shared)]
-    gates: list[tuple[re2._Regexp | None, list[int]]] = []
-    for members in ([ranks[name] for name in group if name in ranks] for group in groups):
-        parts = "|".join(f"(?:{kinds[rank].anchor or kinds[rank].pattern})" for rank in members)
-        if members:
-            gates.append((_compile(parts) if len(members) > 1 else None, members))
-    return gates
+            for match in self.patterns[rank].finditer(data, start, end):
+                first, last = match.span()
+                candidate, offset = walled.candidate(low + first, low + last, search.regions)
+                hit = kind.validate(candidate)
+                if hit is not None and search.accepts(kind.name, hit, candidate.text):
+                    yield PiiSpan(hit.start + offset, hit.end + offset, kind.name, hit.confidence), rank
 
 
 def _merge(claims: list[tuple[PiiSpan, int]]) -> list[PiiSpan]:
@@ -188,67 +157,6 @@ def _merge(claims: list[tuple[PiiSpan, int]]) -> list[PiiSpan]:
         whole = PiiSpan(last.start, max(last.end, span.end), winner.kind, winner.confidence)
         merged[-1] = (whole, max(length, last_length), rank if winner is span else last_rank)
     return [span for span, _, _ in merged]
-
-
-class Pattern:
-    """A kind's pattern compiled, with its anchor where it has one."""
-
-    def __init__(self, kind: Kind) -> None:
-        self.pattern = _compile(kind.pattern)
-        self.anchor = _compile(kind.anchor) if kind.anchor else None
-        self.reach = kind.reach
-
-    def matches(self, data: bytes) -> Iterator[tuple[int, int]]:
-        """Where candidates lie in the UTF-8 text, in bytes, in order."""
-        for start, end in self._windows(data):
-            yield from _matches(self.pattern, data, start, end)
-
-    def _windows(self, data: bytes) -> Iterator[tuple[int, int]]:
-        """Stretches of the text to search: all of it, or what lies near an anchor; cut between characters."""
-        if self.anchor is None:
-            yield 0, len(data)
-            return
-        low, high = 0, 0
-        for start, end in _matches(self.anchor, data, 0, len(data)):
-            if start - self.reach > high:
-                if high:
-                    yield low, high
-                low = _character_start(data, start - self.reach)
-            high = _character_start(data, end + self.reach)
-        if high:
-            yield low, high
-
-
-def _character_start(data: bytes, position: int) -> int:
-    """The position, or the first one after it that does not cut a character."""
-    position = min(max(position, 0), len(data))
-    while position < len(data) and 0x80 <= data[position] < 0xC0:
-        position += 1
-    return position
-
-
-def _matches(pattern: re2._Regexp, data: bytes, start: int, end: int) -> Iterator[tuple[int, int]]:
-    return (match.span() for match in pattern.finditer(data, start, end))
-
-
-def _in_chars(spans: Iterable[tuple[int, int]], data: bytes, ascii_only: bool) -> Iterator[tuple[int, int]]:
-    """Byte spans, in order and without overlaps, as character spans."""
-    if ascii_only:
-        yield from spans
-        return
-    chars, position = 0, 0
-    for start, end in spans:
-        begin = chars + _char_count(data[position:start])
-        chars, position = begin + _char_count(data[start:end]), end
-        yield begin, chars
-
-
-def _utf8(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass")
-
-
-def _char_count(data: bytes) -> int:
-    return len(data.translate(None, CONTINUATION))
 
 
 def _options() -> re2.Options:

@@ -187,6 +187,8 @@ def test_numbers_that_are_no_public_addresses(text) -> None:
         ("Via Garibaldi 14", "Via Garibaldi 14"),
         ("Friedrichstraße 43", "Friedrichstraße 43"),
         ("ved Søndergade 52", "Søndergade 52"),
+        ("Paris, Rue de Vincennes No. 374.", "Rue de Vincennes No. 374"),
+        ("at 1901 Shore Line Drive, they", "1901 Shore Line Drive"),
     ],
 )
 def test_street_addresses(text, value) -> None:
@@ -197,7 +199,11 @@ def test_street_addresses(text, value) -> None:
     "text",
     [
         "the 1987 Wall Street Journal", "the left corner of Table 4", "Spring 2005", "Route 66",
-        "In 1914 Germany", "100 ways", "2001 via Air Iceland",
+        "In 1914 Germany", "100 ways", "2001 via Air Iceland", "- 2 Week Colorado Road Trip",
+        "On May 18 Mount St. Helens", "$72 Million Sale of Westin Michigan Avenue Chicago",
+        "Fiber, 5G ISPs Still On The Rise",
+        "Return to Step 2. The", "as in 6.1 The Annotation Gate", "on the west side of US Route 1, south",
+        "- 5 Fourteenth Street Line", "Via Interstate 15",
     ],
 )  # fmt: skip
 def test_no_street_addresses(text) -> None:

@@ -117,7 +117,7 @@ def test_four_times_the_hostile_text_takes_about_four_times_as_long(unit) -> Non
     """Sixteen times would be quadratic; the best of two rounds each, in CPU time."""
     find_spans(hostile_text(unit, 10_000), ALL)  # compiled patterns and their states
     small, large = (min(seconds(hostile_text(unit, size)) for _ in range(2)) for size in (20_000, 80_000))
-    assert large < 6 * small
+    assert large < 6 * small + 0.04  # the shorter texts of some units take less than a neighbour's hiccup
 
 
 def seconds(text: str) -> float:
