@@ -106,11 +106,13 @@ class ShardWriter:
         return Output(self._name, self._path, self._rows, digest.bytes, digest.sha256)
 
     def _write_groups(self, rows: int) -> None:
-        whole = pa.concat_tables(self._waiting)
+        rest, self._waiting = pa.concat_tables(self._waiting), []
         for start in range(0, rows, self._rows_per_group):
-            group = whole.slice(start, min(self._rows_per_group, rows - start)).combine_chunks()
+            group_rows = min(self._rows_per_group, rows - start)
+            group, rest = rest.slice(0, group_rows).combine_chunks(), rest.slice(group_rows)
+            if not rest.num_rows:
+                rest = self.schema.empty_table()  # else its empty slices keep all that was copied into the group
             self._parquet.write_table(group, row_group_size=self._rows_per_group)
-        rest = whole.slice(rows)
         self._rows += rows
         self._waiting, self._waiting_rows = [rest] if rest.num_rows else [], rest.num_rows
 
