@@ -9,15 +9,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from flows import ledger_commands, scaling_commands
 from flows.decontaminate_commands import decontaminate_app
 from flows.dedup_commands import dedup_app
-from flows.evaluation_commands import evaluate
 from flows.domains_commands import domains_app
+from flows.evaluation_commands import evaluate
 from flows.forget_command import forget
 from flows.interrupts import stop_on_interrupt
 from flows.learning_commands import export, generate, params, pretrain, tokens
@@ -101,6 +101,14 @@ def corpus(
     index: IndexOption = False,
     where: WhereOption = None,
     base_url: BaseUrlOption = None,
+    runner: Annotated[
+        Literal["processes", "dask", "ray"],
+        typer.Option(help="What runs the tasks: processes of this machine, or a cluster (winnow[dask], winnow[ray])."),
+    ] = "processes",
+    address: Annotated[
+        str | None,
+        typer.Option(help="Of a running cluster: tcp://host:8786, ray://host:10001. Without it one is started here."),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what there is to do. (What an index answers is kept.)")
     ] = False,
@@ -111,7 +119,7 @@ def corpus(
 
     request = CorpusRequest(
         recipe=recipe, inputs=tuple(inputs or ()), changes=(*changes, *index_changes(index, where)), crawl=crawl,
-        lake=lake, workers=workers, sample=sample, seed=seed, base_url=base_url,
+        lake=lake, workers=workers, sample=sample, seed=seed, base_url=base_url, runner=runner, address=address,
     )  # fmt: skip
     run_corpus(request, dry_run)
 

@@ -28,9 +28,10 @@ from flows.dedup_steps import dedup_all, outputs_of, texts_to_mix
 from flows.index_task import choose_records
 from flows.progress import progress, tell
 from flows.recipe import Recipe, load_recipe
+from flows.runners import Pools, RunnerKind, absolute, absolute_uri, open_pools
 from flows.settings import settings
 from flows.steps import Step, run_step
-from flows.work import gather, phase, processes, threads, unit_of_work
+from flows.work import gather, phase, unit_of_work
 from pipeline.expected import expected_drop
 from storage import schema
 from storage.catalog import Catalog
@@ -61,6 +62,8 @@ class CorpusRequest(Section):
     seed: int = Field(0, description="draws the sample; a larger one with the same seed only adds archives")
     base_url: str | None = Field(None, description="where CC-MAIN-... snapshots are read from; null: the settings'")
     max_new: int | None = Field(None, ge=1, description="archives not yet in the lake to take; null for all of them")
+    runner: RunnerKind = Field("processes", description="what runs the tasks: this machine, or a cluster")
+    address: str | None = Field(None, description="of a running Dask or Ray cluster; null starts one on this machine")
 
 
 @dataclass(frozen=True)
@@ -114,7 +117,9 @@ def plan_corpus(request: CorpusRequest) -> CorpusPlan:
         sources, steps = choose_records(lake, sources, recipe.index, store)
         if not sources:
             raise UserError("the index has no record that the recipe's index section wants.", "Widen its conditions.")
-    jobs = tuple(AnnotateJob(request.lake, source, recipe) for source in sources)
+    if request.runner != "processes":  # its workers may have another working directory
+        lake, sources = Lake(absolute_uri(lake.root)), [absolute(source) for source in sources]
+    jobs = tuple(AnnotateJob(lake.root, source, recipe) for source in sources)
     plan = CorpusPlan(lake, recipe, request.workers, jobs, tuple(steps))
     if request.max_new is None or len(plan.pending) <= request.max_new:
         return plan
@@ -149,19 +154,20 @@ def corpus_flow(request: CorpusRequest) -> CorpusResult:
     """Archives to a mixed corpus, with its ledger, its duplicates and its views."""
     lake = Lake(request.lake)
     lake.check_writable()
-    remove_stale(lake.root)
-    return run_plan(plan_corpus(request), submit_annotation)
+    with open_pools(request.runner, request.address, request.workers) as pools:
+        remove_stale(lake.root)
+        return run_plan(plan_corpus(request), submit_annotation, pools)
 
 
-def run_plan(plan: CorpusPlan, submit: Submit) -> CorpusResult:
+def run_plan(plan: CorpusPlan, submit: Submit, pools: Pools) -> CorpusResult:
     """Everything a corpus run does, the rows of archives that are not in the lake yet made by what `submit` starts."""
     lake = plan.lake
     if not exists(lake.absolute(lake.run_path(plan.run_id))):
         write_run(plan, "running", plan.fingerprints, [])
     tell(f"{len(plan.jobs)} archives, {len(plan.jobs) - len(plan.pending)} of them already in the lake {lake.root}")
-    rows, failures = phase("annotate", processes(plan.workers), lambda: annotate_all(plan, submit))
-    dedup = phase("dedup", threads(plan.workers), lambda: dedup_all(lake, plan.recipe.dedup, plan.workers, rows))
-    mix = phase("mix", threads(plan.workers), lambda: mix_all(plan, rows, dedup))
+    rows, failures = phase("annotate", pools.processes, lambda: annotate_all(plan, submit))
+    dedup = phase("dedup", pools.threads, lambda: dedup_all(lake, plan.recipe.dedup, plan.workers, rows))
+    mix = phase("mix", pools.threads, lambda: mix_all(plan, rows, dedup))
     done = {label: fp for label, fp in plan.fingerprints.items() if label not in failures}
     steps = [*plan.selections, *dedup.values(), mix]
     write_run(plan, "finished", done, steps, failures, count_judged(lake, plan.jobs, rows))

@@ -123,10 +123,13 @@ def summaries(lake: Any) -> list[dict[str, Any]]:
         "AND steps.fingerprint = current.dedup_fingerprint WHERE step = 'dedup' ORDER BY steps.key"
     )
     found = [(row["key"], json.loads(row["summary"])) for row in steps.to_pylist()]
-    rows = [{name: {"crawl": crawl, **summary}.get(name) for name in SHOWN} for crawl, summary in found]
     if len(found) > 1:
-        whole: dict[str, Any] = dict.fromkeys(SHOWN) | {"crawl": "all"}
+        found.append(("all", {}))
+    rows = []
+    for crawl, summary in found:
+        counted = [summary] if summary else [one for _, one in found[:-1]]
+        row: dict[str, Any] = {name: {"crawl": crawl, **summary}.get(name) for name in SHOWN}
         for what in ("texts", "hosts"):
-            whole[f"distinct_{what}"] = merged(summary[f"sketch_{what}"] for _, summary in found).count()
-        rows.append(whole)
+            row[f"distinct_{what}"] = merged(one[f"sketch_{what}"] for one in counted).count()
+        rows.append(row)
     return rows

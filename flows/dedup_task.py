@@ -44,6 +44,9 @@ from storage.views import sql_text
 VERSION = 2
 """Raised when this file or the signatures change what they write; part of every dedup fingerprint."""
 
+TEXT_ROWS = 1024
+"""Pages whose texts are in memory at a time."""
+
 PART_ROWS = 1_000_000
 """Pages of a part at most, however short their texts."""
 
@@ -70,6 +73,7 @@ def rank_pages(job: DedupJob) -> None:
         write_table(job.folder, "pages.parquet", "pages", RANKED.empty_table())
         return
     config = job.config
+    pa.default_memory_pool().release_unused()  # of archives read before in this process
     with job.scratch() as scratch:
         if job.settled_duplicates:
             scratch.execute(sql_text("dedup/gone"), {"duplicates": job.uris(job.settled_duplicates)})
@@ -209,15 +213,15 @@ def gather_texts(job: DedupJob, number: int) -> None:
     table = pa.table(columns)
     order = pc.sort_indices(members, [("part", "ascending"), ("rank", "ascending")])
     with ShardWriter(job.folder, f"{name}.parquet", "texts", TEXTS) as writer:
-        for start in range(0, len(order), 8192):
-            writer.write(table.take(order[start : start + 8192]))
+        for start in range(0, len(order), TEXT_ROWS):
+            writer.write(table.take(order[start : start + TEXT_ROWS]))
         writer.finish()
 
 
 def _take(uri: str, column: str, rows: pa.ChunkedArray[Any]) -> pa.ChunkedArray[Any]:
     """Values of some rows of a file, in order of row."""
     wanted, first, pieces = rows.to_numpy(), 0, []
-    for batch in iter_batches(uri, [column]):
+    for batch in iter_batches(uri, [column], TEXT_ROWS):
         low, high = np.searchsorted(wanted, (first, first + batch.num_rows))
         if high > low:
             pieces.append(batch[column].take(pa.array(wanted[low:high] - first)))
@@ -277,7 +281,6 @@ def write_duplicates(job: DedupJob) -> tuple[list[Output], dict[str, Any]]:
         **_summarise_buckets(job),
         **_summarise_clusters(job),
         **_summarise_counts(job),
-        **{"distinct_texts": texts.count(), "distinct_hosts": hosts.count()},
         **{"sketch_texts": texts.packed(), "sketch_hosts": hosts.packed()},
     }
     clear(job)

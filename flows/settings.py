@@ -39,6 +39,12 @@ def settings() -> Settings:
     return Settings()
 
 
+def quiet_ray() -> None:
+    """Keep Ray from reporting its use to its makers. To be called before Ray is imported; what the user has set
+    stays."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+
+
 def quiet_prefect() -> None:
     """Keep Prefect's log lines and tracebacks for its server: on the command line Winnow tells its own progress and
     failures. To be called before Prefect is imported; what the user has set stays."""

@@ -131,7 +131,7 @@ class ShardWriter:
             self._parquet.write_table(group, row_group_size=self._rows_per_group)
             self._rows += len(group)
             start += len(group)
-        rest = whole.slice(start)
+        rest = whole.slice(start)  # empty slices are not kept: they would hold all that was copied into groups
         self._waiting, self._waiting_rows = [rest] if len(rest) else [], len(rest)
         self._waiting_text = int(ends[-1] - (ends[start - 1] if start else 0)) if len(rest) else 0
 

@@ -15,6 +15,7 @@ from flows.corpus_flow import CorpusPlan, CorpusResult, run_plan
 from flows.progress import tell
 from flows.recipe import load_recipe
 from flows.recorded import job_of
+from flows.runners import local_pools
 from flows.settings import settings
 from flows.what_if.derive import DeriveJob, derive
 from flows.what_if.question import Question, ask
@@ -43,7 +44,7 @@ def apply_flow(request: ApplyRequest) -> CorpusResult:
     jobs = derivations(question)
     plan = CorpusPlan(lake, question.recipe, request.workers, tuple(job.new for job in jobs))
     of_label = {job.new.label: job for job in jobs}
-    return run_plan(plan, lambda job: submit_derivation(of_label[job.label]))
+    return run_plan(plan, lambda job: submit_derivation(of_label[job.label]), local_pools(plan.workers))
 
 
 def run_apply(request: ApplyRequest, quiet: bool) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from datasketch import MinHashLSH
 
 
 class Expectation(NamedTuple):
@@ -45,6 +44,8 @@ def choose_bands(threshold: float, permutations: int, false_positive_weight: flo
     The weight of a missed pair is one minus that of a pair compared in vain. Source: `datasketch.MinHashLSH`, which
     integrates both errors.
     """
+    from datasketch import MinHashLSH  # with it comes scipy, half a second of imports
+
     weights = (false_positive_weight, 1.0 - false_positive_weight)
     found = MinHashLSH(threshold=threshold, num_perm=permutations, weights=weights)
     return int(found.b), int(found.r)

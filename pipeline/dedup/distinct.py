@@ -13,7 +13,6 @@ import zlib
 from collections.abc import Iterable
 
 import numpy as np
-from datasketch import HyperLogLogPlusPlus
 
 from pipeline.batch import Utf8
 from pipeline.kernels.minhash import hash_texts
@@ -41,6 +40,8 @@ class DistinctCounter:
 
     def count(self) -> int:
         """Different strings, estimated."""
+        from datasketch import HyperLogLogPlusPlus  # with it comes scipy: 0.6 s and 50 MB, which only a reader pays
+
         sketch = HyperLogLogPlusPlus(p=PRECISION, reg=self.registers.astype(np.int8))
         return int(sketch.count() + 0.5)
 

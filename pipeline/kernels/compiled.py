@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from numba import njit
+from numba.np import linalg
 
 _UNCOUNTED: dict[str, Any] = {"nogil": True, "_nrt": False}  # numba's run-time counts references to arrays
 
@@ -20,6 +22,7 @@ def compiled(kernel: Callable[..., Any]) -> Callable[..., Any]:
     constant that it uses, changes in another file. Here any change to a file of this folder makes the code
     anew.
     """
+    _spare_linear_algebra()
     dispatcher = njit(cache=True, nogil=True)(kernel)
     kept = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
     if kept is not None and hasattr(kept, "_source_stamp"):  # private to numba; without it numba's own rule stays
@@ -41,6 +44,22 @@ def called(part: Callable[..., Any]) -> Callable[..., Any]:
     """A large or rare part of a kernel, called and not inlined. It must allocate nothing."""
     machine_code: Callable[..., Any] = njit(**_UNCOUNTED)(part)
     return machine_code
+
+
+@cache
+def _spare_linear_algebra() -> None:
+    """Load numba's array functions without scipy.linalg, which they ask for only to see whether it is there: 0.2 s and
+    40 MB in every process. `np.dot` in a filter of the user's own still finds it; `np.cov` does not compile."""
+    asked = linalg.ensure_blas
+    linalg.ensure_blas = _answer_no
+    try:
+        importlib.import_module("numba.np.arraymath")
+    finally:
+        linalg.ensure_blas = asked
+
+
+def _answer_no() -> NoReturn:
+    raise ImportError("no linear algebra in kernels")
 
 
 @cache

@@ -1,4 +1,5 @@
-"""Deduplication beside datatrove's four MinHash steps and rensa, on the same texts, with what each removed wrongly.
+"""Deduplication beside datatrove's four MinHash steps, rensa and text-dedup, on the same texts, and what each removed
+wrongly.
 
     python -m tests.bench.bench_dedup [--pages 1500] [--venv DIR]
 
@@ -12,26 +13,28 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import tempfile
-import time
 import venv
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from flows import dedup_task
 from pipeline.batch import DocumentBatch
 from pipeline.dedup.config import DedupConfig
 from pipeline.dedup.signatures import shingle_sets
 from pipeline.dedup.verification import measure_jaccard
 from tests.bench.vs_datatrove import ROOT, WARCS, run_side
-from tests.flows.test_dedup_task import documentation_texts, make_job, pages_of
+from tests.flows.test_dedup_task import documentation_texts
 
-REQUIREMENTS = ("datatrove[io,processing]==0.10.1", "spacy>=3.8,<4", "rensa==0.5.0")
+REQUIREMENTS = (
+    *("datatrove[io,processing]==0.10.1", "spacy>=3.8,<4", "rensa==0.5.0"),
+    *("click-option-group", "scipy", "xxhash", "ftfy", "psutil"),  # what text-dedup's minhash script imports
+)
+WITHOUT_DEPENDENCIES = "text-dedup==0.4.0"
+"""It asks for urllib3 and rich of years ago, which the others do not get along with, and for Spark."""
 
 
 def main() -> None:
@@ -39,20 +42,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--pages", type=int, default=1500)
     parser.add_argument("--venv", type=Path, default=Path.home() / ".cache" / "winnow" / "dedup-peers")
-    parser.add_argument("--winnow", nargs=2, type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.winnow:
-        print(json.dumps(run_winnow(*options.winnow)))
-        return
     texts = documentation_texts(WARCS / "docs-crawl", options.pages)
     python = prepare(options.venv)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "texts.jsonl"
         path.write_text("".join(json.dumps({"id": f"doc{i:05}", "text": t}) + "\n" for i, t in enumerate(texts)))
-        own = [sys.executable, "-m", "tests.bench.bench_dedup", "--winnow", path]
-        run_side([*own, Path(folder) / "warm"])
+        own = [sys.executable, "-m", "tests.bench.dedup_own", path]
+        run_side([*own, Path(folder) / "compiles"])
         sides = {"winnow": run_side([*own, Path(folder) / "winnow"])}
-        for peer in ("datatrove", "rensa"):
+        for peer in ("datatrove", "rensa", "text_dedup"):
             command = [python, Path(__file__).with_name("dedup_side.py"), peer, path, Path(folder) / peer]
             sides[peer] = run_side(command)
     similarity = all_similarities(texts)
@@ -65,21 +64,9 @@ def prepare(folder: Path) -> Path:
     python = folder / "bin" / "python"
     if not python.is_file():
         venv.create(folder, with_pip=True)
-        subprocess.run([python, "-m", "pip", "install", "-q", *REQUIREMENTS], check=True, cwd=ROOT)
+        for wanted in (REQUIREMENTS, ("--no-deps", WITHOUT_DEPENDENCIES)):
+            subprocess.run([python, "-m", "pip", "install", "-q", *wanted], check=True, cwd=ROOT)
     return python
-
-
-def run_winnow(path: Path, folder: Path) -> dict[str, Any]:
-    """Texts to duplicates: digest, signature and files, then every unit of the search."""
-    pages = pages_of([json.loads(line)["text"] for line in path.open()])
-    started = time.process_time()
-    job = make_job(folder, [pages], DedupConfig())
-    signed = time.process_time()
-    outputs, _ = dedup_task.find_duplicates(job)
-    steps = {"signatures": round(signed - started, 3), "search": round(time.process_time() - signed, 3)}
-    rows = dedup_task.read_table(str(folder / outputs[0].path)).to_pylist()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"steps": steps, "peak_mb": round(peak), "removed": [row["doc_id"] for row in rows]}
 
 
 def all_similarities(texts: list[str]) -> np.ndarray:
@@ -103,7 +90,7 @@ def judged(side: dict[str, Any], similarity: np.ndarray, pages: int) -> dict[str
     cpu = sum(side["steps"].values())
     return {
         "pages_a_cpu_second": round(pages / cpu), "cpu_seconds": round(cpu, 2), "steps": side["steps"],
-        "peak_mb": side["peak_mb"], "removed": len(gone), "false_positives": wrong,
+        "loading": side["loading"], "peak_mb": side["peak_mb"], "removed": len(gone), "false_positives": wrong,
         "kept_with_a_like": int((left.max(axis=1) >= 0.8).sum()),
     }  # fmt: skip
 

@@ -1,9 +1,9 @@
-"""A peer's half of `bench_dedup`: datatrove's four MinHash steps, or rensa's index, over one JSONL file of texts.
+"""A peer's half of `bench_dedup`: datatrove's four MinHash steps, rensa's index or text-dedup's script, over one file.
 
-    python dedup_side.py datatrove|rensa FILE FOLDER
+    python dedup_side.py datatrove|rensa|text_dedup FILE FOLDER
 
-Runs in the peers' own environment. Prints one JSON object: seconds of CPU by step, peak memory, ids removed. CPU counts
-from after the imports and after the word tokeniser is loaded.
+Runs in the peers' own environment. Prints one JSON object: seconds of CPU by step and of loading, peak memory, ids
+removed. Steps count from after the imports and after the word tokeniser is loaded; loading is the rest.
 """
 
 from __future__ import annotations
@@ -86,8 +86,30 @@ def rensa(path: Path, folder: Path) -> list[str]:
     return list(timed("search", lambda: search(sketches)))
 
 
+def text_dedup(path: Path, folder: Path) -> list[str]:
+    """Its minhash script with 14 x 8 of words of 5, in one process; it removes whatever shares a band, along chains."""
+    from datasets import disable_progress_bars, load_from_disk
+    from text_dedup import minhash
+    from text_dedup.utils import IOArgs, MetaArgs, MinHashArgs
+
+    disable_progress_bars()
+    given: dict[str, Any] = {
+        "io_args": IOArgs(
+            path="json", data_files=str(path), split="train", cache_dir=str(folder / "cache"),
+            output=str(folder / "out"), num_proc=None,
+        ),
+        "meta_args": MetaArgs(column="text"),
+        "minhash_args": MinHashArgs(ngram=5, num_perm=112, threshold=0.8, b=14, r=8, min_length=0),
+    }  # fmt: skip
+    timed("script", lambda: minhash.main.callback(**given))
+    kept = set(load_from_disk(str(folder / "out"))["id"])
+    return [name for line in path.open() if (name := json.loads(line)["id"]) not in kept]
+
+
 if __name__ == "__main__":
-    side = {"datatrove": datatrove, "rensa": rensa}[sys.argv[1]]
+    side = {"datatrove": datatrove, "rensa": rensa, "text_dedup": text_dedup}[sys.argv[1]]
+    before = time.process_time()
     gone = side(Path(sys.argv[2]), Path(sys.argv[3]))
+    loading = round(time.process_time() - before - sum(STEPS.values()), 3)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"steps": STEPS, "peak_mb": round(peak), "removed": gone}))
+    print(json.dumps({"steps": STEPS, "loading": loading, "peak_mb": round(peak), "removed": gone}))

@@ -27,7 +27,11 @@ DATATROVE = "the FineWeb filters, beside datatrove"
 PIPELINE = (
     ("the heuristic families, a page of 5 kB, beside datatrove", ["tests.bench.bench_signals"]),
     ("do the two measure and judge alike", ["tests.bench.agreement"]),
-    ("deduplication of 1,500 pages, beside datatrove and rensa", ["tests.bench.bench_dedup"]),
+    ("deduplication of 1,500 pages, beside datatrove, rensa and text-dedup", ["tests.bench.bench_dedup"]),
+    (
+        "deduplication of 200,000 and 2 million made-up pages",
+        ["tests.bench.dedup_scale", "--documents", "200000", "2000000"],
+    ),
     (
         DATATROVE,
         ["tests.bench.vs_datatrove", str(WARC / "docs-crawl" / "wget-06-small-mixed.warc.gz"), "--rounds", "2"],

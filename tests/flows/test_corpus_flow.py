@@ -18,6 +18,7 @@ from flows import query
 from flows.check import check
 from flows.corpus_flow import CorpusRequest, CorpusResult, corpus_flow, plan_corpus
 from flows.report.page import render
+from flows.runners import RunnerKind
 from flows.watch_flow import watch_flow
 from flows.work import prefect_api
 from storage.errors import UserError
@@ -95,6 +96,16 @@ def test_two_workers_and_another_order_give_the_same_bytes(
     finished: tuple[Path, CorpusResult], inbox: Path, tmp_path: Path
 ) -> None:
     corpus_flow(request(inbox, tmp_path / "lake", workers=2, reverse=True))
+    assert digests(tmp_path / "lake") == digests(finished[0])
+
+
+@pytest.mark.parametrize("runner", ["dask", "ray"])
+def test_a_cluster_of_two_workers_gives_the_same_bytes(
+    runner: RunnerKind, finished: tuple[Path, CorpusResult], inbox: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip(f"prefect_{runner}", reason=f"winnow[{runner}] is not installed", exc_type=ImportError)
+    ask = request(inbox, tmp_path / "lake").model_copy(update={"runner": runner})
+    corpus_flow(ask)
     assert digests(tmp_path / "lake") == digests(finished[0])
 
 

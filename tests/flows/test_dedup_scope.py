@@ -48,9 +48,14 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def run(lake: Path, archive: Path, crawl: str, *changes: str) -> dict[str, Step]:
     """What the corpus flow does with one archive; the searches by crawl."""
     changed = (*OFF, "dedup.scope=lake", *changes)
-    plan = plan_corpus(
+    return make(
         CorpusRequest(recipe="fineweb", inputs=(str(archive),), crawl=crawl, lake=str(lake), workers=1, changes=changed)
     )
+
+
+def make(request: CorpusRequest) -> dict[str, Step]:
+    """The corpus flow without Prefect."""
+    plan = plan_corpus(request)
     rows = [annotate(job) for job in plan.jobs]
     steps = dedup_steps.dedup_all(plan.lake, plan.recipe.dedup, 1, rows)
     write_run(plan, "finished", plan.fingerprints, [*steps.values(), mix_all(plan, rows, steps)])
@@ -109,6 +114,47 @@ def test_a_new_crawl_is_matched_against_the_old_and_touches_nothing_of_it(tmp_pa
         run(lake, second, "new", 'dedup.against=["nowhere"]')
     with pytest.raises(UserError, match=r"signed with dedup\.bands=14, this recipe has 9"):
         run(lake, second, "new", "dedup.bands=9")
+
+
+def test_the_crawls_of_a_run_are_compared_as_far_as_its_scope_goes(tmp_path: Path) -> None:
+    """Three crawls: b has a copy of a page of a and a longer version of another; c has a copy of each of theirs."""
+    pages = {
+        "a": {f"http://a.test/{i}": page(article(i)) for i in range(3)},
+        "b": {"http://b.test/copy": page(article(1)), "http://b.test/longer": page(article(2) + " Some more.")},
+        "c": {"http://c.test/0": page(article(0)), "http://c.test/longer": page(article(2) + " Some more.")},
+    }
+    recipe = tmp_path / "recipe.toml"
+    inputs = [
+        f'[[inputs]]\npaths = ["{write_warc(tmp_path / f"{crawl}.warc.gz", found)}"]\ncrawl = "{crawl}"\n'
+        for crawl, found in pages.items()
+    ]
+    recipe.write_text('name = "three"\n' + "".join(inputs))
+
+    def pairs(lake: str, *changes: str) -> set[frozenset[str]]:
+        make(CorpusRequest(recipe=str(recipe), lake=str(tmp_path / lake), workers=1, changes=(*OFF, *changes)))
+        rows = Catalog(Lake(str(tmp_path / lake))).query(
+            "SELECT page.url, kept.url AS survivor FROM ledger AS page JOIN ledger AS kept ON kept.fate = 'kept' "
+            'AND kept.crawl = page.survivor_crawl AND kept."offset" = page.survivor_offset '
+            "WHERE page.fate = 'duplicate'"
+        )
+        return {frozenset(url.removeprefix("http://") for url in row.values()) for row in rows.to_pylist()}
+
+    assert pairs("crawl", "dedup.scope=crawl") == set()
+    whole = {("a.test/1", "b.test/copy"), ("a.test/0", "c.test/0"), ("b.test/longer", "c.test/longer")}
+    found = pairs("run", "dedup.scope=run")
+    assert {frozenset(pair) for pair in whole} < found
+    [last] = found - {frozenset(pair) for pair in whole}
+    assert "a.test/2" in last, "of pages nearly alike the longest stays, whichever crawl has it"
+    [shorter] = explain(Lake(str(tmp_path / "run")), "http://a.test/2")
+    [longer] = explain(Lake(str(tmp_path / "run")), shorter["duplicate_of"]["url"])
+    assert "http://a.test/2" in [row["url"] for row in longer["replaces"]]
+
+    against = pairs("against", "dedup.scope=crawl", 'dedup.against=["a"]')
+    assert against == {
+        frozenset(pair)
+        for pair in (("a.test/1", "b.test/copy"), ("a.test/0", "c.test/0"),
+                     ("a.test/2", "b.test/longer"), ("a.test/2", "c.test/longer"))
+    }, "pages of the chosen crawl stay as they are; b and c are not compared with each other"  # fmt: skip
 
 
 def test_spans_are_cut_and_told(tmp_path: Path) -> None:
