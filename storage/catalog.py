@@ -23,7 +23,7 @@ from storage import files, views
 from storage.errors import Fatal, ShardFailed, UserError, WinnowError
 from storage.lake import Lake, fingerprint
 from storage.selection import Row, Selection, select
-from storage.statements import only_reads
+from storage.statements import only_reads, quoted
 from storage.web import is_web
 from storage.web_filesystem import WebFileSystem
 
@@ -181,9 +181,9 @@ class Catalog:
         state = self._state()  # before looking: what is added meanwhile must count as change
         for statement in views.statements(self.lake, self._select(connection)):
             connection.execute(statement)
-        connection.execute(f"CREATE TABLE state.made_from AS SELECT {views.quoted(state)} AS state")
+        connection.execute(f"CREATE TABLE state.made_from AS SELECT {quoted(state)} AS state")
         for name, header in views.headers().items():
-            connection.execute(f"COMMENT ON VIEW {name} IS {views.quoted(header)}")
+            connection.execute(f"COMMENT ON VIEW {name} IS {quoted(header)}")
 
     def _select(self, connection: duckdb.DuckDBPyConnection) -> Selection:
         return select(*(self._rows(connection, table) for table in ("archives", "steps", "runs")))
@@ -283,7 +283,7 @@ def _connect(spill: Path | None, remote: str | None, settings: Mapping[str, Any]
 
 
 def _open_read_only(connection: duckdb.DuckDBPyConnection, path: str) -> None:
-    connection.execute(f"ATTACH {views.quoted(path)} AS winnow (READ_ONLY)")
+    connection.execute(f"ATTACH {quoted(path)} AS winnow (READ_ONLY)")
     connection.execute("USE winnow")
 
 

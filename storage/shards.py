@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -19,13 +20,14 @@ ROWS_PER_GROUP = 8192
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """A finished file of the lake; `path` is relative to the lake's root."""
+    """A finished file of the lake; `path` is relative to the lake's root, `columns` a digest of its schema."""
 
     table: str
     path: str
     rows: int
     bytes: int
     sha256: str
+    columns: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """As stored in `archives.outputs`."""
@@ -98,7 +100,7 @@ class ShardWriter:
         self._parquet.close()
         digest = self._file.commit()
         self._finished = True
-        return Output(self._name, self._path, self._rows, digest.bytes, digest.sha256)
+        return Output(self._name, self._path, self._rows, digest.bytes, digest.sha256, columns_digest(self.schema))
 
     def _write_groups(self, rows: int) -> None:
         whole = pa.concat_tables(self._waiting)
@@ -108,6 +110,12 @@ class ShardWriter:
         rest = whole.slice(rows)
         self._rows += rows
         self._waiting, self._waiting_rows = [rest] if rest.num_rows else [], rest.num_rows
+
+
+def columns_digest(schema: pa.Schema) -> str:
+    """16 hexadecimal digits that name a file's columns: their names, types and order."""
+    told = "\n".join(f"{column.name} {column.type}" for column in schema)
+    return hashlib.sha256(told.encode()).hexdigest()[:16]
 
 
 def write_table(lake_root: str, path: str, table_name: str, table: pa.Table) -> Output:

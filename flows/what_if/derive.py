@@ -31,7 +31,8 @@ from storage.catalog import Catalog
 from storage.errors import Fatal
 from storage.lake import Lake
 from storage.shards import Output, ShardWriter, iter_batches, read_table, write_table
-from storage.views import quoted, sql_text
+from storage.statements import quoted
+from storage.views import sql_text
 
 TABLES = {"documents": schema.DOCUMENTS, "bands": schema.BANDS, "pii": schema.PII}
 """What is written of survivors, besides their ledger rows."""

@@ -156,7 +156,7 @@ def _form_of_parts(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _form(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_form(item) for item in value]
+        return [item if type(item) is str else _form(item) for item in value]  # lists of words by the ten thousand
     if type(value).__module__.startswith(("pipeline.", "flows.")) and hasattr(value, "__dict__"):
         return (type(value).__qualname__, {name: _form(item) for name, item in vars(value).items()})
     return value
