@@ -115,14 +115,21 @@ class Catalog:
             temporary.unlink(missing_ok=True)
             temporary.with_name(f"{temporary.name}.wal").unlink(missing_ok=True)
 
-    def query(self, statement: str, params: Sequence[Any] | Mapping[str, Any] = ()) -> pa.Table:
+    def query(
+        self, statement: str, params: Sequence[Any] | Mapping[str, Any] = (), allow_files: bool = False
+    ) -> pa.Table:
         """The rows of one SELECT over the views; it can read the lake and nothing else, and write nothing.
+
+        Args:
+            statement: The SELECT.
+            params: Values of its parameters.
+            allow_files: Let it read any file that this process can read; it still writes nothing.
 
         Raises:
             UserError: There is no lake, the statement is no SELECT, or DuckDB refuses it.
         """
         self.lake.check_exists()
-        with self._reader() as connection:
+        with self._reader(allow_files) as connection:
             _check_reads_only(connection, statement)
             try:
                 relation = connection.sql(statement, params=params or None)
@@ -140,12 +147,13 @@ class Catalog:
         return Scratch(self._spill_directory(), memory_limit, threads, self._protocol)
 
     @contextmanager
-    def _reader(self) -> Iterator[duckdb.DuckDBPyConnection]:
+    def _reader(self, allow_files: bool) -> Iterator[duckdb.DuckDBPyConnection]:
         spill = Path(tempfile.gettempdir()) / f"winnow-{files.writer_tag()}"
         with closing(_connect(spill, self._protocol, {})) as connection:
             self._attach(connection)
-            connection.execute("SET allowed_directories = $1", [self._readable()])
-            connection.execute("SET enable_external_access = false")
+            if not allow_files:
+                connection.execute("SET allowed_directories = $1", [self._readable()])
+                connection.execute("SET enable_external_access = false")
             connection.execute("SET lock_configuration = true")
             try:
                 yield connection

@@ -58,7 +58,9 @@ def _matrix(failed_rules: pa.ChunkedArray[Any], names: tuple[str, ...]) -> np.nd
     lists = cast("pa.ListArray[Any]", failed_rules.combine_chunks())
     found = np.zeros((len(lists), len(names)), bool)
     rules = lists.flatten().dictionary_encode()
-    of_code = np.array([place.index(pa.scalar(name)).as_py() for name in rules.dictionary.to_pylist()], dtype=np.int64)
+    of_code = np.array(
+        [place.index(pa.scalar(str(name))).as_py() for name in rules.dictionary.to_pylist()], dtype=np.int64
+    )
     if (of_code < 0).any():
         unknown = rules.dictionary[int(of_code.argmin())].as_py()
         raise Fatal(f"pages of the ledger fail {unknown}, a rule that their run's recipe does not have.")

@@ -54,7 +54,9 @@ class Move:
         self.old, self.new = tuple(old), tuple(new)
         before = {rule.name: (rule.sql(), rule.gate) for stage in old for rule in stage.rules}
         judging = [rule for stage in new for rule in stage.rules]
-        self.changed = tuple(rule for rule in judging if before.get(rule.name) != (rule.sql(), rule.gate))
+        values = {name: value for stage in self.restated if stage.follows for name, value in stage.follows.sql.items()}
+        self._sql = {rule.name: rule.sql(values.get(rule.signal, "")) for rule in judging}
+        self.changed = tuple(rule for rule in judging if before.get(rule.name) != (self._sql[rule.name], rule.gate))
         self.stage_of = {rule.name: stage.name for stage in (*old, *new) for rule in stage.rules}
         self._changed_names = frozenset(rule.name for rule in self.changed)
         self._old_place = {stage.name: place for place, stage in enumerate(old)}
@@ -68,10 +70,18 @@ class Move:
         self._known: dict[tuple[tuple[str, ...], int], Outcome] = {}
         self._sets: dict[tuple[str, ...], tuple[frozenset[str], bool]] = {}
 
+    @property
+    def restated(self) -> list[Stage]:
+        """New stages of which some columns say something else than the old ones had, and follow from the others."""
+        before = {stage.name: stage.follows.sql for stage in self.old if stage.follows}
+        return [s for s in self.new if s.follows and before.get(s.name, s.follows.sql) != s.follows.sql]
+
     def mask_sql(self) -> str:
         """An SQL expression over `pages`: bit i is set where rule i of `changed` fails."""
         kind = "BIGINT" if len(self.changed) < 63 else "HUGEINT"
-        bits = [f"CASE WHEN {rule.sql()} THEN 0 ELSE {1 << i}::{kind} END" for i, rule in enumerate(self.changed)]
+        bits = [
+            f"CASE WHEN {self._sql[rule.name]} THEN 0 ELSE {1 << i}::{kind} END" for i, rule in enumerate(self.changed)
+        ]
         return " + ".join(bits) if bits else f"0::{kind}"
 
     def outcome(self, failed: Sequence[str], mask: int) -> Outcome:
