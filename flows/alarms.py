@@ -11,7 +11,8 @@ from flows.progress import tell
 from flows.what_if.verdicts import Move
 from storage.catalog import Catalog
 from storage.lake import Lake
-from storage.views import quoted, sql_text
+from storage.statements import quoted
+from storage.views import sql_text
 
 SENTENCES = 5
 """Alarms told one by one at the end of a run; `winnow alarms` has them all."""

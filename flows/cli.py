@@ -174,12 +174,15 @@ def sql(
     lake: LakeOption = DEFAULT_LAKE,
     format: Annotated[str, typer.Option(help="table, csv, json or parquet (to standard output).")] = "table",
     as_json: JsonOption = False,
+    allow_files: Annotated[
+        bool, typer.Option("--allow-files", help="Let it read files outside the lake too; it never writes.")
+    ] = False,
 ) -> None:
-    """SQL over the lake's views, read-only."""
+    """SQL over the lake's views, read-only; it reads nothing outside the lake unless files are allowed."""
     from flows import query
     from storage.lake import Lake
 
-    query.print_sql(Lake(lake), statement, "json" if as_json else format)
+    query.print_sql(Lake(lake), statement, "json" if as_json else format, allow_files)
 
 
 @app.command()

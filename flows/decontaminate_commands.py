@@ -30,7 +30,7 @@ def report(
     from flows.tables import print_table, to_json
     from storage.errors import UserError
     from storage.lake import Lake
-    from storage.views import quoted
+    from storage.statements import quoted
 
     where = f"WHERE benchmark = {quoted(benchmark)}" if benchmark else ""
     totals = sql(Lake(lake), f"FROM benchmark_contamination {where}")

@@ -11,7 +11,7 @@ from flows.tables import console, harmless
 from storage.catalog import Catalog
 from storage.errors import WinnowError
 from storage.lake import Lake
-from storage.views import quoted
+from storage.statements import quoted
 
 SHOWN_CHARS = 1200
 """Characters of a text that are printed; JSON has all of them."""

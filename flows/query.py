@@ -28,9 +28,9 @@ _SHOWN = {
 _BOOKS = ("kept", "dropped", "duplicate", "skipped", "unreadable")
 
 
-def sql(lake: Lake, statement: str) -> pa.Table:
-    """Rows of one SELECT over the views; reads the lake and nothing else."""
-    return Catalog(lake).query(statement)
+def sql(lake: Lake, statement: str, allow_files: bool = False) -> pa.Table:
+    """Rows of one SELECT over the views; reads the lake and, unless files are allowed, nothing else."""
+    return Catalog(lake).query(statement, allow_files=allow_files)
 
 
 def view(lake: Lake, name: str) -> pa.Table:
@@ -71,9 +71,9 @@ def print_view(lake: Lake, name: str, as_json: bool) -> None:
         print_table(rows.select(list(_SHOWN.get(name, rows.column_names))), title=name)
 
 
-def print_sql(lake: Lake, statement: str, format: str) -> None:
+def print_sql(lake: Lake, statement: str, format: str, allow_files: bool = False) -> None:
     """Print the rows of a statement as table, csv, json or parquet."""
-    print_table(sql(lake, statement), format)
+    print_table(sql(lake, statement, allow_files), format)
 
 
 def print_why(lake: Lake, page: str, as_json: bool) -> None:

@@ -18,11 +18,12 @@ from typing import Any, NamedTuple
 
 import fasttext.FastText
 import pyarrow as pa
+import pyarrow.compute as pc
 from pydantic import Field
 
 from pipeline.batch import DocumentBatch
 from pipeline.quality.limits import Switches, limit
-from pipeline.stage import Columns, Rule, Stage, signal
+from pipeline.stage import Columns, Follows, Rule, Stage, signal
 from storage.errors import UserError
 
 LABEL_PREFIX = "__label__"
@@ -63,7 +64,8 @@ class LanguageConfig(Switches):
         """One stage. A page in another language than the targets is measured no further."""
         parts = Parts(self.parts, self.part_chars, self.sure_prob)
         compute = partial(identify, model=self.model, max_chars=self.max_chars, targets=self.targets, parts=parts)
-        return (Stage("language", SIGNALS, compute, self._rules(), version=2),)
+        follows = Follows(frozenset({"targets"}), targets_sql(self.targets), partial(retarget, targets=self.targets))
+        return (Stage("language", SIGNALS, compute, self._rules(), version=2, follows=follows),)
 
     def files(self) -> dict[str, str]:
         """Key to path of every file whose content decides what is measured; the installed model is no file of
@@ -121,6 +123,32 @@ def identify(
         if row.get("language_is_target"):
             row["other_language_frac"] = _other_language_frac(text, str(row["language"]), model, parts)
     return {field.name: pa.array([row.get(field.name) for row in rows], field.type) for field in SIGNALS}
+
+
+def retarget(rows: pa.Table, targets: tuple[str, ...]) -> Columns:
+    """`language_is_target` and `other_language_frac` of pages of other targets, from what the ledger has of them.
+
+    Not right for a page that was in none of the old targets and is in one of the new: its parts were not looked at.
+    """
+    languages = rows["language"].combine_chunks()
+    known = pc.is_valid(languages)
+    named = known if not targets else pc.is_in(languages, value_set=pa.array(targets, pa.string()))
+    nothing = pa.scalar(None, pa.float64())
+    is_target = pc.if_else(known, pc.cast(named, pa.float64()), nothing)
+    return {
+        "language_is_target": is_target,
+        "other_language_frac": pc.if_else(named, rows["other_language_frac"].combine_chunks(), nothing),
+    }
+
+
+def targets_sql(targets: tuple[str, ...]) -> dict[str, str]:
+    """The columns of `retarget` as SQL; a page whose parts were not looked at is not mixed as far as that tells."""
+    listed = ", ".join("'" + language.replace("'", "''") + "'" for language in targets)
+    named = f"language IN ({listed})" if targets else "true"
+    return {
+        "language_is_target": f"CASE WHEN language IS NULL THEN NULL WHEN {named} THEN 1 ELSE 0 END",
+        "other_language_frac": f"CASE WHEN language IS NOT NULL AND {named} THEN coalesce(other_language_frac, 0) END",
+    }
 
 
 def shipped_model() -> str | None:

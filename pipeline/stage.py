@@ -97,10 +97,10 @@ class Rule:
         tests += [f"NOT {_among_sql(self.not_languages)}"] if self.not_languages else []
         return " AND ".join(tests) or "true"
 
-    def sql(self) -> str:
+    def sql(self, value: str = "") -> str:
         """The test of `passes` as an SQL expression over a table that has the signal as a column (and
-        `language`, where the rule is not for all); never null."""
-        column = f'CAST("{self.signal}" AS DOUBLE)'
+        `language`, where the rule is not for all); never null. `value` is an expression to judge in its place."""
+        column = f"CAST({value} AS DOUBLE)" if value else f'CAST("{self.signal}" AS DOUBLE)'
         tests = [f"{column} IS NOT NULL", f"NOT isnan({column})"]
         if self.low is not None:
             tests.append(f"{column} >= '{self.low!r}'::DOUBLE")  # a bare 0.1 would be a decimal, inf a name
@@ -121,6 +121,24 @@ def _among_sql(wanted: tuple[str, ...]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Follows:
+    """Columns of a stage that follow from others it stored and from settings: what moves those reads nothing again.
+
+    A page that only the new settings let past the stage's gate is the exception: it is read again.
+
+    Args:
+        settings: Names of the arguments of `compute` that decide these columns and nothing else.
+        sql: Column to an SQL expression, over the stage's stored columns, of its value under these settings.
+        restate: The same as a function of a table with those columns; it agrees with `sql` on every row that is not
+            read again.
+    """
+
+    settings: frozenset[str]
+    sql: Mapping[str, str]
+    restate: Callable[[pa.Table], Columns]
+
+
+@dataclass(frozen=True, slots=True)
 class Stage:
     """One measurement of documents and the rules that judge it.
 
@@ -132,6 +150,7 @@ class Stage:
         rules: What must hold of the columns added.
         version: Raised whenever the meaning of a column changes; part of the fingerprint, so of the output's path.
         survivors_only: Run only on documents that no earlier rule failed: for costly steps that do not judge.
+        follows: What of its columns can be told anew from the others when settings move.
     """
 
     name: str
@@ -140,6 +159,7 @@ class Stage:
     rules: tuple[Rule, ...] = ()
     version: int = 1
     survivors_only: bool = False
+    follows: Follows | None = None
 
 
 def signal(

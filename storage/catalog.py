@@ -23,7 +23,7 @@ from storage import files, views
 from storage.errors import Fatal, ShardFailed, UserError, WinnowError
 from storage.lake import Lake, fingerprint
 from storage.selection import Row, Selection, select
-from storage.statements import only_reads
+from storage.statements import only_reads, quoted
 from storage.web import is_web
 from storage.web_filesystem import WebFileSystem
 
@@ -115,14 +115,21 @@ class Catalog:
             temporary.unlink(missing_ok=True)
             temporary.with_name(f"{temporary.name}.wal").unlink(missing_ok=True)
 
-    def query(self, statement: str, params: Sequence[Any] | Mapping[str, Any] = ()) -> pa.Table:
+    def query(
+        self, statement: str, params: Sequence[Any] | Mapping[str, Any] = (), allow_files: bool = False
+    ) -> pa.Table:
         """The rows of one SELECT over the views; it can read the lake and nothing else, and write nothing.
+
+        Args:
+            statement: The SELECT.
+            params: Values of its parameters.
+            allow_files: Let it read any file that this process can read; it still writes nothing.
 
         Raises:
             UserError: There is no lake, the statement is no SELECT, or DuckDB refuses it.
         """
         self.lake.check_exists()
-        with self._reader() as connection:
+        with self._reader(allow_files) as connection:
             _check_reads_only(connection, statement)
             try:
                 relation = connection.sql(statement, params=params or None)
@@ -140,12 +147,13 @@ class Catalog:
         return Scratch(self._spill_directory(), memory_limit, threads, self._protocol)
 
     @contextmanager
-    def _reader(self) -> Iterator[duckdb.DuckDBPyConnection]:
+    def _reader(self, allow_files: bool) -> Iterator[duckdb.DuckDBPyConnection]:
         spill = Path(tempfile.gettempdir()) / f"winnow-{files.writer_tag()}"
         with closing(_connect(spill, self._protocol, {})) as connection:
             self._attach(connection)
-            connection.execute("SET allowed_directories = $1", [self._readable()])
-            connection.execute("SET enable_external_access = false")
+            if not allow_files:
+                connection.execute("SET allowed_directories = $1", [self._readable()])
+                connection.execute("SET enable_external_access = false")
             connection.execute("SET lock_configuration = true")
             try:
                 yield connection
@@ -181,9 +189,9 @@ class Catalog:
         state = self._state()  # before looking: what is added meanwhile must count as change
         for statement in views.statements(self.lake, self._select(connection)):
             connection.execute(statement)
-        connection.execute(f"CREATE TABLE state.made_from AS SELECT {views.quoted(state)} AS state")
+        connection.execute(f"CREATE TABLE state.made_from AS SELECT {quoted(state)} AS state")
         for name, header in views.headers().items():
-            connection.execute(f"COMMENT ON VIEW {name} IS {views.quoted(header)}")
+            connection.execute(f"COMMENT ON VIEW {name} IS {quoted(header)}")
 
     def _select(self, connection: duckdb.DuckDBPyConnection) -> Selection:
         return select(*(self._rows(connection, table) for table in ("archives", "steps", "runs")))
@@ -283,7 +291,7 @@ def _connect(spill: Path | None, remote: str | None, settings: Mapping[str, Any]
 
 
 def _open_read_only(connection: duckdb.DuckDBPyConnection, path: str) -> None:
-    connection.execute(f"ATTACH {views.quoted(path)} AS winnow (READ_ONLY)")
+    connection.execute(f"ATTACH {quoted(path)} AS winnow (READ_ONLY)")
     connection.execute("USE winnow")
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pydantic import Field, field_validator
 
 from storage.schema import Section
-from storage.views import quoted
+from storage.statements import quoted
 
 _CODE = re.compile(r"[a-z]{3}")
 _WWW = re.compile(r"^www\d*\.")

@@ -31,8 +31,13 @@ def table(*fields: pa.Field[Any]) -> pa.Schema:
 
 STRING, INT, FLOAT, TIME = pa.string(), pa.int64(), pa.float64(), pa.timestamp("us", tz="UTC")
 
-OUTPUTS = pa.list_(pa.struct([("table", STRING), ("path", STRING), ("rows", INT), ("bytes", INT), ("sha256", STRING)]))
-"""Files a step wrote: table, path relative to the lake, rows, size and digest."""
+OUTPUTS = pa.list_(
+    pa.struct(
+        [("table", STRING), ("path", STRING), ("rows", INT), ("bytes", INT), ("sha256", STRING), ("columns", STRING)]
+    )
+)
+"""Files a step wrote: table, path relative to the lake, rows, size, digest, and a digest of the columns' names and
+types (null: not told): files that share it can be read as one without looking into each."""
 
 PAGE_KEY = (
     field("crawl", STRING, "crawl or source the archive belongs to"),

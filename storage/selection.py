@@ -7,8 +7,9 @@ as its newest row has it.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -29,7 +30,11 @@ class InForce:
 
     def files(self, table: str) -> list[str]:
         """Files of one table that the row lists, relative to the lake."""
-        return [output["path"] for output in self.row["outputs"] if output["table"] == table]
+        return [output["path"] for output in self.outputs(table)]
+
+    def outputs(self, table: str) -> list[Row]:
+        """What the row says of the files of one table."""
+        return [output for output in self.row["outputs"] if output["table"] == table]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +47,22 @@ class Selection:
             the archives of another run.
         dedup: Fingerprint of the search for duplicates that an archive took part in, by the archive's name.
         rules: Run, place and rule, as recorded, of every rule of a run that put an archive in force.
+        failed: Pages that failed each rule, as those runs counted them.
     """
 
     archives: tuple[InForce, ...]
     steps: tuple[InForce, ...]
     dedup: Mapping[StepName, str]
     rules: tuple[tuple[str, int, Row], ...] = ()
+    failed: Mapping[str, int] = field(default_factory=dict)
 
     def archive_files(self, table: str) -> list[str]:
         """Files of one table, of all archives in force."""
-        return [path for archive in self.archives for path in archive.files(table)]
+        return [output["path"] for output in self.archive_outputs(table)]
+
+    def archive_outputs(self, table: str) -> list[Row]:
+        """What is known of the files of one table, of all archives in force."""
+        return [output for archive in self.archives for output in archive.outputs(table)]
 
     def steps_with(self, table: str) -> list[InForce]:
         """The steps in force that wrote files of one table."""
@@ -79,9 +90,26 @@ def select(archives: Iterable[Row], steps: Iterable[Row], runs: Iterable[Row]) -
             chosen_steps.setdefault((search, fingerprint), found)
     in_order = tuple(chosen_steps[key] for key in sorted(chosen_steps))
     in_force = {archive.run_id for archive in chosen_archives.values()}
-    rules = [rule for run in by_age if run["run_id"] in in_force for rule in _rules(run)]
+    judging = [run for run in by_age if run["run_id"] in in_force]
+    rules = [rule for run in judging for rule in _rules(run)]
     chosen = tuple(chosen_archives[name] for name in sorted(chosen_archives))
-    return Selection(chosen, in_order, dedup, tuple(rules))
+    return Selection(chosen, in_order, dedup, tuple(rules), _failed(judging))
+
+
+def records_of(archives: Iterable[InForce]) -> int:
+    """Records of those archives together."""
+    return sum(archive.row["records"] for archive in archives)
+
+
+def spread(archives: Sequence[InForce], records: int) -> list[InForce]:
+    """As few archives, evenly spread over all, as hold that many records together; all, where they hold fewer."""
+    wanted = 1
+    while wanted < len(archives):
+        chosen = [archives[number * len(archives) // wanted] for number in range(wanted)]
+        if records_of(chosen) >= records:
+            return chosen
+        wanted += max(wanted // 8, 1)
+    return list(archives)
 
 
 def _choose(rows: Iterable[tuple[StepName, Row]], runs_by_age: Sequence[Row]) -> dict[StepName, InForce]:
@@ -104,6 +132,13 @@ def _searches(run: Row) -> dict[StepName, str]:
 def _rules(run: Row) -> list[tuple[str, int, Row]]:
     recorded = json.loads(run.get("recipe") or "{}").get("rules", [])
     return [(run["run_id"], position, rule) for position, rule in enumerate(recorded)]
+
+
+def _failed(runs: Iterable[Row]) -> dict[str, int]:
+    counts = Counter[str]()
+    for run in runs:
+        counts.update({judged["rule"]: judged["failed"] for judged in run.get("judged") or ()})
+    return dict(counts)
 
 
 def _archive_name(row: Row) -> StepName:

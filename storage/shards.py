@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -29,13 +30,14 @@ a column of strings counts in 32 bits.
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """A finished file of the lake; `path` is relative to the lake's root."""
+    """A finished file of the lake; `path` is relative to the lake's root, `columns` a digest of its schema."""
 
     table: str
     path: str
     rows: int
     bytes: int
     sha256: str
+    columns: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """As stored in `archives.outputs`."""
@@ -114,7 +116,7 @@ class ShardWriter:
         self._parquet.close()
         digest = self._file.commit()
         self._finished = True
-        return Output(self._name, self._path, self._rows, digest.bytes, digest.sha256)
+        return Output(self._name, self._path, self._rows, digest.bytes, digest.sha256, columns_digest(self.schema))
 
     def _write_groups(self, last: bool) -> None:
         """Write what fills groups; with `last`, the rest too."""
@@ -134,6 +136,12 @@ class ShardWriter:
         rest = whole.slice(start)  # empty slices are not kept: they would hold all that was copied into groups
         self._waiting, self._waiting_rows = [rest] if len(rest) else [], len(rest)
         self._waiting_text = int(ends[-1] - (ends[start - 1] if start else 0)) if len(rest) else 0
+
+
+def columns_digest(schema: pa.Schema) -> str:
+    """16 hexadecimal digits that name a file's columns: their names, types and order."""
+    told = "\n".join(f"{column.name} {column.type}" for column in schema)
+    return hashlib.sha256(told.encode()).hexdigest()[:16]
 
 
 def write_table(lake_root: str, path: str, table_name: str, table: pa.Table) -> Output:

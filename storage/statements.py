@@ -1,4 +1,4 @@
-"""Whether a parsed statement only reads: DuckDB lets writing hide in what it calls a SELECT."""
+"""SQL as text and as a tree: literals, and whether a parsed statement only reads."""
 
 from __future__ import annotations
 
@@ -9,6 +9,11 @@ _READING_NODES = frozenset({"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_
 
 _RUNS_TEXT = frozenset({"query", "json_execute_serialized_sql"})
 """Functions that run a string as a statement, which a look at the tree around it does not show."""
+
+
+def quoted(text: str) -> str:
+    """A string as an SQL literal."""
+    return "'" + text.replace("'", "''") + "'"
 
 
 def only_reads(tree: Any) -> bool:

@@ -9,7 +9,8 @@ import pyarrow as pa
 
 from storage import near_limits, schema
 from storage.lake import Lake
-from storage.selection import InForce, Selection
+from storage.selection import InForce, Row, Selection, records_of, spread
+from storage.statements import quoted
 
 VIEWS = (
     *(
@@ -34,6 +35,12 @@ VIEWS = (
 )
 """Every view, each after those it reads; `storage/sql/<view>.sql` says what it answers."""
 
+EXAMPLE_PAGES = 100_000
+"""Pages that examples are drawn from, at least, where there are as many."""
+
+_SEEN_ENOUGH = 20
+"""Pages expected to fail a rule among those, below which its failed pages are looked for everywhere."""
+
 _SQL = Path(__file__).parent / "sql"
 
 _PAGES = pa.schema(
@@ -56,22 +63,33 @@ def sql_text(name: str) -> str:
 
 def headers() -> dict[str, str]:
     """What each view answers: the comment at the head of its statement, without the dashes."""
-    return {name: "\n".join(_header_lines(sql_text(name))) for name in VIEWS}
+    return {name: "\n".join(_header_lines(sql_text(name))).replace("{pages:,}", f"{EXAMPLE_PAGES:,}") for name in VIEWS}
 
 
 def statements(lake: Lake, selection: Selection) -> list[str]:
     """What to execute, in order, for every view; the selection's rows say as `filename` where they lie."""
     rows = _rows(lake, selection)
-    near = near_limits.parts(selection.rules)
     texts = {name: _filled(sql_text(name), rows.get(name)) for name in VIEWS}
-    texts["near_limit"] = texts["near_limit"].format(**near)
+    near = "\nUNION ALL\n".join(near_limits.queries(selection)) or near_limits.NONE
+    texts["near_limit"] = texts["near_limit"].format(queries=near)
+    texts["examples"] = _examples(lake, selection, near)
     views = [f"CREATE VIEW {name} AS\n{texts[name]}" for name in VIEWS]
     return ["CREATE SCHEMA state", *_current_tables(selection), *views]
 
 
-def quoted(text: str) -> str:
-    """A string as an SQL literal."""
-    return "'" + text.replace("'", "''") + "'"
+def _examples(lake: Lake, selection: Selection, near: str) -> str:
+    """The view `examples`: whole archives drawn for it, and the rules that fail too rarely to be met in them."""
+    drawn = spread(selection.archives, EXAMPLE_PAGES)
+    files = alike(lake, (output for archive in drawn for output in archive.outputs("pages")))
+    share = 1.0 if len(drawn) == len(selection.archives) else records_of(drawn) / records_of(selection.archives)
+    rare = [rule for rule, pages in selection.failed.items() if pages and share < 1 and pages * share < _SEEN_ENOUGH]
+    rules = ", ".join(map(quoted, sorted(rare)))
+    return sql_text("examples").format(
+        pages=EXAMPLE_PAGES,
+        sample=relation(files, _with_signals(_PAGES, selection)),
+        queries=near,
+        rarely=f"list_has_any(failed_rules, [{rules}])" if rare else "false",
+    )
 
 
 def sql_type(kind: pa.DataType) -> str:
@@ -88,27 +106,30 @@ def sql_type(kind: pa.DataType) -> str:
 def _rows(lake: Lake, selection: Selection) -> dict[str, str]:
     """What each base view reads from, by its name: a parenthesised query."""
 
-    def read(paths: Iterable[str], columns: pa.Schema) -> str:
-        return relation([lake.absolute(path) for path in paths], columns)
+    def read(outputs: Iterable[Row], columns: pa.Schema) -> str:
+        return relation(alike(lake, outputs), columns)
 
     def keyed(table: str, columns: pa.Schema, label: str | None) -> str:
         return _keyed(selection.steps_with(table), table, columns, label, read)
 
+    def small(uris: Sequence[str], columns: pa.Schema) -> str:
+        return relation([("", uris)], columns)
+
     costs = [
-        *selection.archive_files("costs"),
-        *(path for step in selection.steps for path in step.files("costs")),
+        *selection.archive_outputs("costs"),
+        *(output for step in selection.steps for output in step.outputs("costs")),
     ]
     return {
-        "archives": relation([archive.row["filename"] for archive in selection.archives], schema.ARCHIVES),
-        "steps": relation([step.row["filename"] for step in selection.steps], schema.STEPS),
-        "runs": relation(lake.files_of("runs"), schema.RUNS),
-        "trainings": relation(lake.files_of("trainings"), schema.TRAININGS),
-        "evaluations": relation(lake.files_of("evaluations"), schema.EVALUATIONS),
-        "pages": read(selection.archive_files("pages"), _with_signals(_PAGES, selection)),
-        "documents": read(selection.archive_files("documents"), schema.DOCUMENTS),
-        "pii": read(selection.archive_files("pii"), schema.PII),
-        "contamination": read(selection.archive_files("contamination"), schema.CONTAMINATION),
-        "benchmarks": read(selection.archive_files("benchmarks"), schema.BENCHMARKS),
+        "archives": small([archive.row["filename"] for archive in selection.archives], schema.ARCHIVES),
+        "steps": small([step.row["filename"] for step in selection.steps], schema.STEPS),
+        "runs": small(lake.files_of("runs"), schema.RUNS),
+        "trainings": small(lake.files_of("trainings"), schema.TRAININGS),
+        "evaluations": small(lake.files_of("evaluations"), schema.EVALUATIONS),
+        "pages": read(selection.archive_outputs("pages"), _with_signals(_PAGES, selection)),
+        "documents": read(selection.archive_outputs("documents"), schema.DOCUMENTS),
+        "pii": read(selection.archive_outputs("pii"), schema.PII),
+        "contamination": read(selection.archive_outputs("contamination"), schema.CONTAMINATION),
+        "benchmarks": read(selection.archive_outputs("benchmarks"), schema.BENCHMARKS),
         "costs": read(costs, schema.COSTS),
         "duplicates": keyed("duplicates", schema.DUPLICATES, None),
         "spans": keyed("spans", schema.SPANS, None),
@@ -118,14 +139,28 @@ def _rows(lake: Lake, selection: Selection) -> dict[str, str]:
     }
 
 
-def relation(uris: Sequence[str], columns: pa.Schema) -> str:
-    """A query over files, in parentheses: typed columns even without a file, further ones as the files have them."""
+def alike(lake: Lake, outputs: Iterable[Row]) -> list[tuple[str, list[str]]]:
+    """Files, absolute, by the digest of their columns; "" of those whose row does not tell it."""
+    groups: dict[str, list[str]] = {}
+    for output in outputs:
+        groups.setdefault(output.get("columns") or "", []).append(lake.absolute(output["path"]))
+    return list(groups.items())
+
+
+def relation(groups: Iterable[tuple[str, Sequence[str]]], columns: pa.Schema) -> str:
+    """A query over files, in parentheses: typed columns even without a file, further ones as the files have them.
+
+    Args:
+        groups: Files that have the same columns, of which the first is asked for them; those of "" are all looked into.
+        columns: What there is in any case.
+    """
     nothing = ", ".join(f'NULL::{sql_type(column.type)} AS "{column.name}"' for column in columns)
-    if not uris:
-        return f"(SELECT {nothing} WHERE false)"
-    listed = ", ".join(map(quoted, uris))
-    options = "union_by_name = true, hive_partitioning = false"
-    return f"(SELECT {nothing} WHERE false UNION ALL BY NAME FROM read_parquet([{listed}], {options}))"
+    parts = [f"SELECT {nothing} WHERE false"]
+    for digest, uris in groups:
+        if uris:
+            by_name = "" if digest else "union_by_name = true, "
+            parts.append(f"FROM read_parquet([{', '.join(map(quoted, uris))}], {by_name}hive_partitioning = false)")
+    return f"({' UNION ALL BY NAME '.join(parts)})"
 
 
 def _keyed(
@@ -133,13 +168,13 @@ def _keyed(
     table: str,
     columns: pa.Schema,
     label: str | None,
-    read: Callable[[Iterable[str], pa.Schema], str],
+    read: Callable[[Iterable[Row], pa.Schema], str],
 ) -> str:
     """Files of whole-corpus steps, each row with its step's fingerprint (and key, where it has a `label`)."""
     parts = []
     for step in steps:
         key = f"{quoted(step.name[1])} AS {label}, " if label else ""
-        rows = read(step.files(table), columns)
+        rows = read(step.outputs(table), columns)
         parts.append(f"SELECT {key}{quoted(step.row['fingerprint'])} AS fingerprint, * FROM {rows}")
     key = f"NULL::VARCHAR AS {label}, " if label else ""
     parts.append(f"SELECT {key}NULL::VARCHAR AS fingerprint, * FROM {relation([], columns)}")

@@ -151,14 +151,18 @@ def add_mixture(lake: Lake, name: str, documents: int, fingerprint: str = "f" * 
     add_step(lake, "mix", name, fingerprint, [write_table(lake.root, path, "mixture", table)])
 
 
-def add_run(lake: Lake, run_id: str, steps: Sequence[tuple[str, str, str]], age_hours: float = 0) -> None:
+def add_run(
+    lake: Lake, run_id: str, steps: Sequence[tuple[str, str, str]], age_hours: float = 0,
+    rules: Sequence[Mapping[str, Any]] = RULES, judged: Sequence[Mapping[str, Any]] | None = None,
+) -> None:  # fmt: skip
     """Write a finished run of the given (step, key, fingerprint)."""
     started = NOON - timedelta(hours=age_hours)
     row = {
         "run_id": run_id, "flow": "corpus", "name": "test",
-        "recipe": json.dumps({"name": "test", "stages": STAGES, "rules": RULES}), "state": "finished",
+        "recipe": json.dumps({"name": "test", "stages": STAGES, "rules": rules}), "state": "finished",
         "started_at": started, "finished_at": started + timedelta(minutes=1), "failed": [],
         "steps": [{"step": step, "key": key, "fingerprint": fingerprint} for step, key, fingerprint in steps],
+        "judged": judged,
     }  # fmt: skip
     write_table(lake.root, lake.run_path(run_id), "runs", pa.Table.from_pylist([row], schema.RUNS))
 

@@ -31,7 +31,8 @@ from storage.catalog import Catalog
 from storage.errors import Fatal
 from storage.lake import Lake
 from storage.shards import Output, ShardWriter, iter_batches, read_table, write_table
-from storage.views import quoted, sql_text
+from storage.statements import quoted
+from storage.views import sql_text
 
 TABLES = {"documents": schema.DOCUMENTS, "bands": schema.BANDS, "pii": schema.PII}
 """What is written of survivors, besides their ledger rows."""
@@ -119,7 +120,7 @@ class _Derivation:
         digests = dict(zip(_list(old, "offset"), _list(old, "payload_digest"), strict=True))
         for verdicts in judge_again(self.job.new, islice(records, len(again)), digests, self.stages):
             fresh.add(judged_rows(verdicts, self.stages), verdicts)
-        pages = _restated(old, outcomes, self.stages, self.job.new.source.domain)
+        pages = _restated(old, outcomes, self.move, self.job.new.source.domain)
         if again:
             pages = _with_rows(pages, again, fresh.pages)
             _check_agreement(pages, outcomes)
@@ -247,9 +248,12 @@ def _outcomes(lake: Lake, pages: str, move: Move) -> list[Outcome | None]:
     return [move.outcome(failed, int(mask)) if is_judged else None for is_judged, failed, mask in keys]
 
 
-def _restated(old: pa.Table, outcomes: Sequence[Outcome | None], stages: Sequence[Any], domain: str) -> pa.Table:
+def _restated(old: pa.Table, outcomes: Sequence[Outcome | None], move: Move, domain: str) -> pa.Table:
     """The rows with the new verdicts, and without the values of stages that would not have measured them."""
+    stages = move.new
     columns: dict[str, Any] = {name: old[name].combine_chunks() for name in old.column_names}
+    for stage in move.restated:
+        columns |= stage.follows.restate(old) if stage.follows else {}
     columns |= _verdicts(old, outcomes, {rule.name: stage.name for stage in stages for rule in stage.rules})
     measures: dict[str, set[str]] = {}
     for stage in stages:

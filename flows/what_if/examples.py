@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from flows.recorded import job_of
 from flows.reread import texts_as_extracted
 from flows.what_if.question import Group, Question
+from flows.what_if.tally import DROPPED, KEPT, UNKNOWN, Tally
 from storage.catalog import Catalog
 from storage.errors import WinnowError
 from storage.lake import Lake
-from storage.views import quoted, sql_text
+from storage.statements import quoted
+from storage.views import sql_text
 
 _IDENTITY = ("doc_id", "url", "crawl", "archive", "offset", "length", "payload_digest", "language")
 EXCERPT_CHARS = 190
@@ -24,10 +28,9 @@ def examples(question: Question, each: int) -> list[dict[str, Any]]:
         A row a page: move (in, out or unmeasured), url, identity, failed rules before and after, the changed rules'
         values, and an excerpt of its text as extracted, personal data replaced; or why it cannot be read.
     """
-    moves = {"in": _let_in, "out": _put_out, "unmeasured": _unmeasured}
     rows: list[dict[str, Any]] = []
-    for move, belongs in moves.items():
-        chosen = [group for group in question.groups if belongs(group)][:each]
+    for move, belongs in _MOVES.items():
+        chosen = [group for groups in question.groups for group in groups.chosen(belongs(groups.tally), each)][:each]
         pages = -(-each // max(len(chosen), 1))  # of each combination, so that there are as many as asked for
         found = [page for group in chosen for page in _pages(question.lake, group, pages)]
         rows.extend({"move": move, **page} for page in found[:each])
@@ -35,16 +38,12 @@ def examples(question: Question, each: int) -> list[dict[str, Any]]:
     return rows
 
 
-def _let_in(group: Group) -> bool:
-    return group.before != "kept" and group.outcome is not None and group.outcome.fate == "kept"
-
-
-def _put_out(group: Group) -> bool:
-    return group.before == "kept" and group.outcome is not None and group.outcome.fate == "dropped"
-
-
-def _unmeasured(group: Group) -> bool:
-    return group.outcome is not None and group.outcome.fate == "unknown"
+_MOVES: dict[str, Callable[[Tally], np.ndarray]] = {
+    "in": lambda tally: tally.before.any(axis=1) & (tally.fate == KEPT),
+    "out": lambda tally: ~tally.before.any(axis=1) & (tally.fate == DROPPED),
+    "unmeasured": lambda tally: tally.fate == UNKNOWN,
+}
+"""Which groups of pages move."""
 
 
 def _pages(lake: Lake, group: Group, limit: int) -> list[dict[str, Any]]:
@@ -60,8 +59,7 @@ def _pages(lake: Lake, group: Group, limit: int) -> list[dict[str, Any]]:
         failed="[" + ", ".join(map(quoted, group.failed)) + "]::VARCHAR[]",
         place=f'"offset" = {group.example_offset}' if limit == 1 else "true",
     )
-    after = group.outcome.failed if group.outcome else group.failed
-    verdicts = {"failed_before": list(group.failed), "failed_after": list(after)}
+    verdicts = {"failed_before": list(group.failed), "failed_after": list(group.outcome.failed)}
     return [
         {**{name: row[name] for name in _IDENTITY}, **verdicts, "values": {s: row[f"value {s}"] for s in signals}}
         for row in Catalog(lake).query(statement, [group.mask, limit]).to_pylist()

@@ -117,7 +117,10 @@ def _stages_hold(old: tuple[Stage, ...], new: tuple[Stage, ...]) -> bool:
     if order != [stage.name for stage in new]:
         return False
     gone = [stage for stage in old if stage.name not in after]
-    return all(map(_only_signals, gone)) and all(_same(before[stage.name], stage) for stage in new)
+    # a page let in needs a stage behind that one that has not measured it: that is what has it read again
+    return all(map(_only_signals, gone)) and all(
+        _same(before[stage.name], stage, last=stage is new[-1]) for stage in new
+    )
 
 
 def _only_signals(stage: Stage) -> bool:
@@ -126,10 +129,19 @@ def _only_signals(stage: Stage) -> bool:
     return numbers and not set(stage.adds.names) & {*schema.DOCUMENTS.names, *schema.PAGES.names}
 
 
-def _same(old: Stage, new: Stage) -> bool:
-    return (old.version, old.survivors_only, old.adds) == (new.version, new.survivors_only, new.adds) and _form(
-        old.compute
-    ) == _form(new.compute)
+def _same(old: Stage, new: Stage, last: bool) -> bool:
+    promises = [(stage.version, stage.survivors_only, stage.adds) for stage in (old, new)]
+    follows = old.follows.settings if old.follows and new.follows and not last else frozenset[str]()
+    return promises[0] == promises[1] and _measure(old, follows) == _measure(new, follows)
+
+
+def _measure(stage: Stage, follows: frozenset[str]) -> Any:
+    """What a stage measures, but for the settings whose columns follow from others."""
+    compute = stage.compute
+    if follows and isinstance(compute, partial):
+        bound = {name: value for name, value in compute.keywords.items() if name not in follows}
+        compute = partial(compute.func, *compute.args, **bound)
+    return _form(compute)
 
 
 def _form(value: Any) -> Any:
@@ -156,7 +168,7 @@ def _form_of_parts(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _form(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_form(item) for item in value]
+        return [item if type(item) is str else _form(item) for item in value]  # lists of words by the ten thousand
     if type(value).__module__.startswith(("pipeline.", "flows.")) and hasattr(value, "__dict__"):
         return (type(value).__qualname__, {name: _form(item) for name, item in vars(value).items()})
     return value

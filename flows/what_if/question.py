@@ -1,24 +1,30 @@
 """`winnow what-if`: the question put to the ledger, and the counts that answer it.
 
 One scan of the columns that the changed rules read groups pages by the rules they failed and those they would fail
-now; a few thousand groups are then judged as `flows.what_if.verdicts` says.
+now; the groups are then judged as `flows.what_if.tally` says.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from flows.recipe import Recipe
 from flows.recorded import RecordedRun, find_run, job_of
 from flows.what_if.movable import Difference, compare
+from flows.what_if.tally import DROPPED, KEPT, UNKNOWN, Tally, judge
 from flows.what_if.verdicts import Move, Outcome
 from storage.catalog import Catalog
 from storage.lake import Lake
-from storage.views import quoted, sql_text
+from storage.statements import quoted
+from storage.views import sql_text
 
 GROUPS = "what_if/groups"
 
@@ -41,21 +47,47 @@ class Group(NamedTuple):
     """Pages that failed the same rules and would fail the same changed ones now.
 
     Attributes:
-        before: Fate, as the rules decided it; unreadable and refused pages have no rules to move.
         failed: Rules they failed.
-        outcome: What the new limits say of them; None where no rule judged them.
-        pages, bytes: How many there are, and how large their records.
+        mask: Their value of `Move.mask_sql`.
+        outcome: What the new limits say of them.
         example_offset: Offset of the first of them in its archive.
     """
 
     part: Part
-    before: str
     failed: tuple[str, ...]
     mask: int
-    outcome: Outcome | None
-    pages: int
-    bytes: int
+    outcome: Outcome
     example_offset: int
+
+
+@dataclass(frozen=True)
+class Groups:
+    """The pages of a part by what they failed and would fail, in no order.
+
+    Attributes:
+        table: The judged ones, as `GROUPS` gives them.
+        tally: What the new limits say of each.
+        pages, bytes: How many there are of each, and how large their records.
+        unjudged: Pages that no rule judged, with their bytes: of fate `read` (unreadable) and `archive` (refused).
+    """
+
+    part: Part
+    table: pa.Table
+    tally: Tally
+    pages: np.ndarray
+    bytes: np.ndarray
+    unjudged: Mapping[str, tuple[int, int]]
+
+    def chosen(self, which: np.ndarray, limit: int) -> list[Group]:
+        """The largest groups that a condition holds of, in an order of their own."""
+        found = np.flatnonzero(which)
+        if not limit or not len(found):
+            return []
+        least = np.partition(self.pages[found], -min(limit, len(found)))[-min(limit, len(found))]
+        rows = self.table.take(pa.array(found[self.pages[found] >= least])).to_pylist()
+        rows.sort(key=lambda row: (-row["pages"], row["failed_rules"], row["mask"]))
+        keys = [(tuple(row["failed_rules"]), int(row["mask"]), row["example_offset"]) for row in rows[:limit]]
+        return [Group(self.part, f, mask, self.part.move.outcome(f, mask), place) for f, mask, place in keys]
 
 
 @dataclass(frozen=True)
@@ -80,17 +112,19 @@ class Question:
         return Part(tuple(rows), Move(self.run.recipe.stages(domain), self.recipe.stages(domain)))
 
     @cached_property
-    def groups(self) -> tuple[Group, ...]:
+    def groups(self) -> tuple[Groups, ...]:
         """Every page of the run, grouped: the one scan of the ledger."""
-        return tuple(group for part in self.parts for group in self._groups(part))
+        return tuple(map(self._groups, self.parts))
 
-    def _groups(self, part: Part) -> Iterator[Group]:
+    def _groups(self, part: Part) -> Groups:
         statement = sql_text(GROUPS).format(rows=part.pages(self.lake), mask=part.move.mask_sql())
-        for row in Catalog(self.lake).query(statement).to_pylist():
-            failed, mask = tuple(row["failed_rules"]), int(row["mask"])
-            judged = row["fate"] != "unreadable" and row["dropped_by"] != "archive"
-            outcome = part.move.outcome(failed, mask) if judged else None
-            yield Group(part, row["fate"], failed, mask, outcome, row["pages"], row["bytes"], row["example_offset"])
+        rows = Catalog(self.lake).query(statement)
+        unjudged = {
+            name: _counted(rows.filter(pc.equal(rows["unjudged"], pa.scalar(name)))) for name in ("read", "archive")
+        }
+        judged = rows.filter(pc.is_null(rows["unjudged"]))
+        tally = judge(part.move, judged["failed_rules"], judged["mask"])
+        return Groups(part, judged, tally, judged["pages"].to_numpy(), judged["bytes"].to_numpy(), unjudged)
 
 
 def ask(lake: Lake, recipe: Recipe) -> Question:
@@ -113,16 +147,19 @@ def funnel(question: Question) -> list[dict[str, Any]]:
     new columns at the first stage that would have to; the pages kept in the end are `new_out` to that plus them all.
     """
     old, new, unknown = Counter[str](), Counter[str](), Counter[str]()
-    for group in question.groups:
-        old[_stage(group, group.failed) if group.before != "unreadable" else "read"] += group.pages
-        outcome = group.outcome
-        if outcome is None:
-            new["read" if group.before == "unreadable" else "archive"] += group.pages
-        elif outcome.fate == "unknown":
-            unknown[str(outcome.unknown_at)] += group.pages
-        else:
-            new[_stage(group, outcome.failed)] += group.pages
-    return _told(_stage_names(question), old, new, unknown, sum(group.pages for group in question.groups))
+    pages = 0
+    for groups in question.groups:
+        move, tally = groups.part.move, groups.tally
+        pages += int(groups.pages.sum()) + sum(count for count, _ in groups.unjudged.values())
+        for name, (count, _) in groups.unjudged.items():
+            old[name] += count
+            new[name] += count
+        for counts, names, failed in ((old, move.old_rules, tally.before), (new, move.new_rules, tally.failed)):
+            for name, count in zip(names, _first_failed(failed, groups.pages), strict=True):
+                counts[move.stage_of[name]] += count
+        for place, stage in enumerate(move.new):
+            unknown[stage.name] += int(groups.pages[tally.unknown_at == place].sum())
+    return _told(_stage_names(question), old, new, unknown, pages)
 
 
 def rules(question: Question) -> list[dict[str, Any]]:
@@ -145,30 +182,35 @@ def rules(question: Question) -> list[dict[str, Any]]:
 def summary(question: Question) -> dict[str, Any]:
     """Pages and bytes kept by the rules (before duplicates), let in, put out and not measured."""
     totals = Counter[str]()
-    for group in question.groups:
-        after = group.outcome.fate if group.outcome else "dropped"
-        names = ["read"]
-        if group.before == "kept":
-            names.append("kept")
-        if after != "dropped":
-            names.append("new_kept" if after == "kept" else "unmeasured")
-        if group.before != "kept" and after == "kept":
-            names.append("let_in")
-        if group.before == "kept" and after == "dropped":
-            names.append("put_out")
-        if group.outcome and group.outcome.reread:
-            names.append("read_again")
-        for name in names:
-            totals[f"{name}_pages"] += group.pages
-            totals[f"{name}_bytes"] += group.bytes
+    for groups in question.groups:
+        tally = groups.tally
+        kept: np.ndarray = tally.before.sum(axis=1) == 0
+        now: np.ndarray = tally.fate == KEPT
+        for pages, size in groups.unjudged.values():
+            totals.update(read_pages=pages, read_bytes=size)
+        of_name = {
+            "read": np.ones(len(kept), bool), "kept": kept, "new_kept": now, "let_in": now & ~kept,
+            "put_out": kept & (tally.fate == DROPPED), "unmeasured": tally.fate == UNKNOWN, "read_again": tally.reread,
+        }  # fmt: skip
+        for name, which in of_name.items():
+            totals[f"{name}_pages"] += int(groups.pages[which].sum())
+            totals[f"{name}_bytes"] += int(groups.bytes[which].sum())
     names = ["read", "kept", "new_kept", "let_in", "put_out", "unmeasured", "read_again"]
     return {f"{name}_{unit}": totals[f"{name}_{unit}"] for name in names for unit in ("pages", "bytes")}
 
 
-def _stage(group: Group, failed: Sequence[str]) -> str:
-    if not failed:
-        return "kept"
-    return group.part.move.stage_of.get(failed[0], "archive")
+def _counted(rows: pa.Table) -> tuple[int, int]:
+    """Pages and bytes of some groups."""
+    return int(np.sum(rows["pages"].to_numpy())), int(np.sum(rows["bytes"].to_numpy()))
+
+
+def _first_failed(failed: np.ndarray, pages: np.ndarray) -> list[int]:
+    """Of each rule, pages that failed it first."""
+    if not failed.shape[1]:
+        return []
+    lost = failed.any(axis=1)
+    counts = np.bincount(failed[lost].argmax(axis=1), weights=pages[lost], minlength=failed.shape[1])
+    return [int(count) for count in counts]  # exact: below 2**53
 
 
 def _stage_names(question: Question) -> list[str]:
@@ -196,16 +238,15 @@ def _told(
 
 def _rule_counts(question: Question, old: bool) -> dict[str, Counter[str]]:
     counts = {"failed": Counter[str](), "first": Counter[str](), "alone": Counter[str]()}
-    for group in question.groups:
-        if group.outcome is None:
-            continue
-        failed = group.failed if old else group.outcome.failed
-        for name in failed:
-            counts["failed"][name] += group.pages
-        if failed:
-            counts["first"][failed[0]] += group.pages
-        if len(failed) == 1:
-            counts["alone"][failed[0]] += group.pages
+    for groups in question.groups:
+        move, pages = groups.part.move, groups.pages
+        names, failed = (move.old_rules, groups.tally.before) if old else (move.new_rules, groups.tally.failed)
+        alone = failed.sum(axis=1) == 1
+        first = _first_failed(failed, pages)
+        for column, name in enumerate(names):
+            counts["failed"][name] += int(pages[failed[:, column]].sum())
+            counts["first"][name] += first[column]
+            counts["alone"][name] += int(pages[failed[:, column] & alone].sum())
     return counts
 
 

@@ -46,28 +46,42 @@ class Move:
     Attributes:
         changed: Rules of the new stages that the old ones do not have in this form, in order.
         stage_of: Stage of every rule, old and new.
+        old_rules, new_rules: Names of the rules, in the order they judge.
+        old_rules_at: Place of the stage of every old rule, and whether the rule ends a page's way.
     """
 
     def __init__(self, old: Sequence[Stage], new: Sequence[Stage]) -> None:
         self.old, self.new = tuple(old), tuple(new)
         before = {rule.name: (rule.sql(), rule.gate) for stage in old for rule in stage.rules}
         judging = [rule for stage in new for rule in stage.rules]
-        self.changed = tuple(rule for rule in judging if before.get(rule.name) != (rule.sql(), rule.gate))
+        values = {name: value for stage in self.restated if stage.follows for name, value in stage.follows.sql.items()}
+        self._sql = {rule.name: rule.sql(values.get(rule.signal, "")) for rule in judging}
+        self.changed = tuple(rule for rule in judging if before.get(rule.name) != (self._sql[rule.name], rule.gate))
         self.stage_of = {rule.name: stage.name for stage in (*old, *new) for rule in stage.rules}
         self._changed_names = frozenset(rule.name for rule in self.changed)
         self._old_place = {stage.name: place for place, stage in enumerate(old)}
-        self._old_rules = {
+        self.old_rules_at = {
             rule.name: (place, rule.name in gates_of(stage)) for place, stage in enumerate(old) for rule in stage.rules
         }
-        self._order = {rule.name: order for order, rule in enumerate(r for stage in new for r in stage.rules)}
+        self.old_rules = tuple(self.old_rules_at)
+        self.new_rules = tuple(rule.name for rule in judging)
+        self._order = {name: order for order, name in enumerate(self.new_rules)}
         self._gates = frozenset(name for stage in new for name in gates_of(stage))
         self._known: dict[tuple[tuple[str, ...], int], Outcome] = {}
         self._sets: dict[tuple[str, ...], tuple[frozenset[str], bool]] = {}
 
+    @property
+    def restated(self) -> list[Stage]:
+        """New stages of which some columns say something else than the old ones had, and follow from the others."""
+        before = {stage.name: stage.follows.sql for stage in self.old if stage.follows}
+        return [s for s in self.new if s.follows and before.get(s.name, s.follows.sql) != s.follows.sql]
+
     def mask_sql(self) -> str:
         """An SQL expression over `pages`: bit i is set where rule i of `changed` fails."""
         kind = "BIGINT" if len(self.changed) < 63 else "HUGEINT"
-        bits = [f"CASE WHEN {rule.sql()} THEN 0 ELSE {1 << i}::{kind} END" for i, rule in enumerate(self.changed)]
+        bits = [
+            f"CASE WHEN {self._sql[rule.name]} THEN 0 ELSE {1 << i}::{kind} END" for i, rule in enumerate(self.changed)
+        ]
         return " + ".join(bits) if bits else f"0::{kind}"
 
     def outcome(self, failed: Sequence[str], mask: int) -> Outcome:
@@ -106,7 +120,7 @@ class Move:
         """The old stages that measured a page which failed those rules."""
         lost = gone = len(self.old)
         for name in failed:
-            place, gate = self._old_rules[name]
+            place, gate = self.old_rules_at[name]
             lost = min(lost, place)
             gone = min(gone, place) if gate else gone
         return [s.name for i, s in enumerate(self.old[: gone + 1]) if not (s.survivors_only and lost < i)]
@@ -127,8 +141,16 @@ class Move:
         that had is lost."""
         key = (*judged_by, "", *measured)
         if key not in self._sets:
-            undone = set(measured) - set(judged_by)
-            lost = {name for stage in self.old if stage.name in undone for name in stage.adds.names}
-            kept = {name for stage in self.new if stage.name in judged_by for name in stage.adds.names}
-            self._sets[key] = frozenset(judged_by), bool((lost & kept) - WORKING_COLUMNS)
+            self._sets[key] = frozenset(judged_by), self.overlap(judged_by, measured)
         return self._sets[key]
+
+    def overlap(self, judged_by: Sequence[str], measured: Sequence[str]) -> bool:
+        """Whether an old stage that would not have run wrote over a column of a new one that would."""
+        undone = set(measured) - set(judged_by)
+        lost = {name for stage in self.old if stage.name in undone for name in stage.adds.names}
+        kept = {name for stage in self.new if stage.name in judged_by for name in stage.adds.names}
+        return bool((lost & kept) - WORKING_COLUMNS)
+
+    def is_gate(self, rule: str) -> bool:
+        """Whether a page that fails that new rule is measured no further."""
+        return rule in self._gates

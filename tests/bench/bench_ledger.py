@@ -43,9 +43,10 @@ DUPLICATE_SHARE = 0.3  # of survivors
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 VIEWS = (
     *("funnel", "funnel_by_language", "funnel_by_crawl", "funnel_by_host"),
-    *("removed_alone_by", "rule_overlap", "alarms"),
+    *("removed_alone_by", "rule_overlap", "alarms", "examples"),
 )
-"""Those that answer while one waits; `near_limit` and `examples` unpivot every signal and take a minute here."""
+
+NEAR = "SELECT * FROM near_limit WHERE rule = 'gopher.word_count' ORDER BY distance LIMIT 20"
 
 CHANGES = ("gopher.min_words=30", "language.min_prob=0.5")
 MANY = (*CHANGES, "gopher.max_dup_line_frac=0.2", "c4.min_sentences=3", "fineweb.max_short_line_frac=0.5")
@@ -171,6 +172,7 @@ def write_archive(lake: Lake, recipe: Recipe, name: str, pages: pa.Table) -> str
     kept = int(np.sum(pages["fate"].to_numpy(zero_copy_only=False) == "kept"))
     row = {field.name: 0 for field in schema.ARCHIVES} | {
         "crawl": "c1", "archive": name, "fingerprint": job.fingerprint, "uri": job.source.uri, "sha256": "0" * 64,
+        "selection": None,
         "format": "warc", "offsets_in": "file", "source": job.source.to_json(), "file_bytes": size,
         "stream_bytes": size, "records": len(pages), "kept_records": kept,
         "dropped_records": len(pages) - kept, "skipped_by_kind": [],
@@ -226,6 +228,7 @@ def main() -> None:
         timed("what-if, 5 limits", lambda: ask(lake, MANY))
         for view in VIEWS:
             timed(view, lambda view=view: query.view(lake, view))  # type: ignore[misc]
+        timed("near_limit of one rule", lambda: query.sql(lake, NEAR))
 
 
 if __name__ == "__main__":

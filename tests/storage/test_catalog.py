@@ -264,6 +264,18 @@ def test_no_lake_is_a_users_mistake(tmp_path: Path) -> None:
         "EXPORT DATABASE '{lake}/dump'",
         "CALL force_checkpoint()",
         "SELECT * FROM 'https://example.org/x.parquet'",
+        "SELECT (SELECT content FROM read_text('/etc/passwd'))",
+        "SELECT * FROM read_blob('/proc/self/environ')",
+        "FROM parquet_metadata('{lake}/../outside.parquet')",
+        "FROM sniff_csv('/etc/passwd')",
+        "FROM read_duckdb('/tmp/other.duckdb')",
+        "FROM duckdb_secrets()",
+        "FROM which_secret('s3://bucket/key', 's3')",
+        "FROM 's3://bucket/key.parquet'",
+        "FROM enable_profiling(save_location := '{lake}/profile.json')",
+        "FROM enable_logging('QueryLog')",
+        "SELECT getenv('HOME')",
+        "WITH x AS (INSERT INTO state.archives VALUES (1)) FROM x",
         "SELECT * FROM catalog",
         "not sql at all",
         "",
@@ -295,6 +307,18 @@ def test_hostile_statements_are_refused_in_one_sentence_and_write_nothing(still:
 )
 def test_everything_that_reads_is_allowed(still: Lake, statement: str) -> None:
     assert rows(still, statement)
+
+
+def test_files_that_are_allowed_are_read_and_never_written(still: Lake, tmp_path: Path) -> None:
+    (tmp_path / "hosts.csv").write_text("host\nexample.org\n")
+    listed = f"SELECT count(*) AS n FROM ledger SEMI JOIN '{tmp_path}/hosts.csv' USING (host)"
+    with pytest.raises(UserError):
+        Catalog(still).query(listed)
+    assert Catalog(still).query(listed, allow_files=True).to_pylist() == [{"n": 8}]
+    for statement in (f"COPY (SELECT 1) TO '{tmp_path}/new.csv'", "SET enable_external_access = true"):
+        with pytest.raises(UserError):
+            Catalog(still).query(statement, allow_files=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["hosts.csv"]
 
 
 def test_parameters_are_values_never_sql(still: Lake) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from storage.catalog import Catalog
 from storage.lake import Lake
-from storage.near_limits import parts
 from tests.lakes import PageSpec, add_archive, add_example, add_run
 
 LISTED = [("annotate", "c1/a.warc.gz", "a" * 16)]
@@ -77,13 +77,50 @@ def test_rules_are_those_of_the_run_in_force(lake: Lake) -> None:
     ]  # fmt: skip
 
 
-def test_a_limit_of_zero_is_near_on_its_failed_side_only_and_yes_or_no_is_never_near() -> None:
-    rule = {"name": "c4.curly", "signal": "curly_count", "low": None, "high": 0}
-    assert parts([("r", 0, rule)])["near"] == (
-        "(\"curly_count\" <> 0 AND \"curly_count\" BETWEEN '-1.0'::DOUBLE AND '1.0'::DOUBLE)"
-    )
+def test_a_limit_of_zero_is_near_on_its_failed_side_only_and_yes_or_no_is_never_near(tmp_path: Path) -> None:
+    zero = {"name": "c4.curly", "signal": "curly_count", "low": None, "high": 0}
     target = {"name": "language.language_is_target", "signal": "language_is_target", "low": 1, "high": None}
-    assert parts([("r", 0, target)])["near"] == "false"
+    lake = Lake(str(tmp_path))
+    signals = [pa.field(name, pa.float64()) for name in ("curly_count", "language_is_target")]
+    pages = [
+        PageSpec(f"{count} of {language}", signals={"curly_count": count, "language_is_target": language})
+        for count in (0, 1, 2)
+        for language in (0, 1)
+    ]
+    add_archive(lake, "a.warc.gz", pages, signals=signals)
+    add_run(lake, "r1", LISTED, rules=(zero, target))
+    found = rows(lake, "FROM near_limit")
+    assert {(row["rule"], row["doc_id"]) for row in found} == {("c4.curly", "1 of 0"), ("c4.curly", "1 of 1")}
+
+
+def test_a_rule_is_near_only_for_the_languages_and_the_archives_it_judged(tmp_path: Path) -> None:
+    lake = Lake(str(tmp_path))
+    base = {"name": "gopher.word_count", "signal": "word_count", "low": 50.0, "high": None, "not_languages": ["de"]}
+    german = {"name": "gopher.word_count.de", "signal": "word_count", "low": 48.0, "high": None, "languages": ["de"]}
+    pages = [PageSpec(language, signals={"word_count": 49, "language": language}) for language in ("en", "de")]
+    add_archive(lake, "a.warc.gz", pages)
+    add_archive(lake, "b.warc.gz", [PageSpec("other run", signals={"word_count": 49, "language": "en"})])
+    add_run(lake, "r1", LISTED, rules=(base, german))
+    add_run(lake, "r2", [("annotate", "c1/b.warc.gz", "a" * 16)], rules=({**base, "low": 100},))
+    found = rows(lake, "FROM near_limit")
+    assert {(row["rule"], row["doc_id"]) for row in found} == {
+        ("gopher.word_count", "en"), ("gopher.word_count.de", "de"),
+    }  # fmt: skip
+
+
+def test_examples_of_a_rare_rule_come_from_archives_that_were_not_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storage.views.EXAMPLE_PAGES", 10)
+    lake = Lake(str(tmp_path))
+    for name in ("a.warc.gz", "b.warc.gz", "c.warc.gz"):
+        odd = [words("rare", 3, True)] if name == "c.warc.gz" else []
+        add_archive(lake, name, [*(words(f"{name} {n}", 400, False) for n in range(12)), *odd])
+    listed = [("annotate", f"c1/{name}.warc.gz", "a" * 16) for name in "abc"]
+    add_run(lake, "r1", listed, judged=[{"rule": "gopher.word_count", "pages": 37, "failed": 1}])
+    found = rows(lake, "SELECT side, doc_id FROM examples WHERE rule = 'gopher.word_count'")
+    assert [row["doc_id"] for row in found if row["side"] == "failed"] == ["rare"]
+    assert {row["doc_id"][0] for row in found if row["side"] == "passed"} == {"a"}  # a whole archive is enough
 
 
 @pytest.mark.parametrize("view", ["rules", "near_limit", "examples", "removed_alone_by", "alarms"])

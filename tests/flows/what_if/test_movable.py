@@ -8,10 +8,11 @@ from storage.errors import UserError
 
 LIMITS = (
     "gopher.min_words=30", "gopher.max_dup_line_frac=0.2", "language.min_prob=0.5", "extract.min_text_chars=10",
+    "language.targets=['de']",
     "c4.min_sentences=3", "fineweb.enabled=false", "gopher.enabled=false",
 )  # fmt: skip
 MEASURES = (
-    "language.targets=['de']", "extract.engine='trafilatura'", "extract.max_html_bytes=1000", "c4.enabled=false",
+    "extract.engine='trafilatura'", "extract.max_html_bytes=1000", "c4.enabled=false",
     "c4.min_words_per_line=2", "fineweb.short_line_chars=20", "gopher.stop_words=['the']", "pii.min_confidence=0.9",
     "dedup.bands=10", "archive.verify_digests=false", "domains.hosts={'a.test'='code'}", "curated=['extract']",
 )  # fmt: skip

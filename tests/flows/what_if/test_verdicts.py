@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from flows.what_if.tally import judge
 from flows.what_if.verdicts import Move
 from pipeline.batch import DocumentBatch
 from pipeline.stage import Rule, Stage, run_stages, signal
@@ -63,6 +64,30 @@ def test_a_derived_verdict_is_that_of_a_run(
         for name in SIGNALS:
             derived = row[name] if name in outcome.judged_by else None
             np.testing.assert_equal(derived, truth[name])
+
+
+@given(
+    rows=COLUMNS, old=st.tuples(*[LIMIT] * 5), new=st.tuples(*[LIMIT] * 5), gates=st.tuples(*[st.booleans()] * 5),
+    lazy=st.tuples(*[st.booleans()] * 5),
+)  # fmt: skip
+@settings(max_examples=100, deadline=None)
+def test_many_groups_at_once_are_judged_as_each_alone(
+    rows: list[tuple[float | None, ...]], old: tuple[Any, ...], new: tuple[Any, ...], gates: tuple[bool, ...],
+    lazy: tuple[bool, ...],
+) -> None:  # fmt: skip
+    batch = DocumentBatch({f"source_{n}": pa.array([r[i] for r in rows], pa.float64()) for i, n in enumerate(SIGNALS)})
+    move = Move(stages(old, gates, lazy), stages(new, gates, lazy))
+    ledger = run_stages(batch, move.old).table
+    masks = [mask_of(move, row) for row in ledger.to_pylist()]
+    for kind in (pa.int64(), pa.decimal128(38, 0)):  # as DuckDB gives a BIGINT and a HUGEINT
+        found = judge(move, ledger["failed_rules"], pa.chunked_array([pa.array(masks, pa.int64()).cast(kind)]))
+        for number, row in enumerate(ledger.to_pylist()):
+            one = move.outcome(row["failed_rules"], masks[number])
+            names = [name for name, fails in zip(move.new_rules, found.failed[number], strict=True) if fails]
+            at = found.unknown_at[number]
+            assert ("kept", "dropped", "unknown")[found.fate[number]] == one.fate
+            assert (tuple(names), bool(found.reread[number])) == (one.failed, one.reread)
+            assert (move.new[at].name if at >= 0 else None) == one.unknown_at
 
 
 @given(rows=COLUMNS, lows=st.tuples(*[LIMIT] * 5), gates=st.tuples(*[st.booleans()] * 5))
