@@ -17,7 +17,8 @@ import pyarrow as pa
 from pipeline.kernels.characters import Characters, decode
 from pipeline.kernels.chunks import Chunks, find_chunks
 from pipeline.kernels.lines import Lines, find_lines
-from pipeline.kernels.words import Words, find_words
+from pipeline.kernels.pieces import Pieces, assemble
+from pipeline.kernels.words import Words, count_words, find_words
 
 
 class Utf8(NamedTuple):
@@ -32,7 +33,7 @@ class Utf8(NamedTuple):
     offsets: np.ndarray
 
 
-_OF_TEXT = ("texts", "utf8", "characters", "chunks", "lines", "words")
+_OF_TEXT = ("texts", "utf8", "characters", "chunks", "lines", "words", "word_counts", "_carried")
 """What a batch keeps of its text once it is computed."""
 
 
@@ -116,12 +117,42 @@ class DocumentBatch:
     @cached_property
     def lines(self) -> Lines:
         """The lines of the documents, as spans of `characters` with their hashes."""
-        return find_lines(self.characters)
+        return find_lines(self.utf8.data, self.characters)
 
     @cached_property
     def words(self) -> Words:
         """The words of the documents, as spans of `utf8` with their hashes."""
-        return find_words(self.characters, self.chunks)
+        return find_words(self.utf8.data, self.characters, self.chunks)
+
+    @cached_property
+    def word_counts(self) -> np.ndarray:
+        """How many words each of `chunks` is: int32[chunks]."""
+        if "words" in self.__dict__:
+            return self.words.per_chunk
+        return count_words(self.characters, self.chunks, self._carried)
+
+    @cached_property
+    def _carried(self) -> np.ndarray:
+        """Those of `word_counts` that were known of the text before; -1 for the others."""
+        return np.full(len(self.chunks.starts), -1, np.int32)
+
+    def of_pieces(self, pieces: Pieces) -> DocumentBatch:
+        """A batch of the texts that pieces of these make, as its only column; what is known of them is taken over."""
+        counted = not {"words", "word_counts"}.isdisjoint(self.__dict__)
+        counts = self.word_counts if counted else self._carried
+        made = assemble(self.utf8.data, self.characters, self.chunks, counts, pieces)
+        made.data.flags.writeable = False  # as Arrow's are, for kernels compiled for those
+        offsets = made.characters.byte_starts[made.characters.doc_offsets].astype(np.int64)
+        batch = DocumentBatch({"text": _strings(made.data, offsets)})
+        known = {"characters": made.characters, "chunks": made.chunks, "_carried": made.counts}
+        batch.__dict__.update(known, utf8=Utf8(made.data, offsets))
+        return batch
+
+
+def _strings(data: np.ndarray, offsets: np.ndarray) -> pa.Array[Any]:
+    """Texts from UTF-8 (uint8[bytes]) and where each ends (int64[rows + 1], bytes)."""
+    buffers = [None, pa.py_buffer(offsets.astype(np.int32).data), pa.py_buffer(data.data)]
+    return pa.Array.from_buffers(pa.string(), len(offsets) - 1, buffers)
 
 
 class Rewritten(dict[str, "pa.Array[Any]"]):

@@ -10,7 +10,7 @@ from pipeline.kernels.characters import Characters, longest_run
 from pipeline.kernels.chunks import Chunks
 from pipeline.kernels.classes import ALPHA, BLANK, BRACKET, DIGIT, PLAIN_ENGLISH, PREFIX, SPACE, URL_PART
 from pipeline.kernels.compiled import called, compiled, inlined
-from pipeline.kernels.hashing import SEED, combine, finish, hash_text
+from pipeline.kernels.hashing import SEED, combine, hash_bytes, hash_slice
 from pipeline.kernels.lines import Lines
 from pipeline.kernels.phrases import Hits
 from pipeline.kernels.repeats import find_slot, slots_for
@@ -48,16 +48,17 @@ _BULLETS = np.array([ord(c) for c in BULLET_MARKS], np.int32)
 _ELLIPSIS_POINTS, _ELLIPSIS_ENDS = _joined(ELLIPSIS_MARKS)
 
 
-def count_english(characters: Characters, chunks: Chunks, lines: Lines, common_words: tuple[str, ...]) -> np.ndarray:
+def count_english(
+    data: np.ndarray, characters: Characters, chunks: Chunks, lines: Lines, common_words: tuple[str, ...]
+) -> np.ndarray:
     """int64[documents, 15]: characters (letters and digits of ASCII with \\n ? ! , . ; digits; white space of ASCII;
     brackets; of URLs); words between white space (all, their characters, the longest, with a letter, ellipses and
     number signs, of `common_words`); lines not blank (all, without . ? ! " ' at the end, with an
-    ellipsis there, with a bullet at the start)."""
-    common = np.array([hash_text(word) for word in common_words], np.uint64)
+    ellipsis there, with a bullet at the start). `data`: uint8, the UTF-8 decoded."""
+    common = np.array([hash_bytes(word) for word in common_words], np.uint64)
     longest = max(map(len, common_words), default=0)
     return _count_english(
-        characters.points, characters.classes, characters.doc_offsets, *chunks,
-        lines.starts, lines.ends, lines.blank, lines.doc_offsets, common, longest,
+        data, *characters, *chunks, lines.starts, lines.ends, lines.blank, lines.doc_offsets, common, longest,
     )  # fmt: skip
 
 
@@ -69,20 +70,26 @@ def count_paragraphs(lines: Lines, offsets: np.ndarray, line_bytes: np.ndarray, 
         offsets: int64[documents + 1], bytes of the texts that `hits` were found in.
         line_bytes: int64[lines], byte where each line begins.
     """
-    return _count_paragraphs(*lines, offsets, line_bytes, *hits)
+    return _count_paragraphs(
+        lines.starts, lines.ends, lines.hashes, lines.doc_offsets, offsets, line_bytes, *hits
+    )
 
 
 @compiled
 def _count_english(
-    points, classes, doc_offsets, starts, ends, seen, states, chunk_offsets,
+    data, points, classes, byte_starts, doc_offsets, starts, ends, seen, chunk_offsets,
     line_starts, line_ends, blank, line_offsets, common, longest_common,
 ):  # fmt: skip
+    address = np.intp(data.ctypes.data)
     found = np.zeros((len(doc_offsets) - 1, BULLETS + 1), np.int64)
+    listed = np.uint64(0)  # which low six bits hashes of the list have: most words have none of them
+    for k in range(len(common)):
+        listed |= np.uint64(1) << (common[k] & np.uint64(63))
     for d in range(len(doc_offsets) - 1):
         low, high = doc_offsets[d], doc_offsets[d + 1]
         chars = longest_word = alpha = np.int64(0)
         counts = found[d]
-        _count_characters(classes, low, high, counts)
+        _count_characters(classes[low:high], counts)
         covered = low  # up to where URLs have been counted
         for k in range(chunk_offsets[d], chunk_offsets[d + 1]):
             first, end = starts[k], ends[k]
@@ -95,7 +102,9 @@ def _count_english(
             if some & ALPHA == 0 or points[first] == _HASH:
                 counts[SYMBOL_WORDS] += _is_symbol_word(points, first, end)
             if end - first <= longest_common:
-                counts[COMMON_WORDS] += _is_listed(finish(states[k]), common)
+                word = hash_slice(data, address, np.int64(byte_starts[first]), np.int64(byte_starts[end]))
+                if listed >> (word & np.uint64(63)) & np.uint64(1):
+                    counts[COMMON_WORDS] += _is_listed(word, common)
         counts[WORDS], counts[WORD_CHARS] = chunk_offsets[d + 1] - chunk_offsets[d], chars
         counts[LONGEST_WORD], counts[ALPHA_WORDS] = longest_word, alpha
         for line in range(line_offsets[d], line_offsets[d + 1]):
@@ -104,15 +113,15 @@ def _count_english(
     return found
 
 
-@inlined
-def _count_characters(classes, low, high, counts):
-    plain = digits = blanks = brackets = np.int64(0)
-    for i in range(low, high):
+@called
+def _count_characters(classes, counts):
+    plain = digits = blanks = brackets = np.uint32(0)  # as narrow as the classes: twice as many at a time
+    for i in range(len(classes)):
         c = classes[i]
-        plain += np.int64((c >> _PLAIN_SHIFT) & _ONE)
-        digits += np.int64((c >> _DIGIT_SHIFT) & _ONE)
-        blanks += np.int64((c >> _BLANK_SHIFT) & _ONE)
-        brackets += np.int64((c >> _BRACKET_SHIFT) & _ONE)
+        plain = np.uint32(plain + ((c >> _PLAIN_SHIFT) & _ONE))
+        digits = np.uint32(digits + ((c >> _DIGIT_SHIFT) & _ONE))
+        blanks = np.uint32(blanks + ((c >> _BLANK_SHIFT) & _ONE))
+        brackets = np.uint32(brackets + ((c >> _BRACKET_SHIFT) & _ONE))
     counts[PLAIN], counts[DIGITS], counts[BLANKS], counts[BRACKETS] = plain, digits, blanks, brackets
 
 
@@ -200,7 +209,7 @@ def _judge_line(points, classes, low, high, counts):
 
 
 @compiled
-def _count_paragraphs(starts, ends, hashes, blank, line_offsets, offsets, line_bytes, hit_starts, hit_phrases):
+def _count_paragraphs(starts, ends, hashes, line_offsets, offsets, line_bytes, hit_starts, hit_phrases):
     found = np.zeros((len(offsets) - 1, BOILERPLATE + 1), np.int64)
     slots = slots_for(longest_run(line_offsets))
     keys, stamps = np.empty(slots, np.uint64), np.zeros(slots, np.int64)

@@ -38,7 +38,7 @@ def count_sentences(characters: Characters, chunks: Chunks) -> np.ndarray:
     """
     longest = int(np.diff(characters.doc_offsets).max(initial=0))
     return _count_sentences(
-        characters.points, characters.classes, characters.doc_offsets, *chunks[:3], chunks.doc_offsets, longest
+        characters.points, characters.classes, characters.doc_offsets, *chunks, longest
     )
 
 
@@ -51,7 +51,9 @@ def count_marks(characters: Characters) -> np.ndarray:
 def count_line_shapes(characters: Characters, lines: Lines, short_line_chars: int) -> np.ndarray:
     """int64[documents, 3]: lines that are not blank; those whose last character is a terminal mark; those of
     at most `short_line_chars` characters. Lines keep their white space."""
-    return _count_line_shapes(characters.classes, *lines, short_line_chars)
+    return _count_line_shapes(
+        characters.classes, lines.starts, lines.ends, lines.blank, lines.doc_offsets, short_line_chars
+    )
 
 
 @compiled
@@ -179,7 +181,7 @@ def _judge_edges(points, classes, start, end, found):
 
 
 @compiled
-def _count_line_shapes(classes, starts, ends, hashes, blank, doc_offsets, short_line_chars):
+def _count_line_shapes(classes, starts, ends, blank, doc_offsets, short_line_chars):
     found = np.zeros((len(doc_offsets) - 1, 3), np.int64)
     for d in range(len(doc_offsets) - 1):
         for line in range(doc_offsets[d], doc_offsets[d + 1]):

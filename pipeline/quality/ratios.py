@@ -1,4 +1,4 @@
-"""From what kernels give to columns: divisions of counts (what nothing can be divided by is not measured), texts."""
+"""From what kernels give to columns: divisions of counts (what nothing can be divided by is not measured), sums."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ def count(values: np.ndarray) -> pa.Array[Any]:
     return pa.array(np.asarray(values, np.float64))
 
 
-def strings(data: np.ndarray, offsets: np.ndarray) -> pa.Array[Any]:
-    """Texts from UTF-8 (uint8[bytes]) and where each ends (int64[rows + 1], bytes)."""
-    buffers = [None, pa.py_buffer(offsets.data), pa.py_buffer(data.data)]
-    return pa.Array.from_buffers(pa.large_string(), len(offsets) - 1, buffers).cast(pa.string())
+
+def sum_by_document(values: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """int64[documents]: sums of `values[offsets[d]:offsets[d + 1]]`."""
+    sums = np.concatenate([[0], np.cumsum(values, dtype=np.int64)])
+    found: np.ndarray = np.diff(sums[offsets])
+    return found
