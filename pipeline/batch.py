@@ -89,20 +89,7 @@ class DocumentBatch:
     @cached_property
     def utf8(self) -> Utf8:
         """The documents as one UTF-8 buffer with offsets, for the compiled kernels."""
-        text = self.column("text")
-        if text.null_count:
-            text = text.fill_null("")
-        if text.offset or not len(text):
-            text = pa.concat_arrays([text, pa.array([], text.type)])
-        _, offsets, data = text.buffers()
-        width: Any = np.int64 if pa.types.is_large_string(text.type) else np.int32
-        starts = (
-            np.frombuffer(memoryview(offsets), width, count=len(text) + 1)
-            if offsets is not None and len(text)
-            else np.zeros(1, width)
-        )
-        payload = np.frombuffer(memoryview(data), np.uint8) if data is not None and data.size else np.zeros(0, np.uint8)
-        return Utf8(payload, starts.astype(np.int64))
+        return utf8_of(self.column("text"))
 
     @cached_property
     def characters(self) -> Characters:
@@ -147,6 +134,23 @@ class DocumentBatch:
         known = {"characters": made.characters, "chunks": made.chunks, "_carried": made.counts}
         batch.__dict__.update(known, utf8=Utf8(made.data, offsets))
         return batch
+
+
+def utf8_of(text: pa.Array[Any]) -> Utf8:
+    """The bytes of an array of strings."""
+    if text.null_count:
+        text = text.fill_null("")
+    if text.offset or not len(text):
+        text = pa.concat_arrays([text, pa.array([], text.type)])
+    _, offsets, data = text.buffers()
+    width: Any = np.int64 if pa.types.is_large_string(text.type) else np.int32
+    starts = (
+        np.frombuffer(memoryview(offsets), width, count=len(text) + 1)
+        if offsets is not None and len(text)
+        else np.zeros(1, width)
+    )
+    payload = np.frombuffer(memoryview(data), np.uint8) if data is not None and data.size else np.zeros(0, np.uint8)
+    return Utf8(payload, starts.astype(np.int64))
 
 
 def _strings(data: np.ndarray, offsets: np.ndarray) -> pa.Array[Any]:

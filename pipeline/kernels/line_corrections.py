@@ -68,7 +68,7 @@ def correct_lines(characters: Characters, chunks: Chunks, lines: Lines, correcti
     limits = (c.max_capital_frac, c.max_numeral_frac, c.min_words, c.phrase_words)
     counted, phrases = _packed((c.counted,)), _packed((c.anywhere, c.at_end, c.at_start))
     *pieces, counts = _correct_lines(
-        characters.points, characters.classes, characters.doc_offsets, chunks.starts, chunks.ends, chunks.doc_offsets,
+        characters.points, characters.classes, characters.doc_offsets, chunks.starts, chunks.doc_offsets,
         lines.starts, lines.ends, lines.seen, lines.doc_offsets, *limits, *counted[:2], *phrases,
     )  # fmt: skip
     return CorrectedLines(Pieces(*pieces), counts)
@@ -85,7 +85,7 @@ def _packed(groups: tuple[tuple[str, ...], ...]) -> tuple[np.ndarray, np.ndarray
 
 @compiled
 def _correct_lines(
-    points, classes, doc_offsets, chunk_starts, chunk_ends, chunk_offsets,
+    points, classes, doc_offsets, chunk_starts, chunk_offsets,
     line_starts, line_ends, line_seen, line_offsets,
     max_capital_frac, max_numeral_frac, min_words, phrase_words,
     counted, counted_ends, letters, ends, groups,
@@ -97,51 +97,66 @@ def _correct_lines(
     places = np.empty(longest_run(doc_offsets) + 1, np.int64)
     n = 0
     for d in range(len(doc_offsets) - 1):
-        k, first = chunk_offsets[d], n
-        whole = doc_offsets[d + 1] > doc_offsets[d]  # an empty text has no line
-        for line in range(line_offsets[d], line_offsets[d + 1] if whole else line_offsets[d]):
-            low, high = line_starts[line], line_ends[line]
-            words = alnum = np.int64(0)
-            while k < chunk_offsets[d + 1] and chunk_starts[k] < high:
-                words += 1
-                alnum += (classes[chunk_starts[k]] & ALNUM) != 0
-                k += 1
-            if line_seen[line] & UNSPACED:
-                words, alnum = _count_words(classes, low, high)
-            counts[d, LINES] += 1
-            counts[d, WORDS] += alnum
-            left = -1  # characters left where phrases were looked for
-            if high > low:
-                capitals, numerals = np.int64(0), np.int64(0)
-                if line_seen[line] & (CAPITAL | NUMERAL):
-                    capitals, numerals = _count_kinds(classes[low:high])
-                cause = _cause(points, classes, low, high, words, capitals, numerals,
-                               max_capital_frac, max_numeral_frac, min_words, counted, counted_ends)  # fmt: skip
-                if cause < 0 and words <= phrase_words and len(groups):
-                    left = _cut_phrases(points, classes, low, high, places, letters, ends, groups, phrase_words)
-                    cause = PHRASE if left == 0 else -1
-                if cause >= 0:
-                    counts[d, cause] += 1
-                    continue
-            edited = 0 <= left < high - low
-            if edited:
-                counts[d, EDITED] += 1
-                alnum = _alnum_words(classes, places, left)
-            else:
-                left = high - low
-            skip = _leading_spaces(classes, places, low, left, edited) if n == first else 0
-            if skip == left and n == first:
-                continue
-            counts[d, WORDS_LEFT] += alnum
-            if edited:
-                n = _add_runs(places, skip, left, starts, stops, broken, n, n > first)
-            elif n > first and stops[n - 1] + 1 == low and points[low - 1] == _NEWLINE:
-                stops[n - 1] = high  # as it stood: one piece with the line before
-            else:
-                n = add_piece(starts, stops, broken, n, low + skip, high, n > first)
-        n = strip_pieces(classes, starts, stops, first, n)
+        k, after, line, last = chunk_offsets[d], chunk_offsets[d + 1], line_offsets[d], line_offsets[d + 1]
+        if doc_offsets[d + 1] > doc_offsets[d]:  # an empty text has no line
+            n = _correct_document(
+                points, classes, chunk_starts[k:after], line_starts[line:last], line_ends[line:last],
+                line_seen[line:last], max_capital_frac, max_numeral_frac, min_words, phrase_words,
+                counted, counted_ends, letters, ends, groups, places, starts, stops, broken, n, counts[d],
+            )  # fmt: skip
         piece_offsets[d + 1] = n
     return starts[:n].copy(), stops[:n].copy(), broken[:n].copy(), piece_offsets, counts
+
+
+@called
+def _correct_document(
+    points, classes, chunk_starts, line_starts, line_ends, line_seen,
+    max_capital_frac, max_numeral_frac, min_words, phrase_words,
+    counted, counted_ends, letters, ends, groups, places, starts, stops, broken, n, counts,
+):  # fmt: skip
+    """Write one document's pieces after the first `n`; how many there are then."""
+    k, first = 0, n
+    for line in range(len(line_starts)):
+        low, high = line_starts[line], line_ends[line]
+        words = alnum = np.int64(0)
+        while k < len(chunk_starts) and chunk_starts[k] < high:
+            words += 1
+            alnum += (classes[chunk_starts[k]] & ALNUM) != 0
+            k += 1
+        if line_seen[line] & UNSPACED:
+            words, alnum = _count_words(classes, low, high)
+        counts[LINES] += 1
+        counts[WORDS] += alnum
+        left = -1  # characters left where phrases were looked for
+        if high > low:
+            capitals, numerals = np.int64(0), np.int64(0)
+            if line_seen[line] & (CAPITAL | NUMERAL):
+                capitals, numerals = _count_kinds(classes[low:high])
+            cause = _cause(points, classes, low, high, words, capitals, numerals,
+                           max_capital_frac, max_numeral_frac, min_words, counted, counted_ends)  # fmt: skip
+            if cause < 0 and words <= phrase_words and len(groups):
+                left = _cut_phrases(points, classes, low, high, places, letters, ends, groups, phrase_words)
+                cause = PHRASE if left == 0 else -1
+            if cause >= 0:
+                counts[cause] += 1
+                continue
+        edited = 0 <= left < high - low
+        if edited:
+            counts[EDITED] += 1
+            alnum = _alnum_words(classes, places, left)
+        else:
+            left = high - low
+        skip = _leading_spaces(classes, places, low, left, edited) if n == first else 0
+        if skip == left and n == first:
+            continue
+        counts[WORDS_LEFT] += alnum
+        if edited:
+            n = _add_runs(places, skip, left, starts, stops, broken, n, n > first)
+        elif n > first and stops[n - 1] + 1 == low and points[low - 1] == _NEWLINE:
+            stops[n - 1] = high  # as it stood: one piece with the line before
+        else:
+            n = add_piece(starts, stops, broken, n, low + skip, high, n > first)
+    return strip_pieces(classes, starts, stops, first, n)
 
 
 @called

@@ -24,7 +24,8 @@ _EDIT = np.array([ord(c) for c in "[edit]"], np.int32)
 _CITATION_NEEDED = np.array([ord(c) for c in "[citation needed]"], np.int32)
 _SOUGHT = ("lorem ipsum", "javascript", "{", "[")
 """What is looked for besides policy phrases; bit k of `seen` is the k-th, and the next one any of those."""
-_SEEN_LOREM_IPSUM, _SEEN_JAVASCRIPT, _SEEN_CURLY, _SEEN_OPEN, _SEEN_POLICY = 1, 2, 4, 8, 16
+_POLICY = len(_SOUGHT)
+_SEEN_LOREM_IPSUM, _SEEN_JAVASCRIPT, _SEEN_CURLY, _SEEN_OPEN, _SEEN_POLICY = (1 << k for k in range(_POLICY + 1))
 
 
 class LineLimits(NamedTuple):
@@ -94,57 +95,82 @@ def _filter_lines(
     uncited = np.empty(4 * longest_line + 8, np.uint8)
     n = hit = 0
     for d in range(len(doc_offsets) - 1):
-        k, first = chunk_offsets[d], n
-        for line in range(line_offsets[d], line_offsets[d + 1]):
-            i, line_end, last_line = line_starts[line], line_ends[line], line + 1 == line_offsets[d + 1]
-            while i < line_end or not last_line:  # what follows the last line end is a line only where it is not empty
-                end = _next_end(classes, i, line_end) if line_seen[line] & LINE_END else line_end
-                low, high = strip(classes, i, end)
-                counts[d, LINES] += 1
-                words, longest = 0, np.int64(0)
-                while k < chunk_offsets[d + 1] and chunk_starts[k] < high:
-                    longest = max(longest, np.int64(chunk_ends[k] - chunk_starts[k]))
-                    words += 1
-                    k += 1
-                seen = 0
-                while hit < len(hit_starts) and hit_starts[hit] < byte_starts[high]:
-                    seen |= 1 << min(hit_phrases[hit], 4)
-                    hit += 1
-                before, cited = n, citations and seen & _SEEN_OPEN
-                if cited:
-                    n = _cut_citations(points, classes, low, high, starts, stops, broken, n, first)
-                else:
-                    n = add_piece(starts, stops, broken, n, low, high, n > first)
-                cited = cited and not (n == before + 1 and starts[before] == low and stops[before] == high)
-                if cited:
-                    size = _join(data, byte_starts, starts, stops, before, n, uncited)
-                    seen = _phrases_in(uncited, size, letters, ends)
-                    ends_well = _ends_well(uncited, np.int64(0), size)
-                else:
-                    ends_well = _ends_well(data, np.int64(byte_starts[low]), np.int64(byte_starts[high]))
-                if longest > max_word_chars:
-                    cause = LONG_WORD
-                elif terminal and not ends_well:
-                    cause = NO_TERMINAL
-                elif words < min_words:
-                    cause = FEW_WORDS
-                else:
-                    cause = _phrase_cause(seen, javascript, policy)
-                if cause >= 0:
-                    counts[d, cause] += 1
-                if cause >= 0 and cause != LOREM_IPSUM and cause != CURLY_BRACKET:
-                    n = before
-                elif n == first + 1 and starts[first] == stops[first]:
-                    n = first  # nothing yet: no newline either
-                elif not cited and before > first and _follows(points, stops[before - 1], low):
-                    stops[before - 1] = high  # as it stood: one piece with the line before
-                    n = before
-                i = end + 1
-                if i > line_end or (i == line_end and not last_line and points[end] == _CARRIAGE_RETURN):
-                    break
-        n = strip_pieces(classes, starts, stops, first, n)
+        k, after, line, last = chunk_offsets[d], chunk_offsets[d + 1], line_offsets[d], line_offsets[d + 1]
+        n, hit = _filter_document(
+            data, points, classes, byte_starts, chunk_starts[k:after], chunk_ends[k:after],
+            line_starts[line:last], line_ends[line:last], line_seen[line:last], hit_starts, hit_phrases, hit,
+            letters, ends, uncited, starts, stops, broken, n, counts[d],
+            max_word_chars, min_words, terminal, citations, javascript, policy,
+        )  # fmt: skip
         piece_offsets[d + 1] = n
     return starts[:n].copy(), stops[:n].copy(), broken[:n].copy(), piece_offsets, counts
+
+
+@called
+def _filter_document(
+    data, points, classes, byte_starts, chunk_starts, chunk_ends,
+    line_starts, line_ends, line_seen, hit_starts, hit_phrases, hit,
+    letters, ends, uncited, starts, stops, broken, n, counts,
+    max_word_chars, min_words, terminal, citations, javascript, policy,
+):  # fmt: skip
+    """Write one document's pieces after the first `n`; how many there are then, and the next document's first hit."""
+    k, first = 0, n
+    for line in range(len(line_starts)):
+        i, line_end, last_line = line_starts[line], line_ends[line], line + 1 == len(line_starts)
+        while i < line_end or not last_line:  # what follows the last line end is a line only where it is not empty
+            end = _next_end(classes, i, line_end) if line_seen[line] & LINE_END else line_end
+            low, high = strip(classes, i, end)
+            counts[LINES] += 1
+            words, longest, k = _count_words(chunk_starts, chunk_ends, k, high)
+            seen, hit = _phrases_before(hit_starts, hit_phrases, hit, byte_starts[high])
+            before, cited = n, citations and seen & _SEEN_OPEN
+            if cited:
+                n = _cut_citations(points, classes, low, high, starts, stops, broken, n, first)
+            else:
+                n = add_piece(starts, stops, broken, n, low, high, n > first)
+            cited = cited and not (n == before + 1 and starts[before] == low and stops[before] == high)
+            if cited:
+                size = _join(data, byte_starts, starts, stops, before, n, uncited)
+                seen = _phrases_in(uncited, size, letters, ends)
+                ends_well = _ends_well(uncited, np.int64(0), size)
+            else:
+                ends_well = _ends_well(data, np.int64(byte_starts[low]), np.int64(byte_starts[high]))
+            cause = _cause(longest > max_word_chars, terminal and not ends_well, words < min_words)
+            if cause < 0:
+                cause = _phrase_cause(seen, javascript, policy)
+            if cause >= 0:
+                counts[cause] += 1
+            if cause >= 0 and cause != LOREM_IPSUM and cause != CURLY_BRACKET:
+                n = before
+            elif n == first + 1 and starts[first] == stops[first]:
+                n = first  # nothing yet: no newline either
+            elif not cited and before > first and _follows(points, stops[before - 1], low):
+                stops[before - 1] = high  # as it stood: one piece with the line before
+                n = before
+            i = end + 1
+            if i > line_end or (i == line_end and not last_line and points[end] == _CARRIAGE_RETURN):
+                break
+    return strip_pieces(classes, starts, stops, first, n), hit
+
+
+@inlined
+def _count_words(starts, ends, k, high):
+    """Chunks from `k` on that begin before character `high`: how many, the longest one's length, the next one."""
+    longest, first = np.int64(0), k
+    while k < len(starts) and starts[k] < high:
+        longest = max(longest, np.int64(ends[k] - starts[k]))
+        k += 1
+    return k - first, longest, k
+
+
+@inlined
+def _phrases_before(starts, phrases, hit, after):
+    """What was found from hit `hit` on before byte `after`, and the next hit."""
+    seen = 0
+    while hit < len(starts) and starts[hit] < after:
+        seen |= 1 << min(phrases[hit], _POLICY)
+        hit += 1
+    return seen, hit
 
 
 @inlined
@@ -209,7 +235,7 @@ def _phrases_in(text, size, letters, ends):
     for p in range(len(ends) - 1):
         for i in range(size):
             if phrase_at(text, i, size, letters, ends, p):
-                seen |= 1 << min(p, 4)
+                seen |= 1 << min(p, _POLICY)
                 break
     return seen
 
@@ -246,6 +272,15 @@ def _ends_well(text, begun, after):
     if last == _DOT:
         return not (after - begun >= 3 and text[after - 2] == _DOT and text[after - 3] == _DOT)
     return last == 0x3F or last == 0x21 or last == 0x22 or last == 0x27
+
+
+@inlined
+def _cause(long_word, no_terminal, few_words):
+    if long_word:
+        return LONG_WORD
+    if no_terminal:
+        return NO_TERMINAL
+    return FEW_WORDS if few_words else -1
 
 
 @inlined

@@ -43,28 +43,38 @@ def find_lines(data: np.ndarray, characters: Characters) -> Lines:
 
 @compiled
 def _find_lines(data, classes, byte_starts, doc_offsets, newlines):
-    address = np.intp(data.ctypes.data)
     count = len(newlines) + len(doc_offsets) - 1
     starts, ends = np.empty(count, np.int64), np.empty(count, np.int64)
     hashes, seen, blank = np.empty(count, np.uint64), np.empty(count, np.uint32), np.empty(count, np.bool_)
     line_offsets = np.zeros(len(doc_offsets), np.int64)
+    _cut_lines(doc_offsets, newlines, starts, ends, line_offsets)
+    _look_at_lines(data, classes, byte_starts, starts, ends, hashes, seen, blank)
+    return starts, ends, hashes, seen, blank, line_offsets
+
+
+@called
+def _cut_lines(doc_offsets, newlines, starts, ends, line_offsets):
     n = newline = 0
     for d in range(len(doc_offsets) - 1):
         start, last = doc_offsets[d], doc_offsets[d + 1]
-        while True:
-            more = newline < len(newlines) and newlines[newline] < last
-            end = newlines[newline] if more else last
-            starts[n], ends[n] = start, end
-            hashes[n] = hash_slice(data, address, np.int64(byte_starts[start]), np.int64(byte_starts[end]))
-            seen[n], every = _classes_of(classes[start:end])
-            blank[n] = every & np.uint32(SPACE) != 0
-            n += 1
-            if not more:
-                break
+        while newline < len(newlines) and newlines[newline] < last:
+            starts[n], ends[n] = start, newlines[newline]
+            start = newlines[newline] + 1
             newline += 1
-            start = end + 1
+            n += 1
+        starts[n], ends[n] = start, last
+        n += 1
         line_offsets[d + 1] = n
-    return starts, ends, hashes, seen, blank, line_offsets
+
+
+@called
+def _look_at_lines(data, classes, byte_starts, starts, ends, hashes, seen, blank):
+    address = np.intp(data.ctypes.data)
+    for n in range(len(starts)):
+        start, end = starts[n], ends[n]
+        hashes[n] = hash_slice(data, address, np.int64(byte_starts[start]), np.int64(byte_starts[end]))
+        seen[n], every = _classes_of(classes[start:end])
+        blank[n] = every & np.uint32(SPACE) != 0
 
 
 @called

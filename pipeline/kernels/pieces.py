@@ -73,35 +73,19 @@ def _assemble(
     new_seen, new_counts = np.empty(most, np.uint32), np.empty(most, np.int32)
     n = b = m = np.int64(0)  # characters, bytes and chunks written
     for d in range(len(doc_offsets) - 1):
-        k, last_chunk = chunk_offsets[d], chunk_offsets[d + 1]
-        begun, whole, some = n, True, m
-        for p in range(piece_offsets[d], piece_offsets[d + 1]):
-            low, high = np.int64(piece_starts[p]), np.int64(piece_ends[p])
-            if broken[p]:
-                text[b], new_points[n], new_classes[n], new_bytes[n] = _NEWLINE, _NEWLINE, newline, b
-                b += 1
-                n += 1
-            whole = whole and (broken[p] or n == begun)
-            first, after = np.int64(byte_starts[low]), np.int64(byte_starts[high])
-            copy(data[first:after], text[b : b + after - first])
-            copy(points[low:high], new_points[n : n + high - low])
-            copy(classes[low:high], new_classes[n : n + high - low])
-            shift(byte_starts[low:high], b - first, new_bytes[n : n + high - low])
-            while k < last_chunk and ends[k] <= low:
-                k += 1
-            from_chunk = k
-            while k < last_chunk and ends[k] <= high:
-                k += 1
-            whole = whole and (from_chunk == k or starts[from_chunk] >= low) and (k == last_chunk or starts[k] >= high)
-            copied = k - from_chunk
-            shift(starts[from_chunk:k], n - low, new_starts[some : some + copied])
-            shift(ends[from_chunk:k], n - low, new_ends[some : some + copied])
-            copy(seen[from_chunk:k], new_seen[some : some + copied])
-            copy(counts[from_chunk:k], new_counts[some : some + copied])
-            some += copied
-            b += after - first
-            n += high - low
-        if not whole:  # a chunk was cut, or two joined
+        p, last = piece_offsets[d], piece_offsets[d + 1]
+        k, after = chunk_offsets[d], chunk_offsets[d + 1]
+        begun = n
+        n, b = _copy_characters(
+            data, points, classes, byte_starts, piece_starts[p:last], piece_ends[p:last], broken[p:last], newline,
+            text, new_points, new_classes, new_bytes, n, b,
+        )  # fmt: skip
+        some = _copy_chunks(
+            starts[k:after], ends[k:after], seen[k:after], counts[k:after],
+            piece_starts[p:last], piece_ends[p:last], broken[p:last],
+            new_starts, new_ends, new_seen, new_counts, begun, m,
+        )  # fmt: skip
+        if some < 0:
             some = scan_chunks(new_classes[begun:n], begun, new_starts, new_ends, new_seen, m)
             new_counts[m:some] = _UNKNOWN
         m = some
@@ -111,6 +95,57 @@ def _assemble(
         text[:b], new_points, new_classes, new_bytes, new_doc_offsets,
         new_starts[:m], new_ends[:m], new_seen[:m], new_chunk_offsets, new_counts[:m],
     )  # fmt: skip
+
+
+@called
+def _copy_characters(
+    data, points, classes, byte_starts, piece_starts, piece_ends, broken, newline,
+    text, new_points, new_classes, new_bytes, n, b,
+):  # fmt: skip
+    """Write the characters of a document's pieces after the first `n`, of `b` bytes; how many of both there are then."""
+    for p in range(len(piece_starts)):
+        low, high = np.int64(piece_starts[p]), np.int64(piece_ends[p])
+        if broken[p]:
+            text[b], new_points[n], new_classes[n], new_bytes[n] = _NEWLINE, _NEWLINE, newline, b
+            b += 1
+            n += 1
+        first, after = np.int64(byte_starts[low]), np.int64(byte_starts[high])
+        copy(data[first:after], text[b : b + after - first])
+        copy(points[low:high], new_points[n : n + high - low])
+        copy(classes[low:high], new_classes[n : n + high - low])
+        shift(byte_starts[low:high], b - first, new_bytes[n : n + high - low])
+        b += after - first
+        n += high - low
+    return n, b
+
+
+@called
+def _copy_chunks(
+    starts, ends, seen, counts, piece_starts, piece_ends, broken, new_starts, new_ends, new_seen, new_counts, n, m
+):  # fmt: skip
+    """Write the chunks of a document's pieces, the first of which begins at character `n`, after the first `m`; how
+    many there are then. -1 where a piece cuts a chunk, or may join two."""
+    k = 0
+    for p in range(len(piece_starts)):
+        low, high = np.int64(piece_starts[p]), np.int64(piece_ends[p])
+        if p and not broken[p]:
+            return np.int64(-1)
+        n += broken[p]
+        while k < len(starts) and ends[k] <= low:
+            k += 1
+        first = k
+        while k < len(starts) and ends[k] <= high:
+            k += 1
+        if (first < k and starts[first] < low) or (k < len(starts) and starts[k] < high):
+            return np.int64(-1)
+        copied = k - first
+        shift(starts[first:k], n - low, new_starts[m : m + copied])
+        shift(ends[first:k], n - low, new_ends[m : m + copied])
+        copy(seen[first:k], new_seen[m : m + copied])
+        copy(counts[first:k], new_counts[m : m + copied])
+        m += copied
+        n += high - low
+    return m
 
 
 @inlined

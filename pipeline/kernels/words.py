@@ -69,7 +69,6 @@ def count_words(characters: Characters, chunks: Chunks, known: np.ndarray | None
 
 @compiled
 def _find_words(data, points, classes, byte_starts, starts, ends, seen, doc_offsets, most, longest):
-    address = np.intp(data.ctypes.data)
     # most: only the pages of memory that are written to are ever taken
     hashes, chars = np.empty(most, np.uint64), np.empty(most, np.int32)
     kinds, word_offsets = np.empty(most, np.uint8), np.zeros(len(doc_offsets), np.int64)
@@ -77,28 +76,42 @@ def _find_words(data, points, classes, byte_starts, starts, ends, seen, doc_offs
     breaks = np.zeros(longest + 1, np.uint8)
     n = 0
     for d in range(len(doc_offsets) - 1):
-        for k in range(doc_offsets[d], doc_offsets[d + 1]):
-            first, end, some, begun = starts[k], ends[k], seen[k], n
-            last = with_lacks(classes[end - 1])
-            start, after = np.int64(byte_starts[first]), np.int64(byte_starts[end])
-            shape = simple_shape(points, classes, first, end, without_lacks(some))
-            if shape == ONE_WORD:
-                hashes[n] = hash_slice(data, address, start, after)
-                chars[n], kinds[n] = end - first, _kind(some | last)
-                n += 1
-            elif shape == WORD_AND_MARK:
-                mark = np.int64(byte_starts[end - 1])
-                hashes[n] = hash_slice(data, address, start, mark)
-                chars[n], kinds[n] = end - first - 1, _kind(some)
-                hashes[n + 1] = hash_slice(data, address, mark, after)
-                chars[n + 1], kinds[n + 1] = 1, _kind(last)
-                n += 2
-            else:
-                mark_chunk(points, classes, first, end, breaks)
-                n = _read_words(data, address, classes, byte_starts, first, end, breaks, hashes, chars, kinds, n)
-            per_chunk[k] = n - begun
+        k, after = doc_offsets[d], doc_offsets[d + 1]
+        n = _read_chunks(
+            data, points, classes, byte_starts, starts[k:after], ends[k:after], seen[k:after],
+            breaks, hashes, chars, kinds, per_chunk[k:after], n,
+        )  # fmt: skip
         word_offsets[d + 1] = n
     return hashes[:n], word_offsets, chars[:n], kinds[:n], per_chunk
+
+
+@called
+def _read_chunks(
+    data, points, classes, byte_starts, starts, ends, seen, breaks, hashes, chars, kinds, per_chunk, n
+):  # fmt: skip
+    """Write the words of a document's chunks after the first `n`; how many there are then."""
+    address = np.intp(data.ctypes.data)
+    for k in range(len(starts)):
+        first, end, some, begun = starts[k], ends[k], seen[k], n
+        last = with_lacks(classes[end - 1])
+        start, after = np.int64(byte_starts[first]), np.int64(byte_starts[end])
+        shape = simple_shape(points, classes, first, end, without_lacks(some))
+        if shape == ONE_WORD:
+            hashes[n] = hash_slice(data, address, start, after)
+            chars[n], kinds[n] = end - first, _kind(some | last)
+            n += 1
+        elif shape == WORD_AND_MARK:
+            mark = np.int64(byte_starts[end - 1])
+            hashes[n] = hash_slice(data, address, start, mark)
+            chars[n], kinds[n] = end - first - 1, _kind(some)
+            hashes[n + 1] = hash_slice(data, address, mark, after)
+            chars[n + 1], kinds[n + 1] = 1, _kind(last)
+            n += 2
+        else:
+            mark_chunk(points, classes, first, end, breaks)
+            n = _read_words(data, address, classes, byte_starts, first, end, breaks, hashes, chars, kinds, n)
+        per_chunk[k] = n - begun
+    return n
 
 
 @called
@@ -120,7 +133,11 @@ def _read_words(data, address, classes, byte_starts, first, end, breaks, hashes,
 
 @compiled
 def _count_words(points, classes, starts, ends, seen, counts, longest):
-    breaks = np.zeros(longest + 1, np.uint8)
+    _count_chunks(points, classes, starts, ends, seen, counts, np.zeros(longest + 1, np.uint8))
+
+
+@called
+def _count_chunks(points, classes, starts, ends, seen, counts, breaks):
     for k in range(len(starts)):
         if counts[k] >= 0:
             continue

@@ -158,7 +158,7 @@ def measure_quality(batch: DocumentBatch, stop_words: tuple[str, ...]) -> Column
     """`QUALITY_SIGNALS`."""
     listed = np.array([hash_bytes(word) for word in stop_words], np.uint64)
     words, not_symbols, chars, alpha, stops = count_word_kinds(batch.words, listed).T
-    hashes, ellipses, lines, bullets, trailing = count_marks(batch.characters).T
+    hashes, ellipses, lines, bullets, trailing = count_marks(batch.utf8.data, batch.characters, batch.lines).T
     return {
         "word_count": count(not_symbols),
         "mean_word_chars": ratio(chars, not_symbols),

@@ -1,4 +1,4 @@
-"""From what kernels give to columns: divisions of counts (what nothing can be divided by is not measured), sums."""
+"""From what kernels give to columns: divisions of counts (what nothing can be divided by is not measured)."""
 
 from __future__ import annotations
 
@@ -17,11 +17,3 @@ def ratio(part: np.ndarray, whole: np.ndarray) -> pa.Array[Any]:
 def count(values: np.ndarray) -> pa.Array[Any]:
     """Counts as float64, as every signal is."""
     return pa.array(np.asarray(values, np.float64))
-
-
-
-def sum_by_document(values: np.ndarray, offsets: np.ndarray) -> np.ndarray:
-    """int64[documents]: sums of `values[offsets[d]:offsets[d + 1]]`."""
-    sums = np.concatenate([[0], np.cumsum(values, dtype=np.int64)])
-    found: np.ndarray = np.diff(sums[offsets])
-    return found

@@ -30,7 +30,8 @@ def test_word_kinds_equal_plain_python(texts: list[str]) -> None:
 @given(st.lists(hard_texts(), max_size=4))
 @settings(deadline=None, max_examples=150)
 def test_marks_equal_plain_python(texts: list[str]) -> None:
-    counts = tallies.count_marks(DocumentBatch.of_texts(texts).characters)
+    batch = DocumentBatch.of_texts(texts)
+    counts = tallies.count_marks(batch.utf8.data, batch.characters, batch.lines)
     for row, text in zip(counts.tolist(), texts, strict=True):
         lines = text.splitlines()
         bullets, trailing = sum(map(plain.begins_with_bullet, lines)), sum(map(plain.ends_in_ellipsis, lines))
