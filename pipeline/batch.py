@@ -127,11 +127,11 @@ class DocumentBatch:
         """A batch of the texts that pieces of these make, as its only column; what is known of them is taken over."""
         counted = not {"words", "word_counts"}.isdisjoint(self.__dict__)
         counts = self.word_counts if counted else self._carried
-        made = assemble(self.utf8.data, self.characters, self.chunks, counts, pieces)
+        made = assemble(self.utf8.data, self.characters, self.chunks, counts, self.lines, pieces)
         made.data.flags.writeable = False  # as Arrow's are, for kernels compiled for those
         offsets = made.characters.byte_starts[made.characters.doc_offsets].astype(np.int64)
         batch = DocumentBatch({"text": _strings(made.data, offsets)})
-        known = {"characters": made.characters, "chunks": made.chunks, "_carried": made.counts}
+        known = {"characters": made.characters, "chunks": made.chunks, "_carried": made.counts, "lines": made.lines}
         batch.__dict__.update(known, utf8=Utf8(made.data, offsets))
         return batch
 

@@ -9,6 +9,10 @@ import numpy as np
 
 from pipeline.kernels.classes import class_table
 from pipeline.kernels.compiled import called, compiled, inlined
+from pipeline.kernels.machine import load64, trailing_zeros
+
+_NEWLINE = 0x0A
+_NEWLINES, _SEVEN = np.uint64(0x0A0A0A0A0A0A0A0A), np.uint64(0x7F7F7F7F7F7F7F7F)
 
 
 class Characters(NamedTuple):
@@ -19,12 +23,14 @@ class Characters(NamedTuple):
         classes: uint32[characters], bits of `pipeline.kernels.classes`.
         byte_starts: int32[characters + 1], where each begins in the UTF-8 buffer; the last is its end.
         doc_offsets: int64[documents + 1], characters.
+        newlines: int64[newlines], the characters that are one.
     """
 
     points: np.ndarray
     classes: np.ndarray
     byte_starts: np.ndarray
     doc_offsets: np.ndarray
+    newlines: np.ndarray
 
 
 def decode(data: np.ndarray, offsets: np.ndarray) -> Characters:
@@ -44,8 +50,9 @@ def _decode(data, offsets, first, count, table):
     classes = np.empty(count, np.uint32)
     byte_starts = np.empty(count + 1, np.int32)
     doc_offsets = np.empty(len(offsets), np.int64)
+    newlines = np.empty(count, np.int64)  # only the pages of memory that are written to are ever taken
     doc_offsets[0] = 0
-    n = 0
+    n = found = 0
     for d in range(len(offsets) - 1):
         i = offsets[d] - first
         end = offsets[d + 1] - first
@@ -53,6 +60,7 @@ def _decode(data, offsets, first, count, table):
             run = _ascii_run(data[i:end])
             _copy_ascii(data[i : i + run], table, points[n : n + run], classes[n : n + run])
             _count_up(i + first, byte_starts[n : n + run])
+            found = _find_newlines(data[i : i + run], n, newlines, found)
             i += run
             n += run
             if i == end:
@@ -78,7 +86,26 @@ def _decode(data, offsets, first, count, table):
             n += 1
         doc_offsets[d + 1] = n
     byte_starts[n] = offsets[-1]
-    return points, classes, byte_starts, doc_offsets
+    return points, classes, byte_starts, doc_offsets, newlines[:found].copy()
+
+
+@called
+def _find_newlines(data, first, newlines, found):
+    """Write where newlines are, counted from `first` on, after those found before; how many there are then."""
+    address, block = np.intp(data.ctypes.data), np.int64(0)
+    while block + 8 <= len(data):
+        others = load64(address + block) ^ _NEWLINES
+        flags = ~(((others & _SEVEN) + _SEVEN) | others | _SEVEN)  # the highest bit of every byte that is 0
+        while flags:
+            newlines[found] = first + block + np.int64(trailing_zeros(flags) >> np.uint64(3))
+            flags &= flags - np.uint64(1)
+            found += 1
+        block += 8
+    for i in range(block, len(data)):
+        if data[i] == _NEWLINE:
+            newlines[found] = first + i
+            found += 1
+    return found
 
 
 @called

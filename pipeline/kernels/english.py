@@ -60,7 +60,7 @@ def count_english(
     number signs, of `common_words`); lines not blank (all, without . ? ! " ' at the end, with an
     ellipsis there, with a bullet at the start). `data`: uint8, the UTF-8 decoded."""
     return _count_english(
-        data, *characters, *chunks, lines.starts, lines.ends, lines.blank, lines.doc_offsets, *_packed(common_words),
+        data, *characters[:4], *chunks, lines.starts, lines.ends, lines.blank, lines.doc_offsets, *_packed(common_words),
     )  # fmt: skip
 
 

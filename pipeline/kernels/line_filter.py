@@ -76,7 +76,7 @@ def filter_lines(
     packed = packed_phrases(phrases)
     longest = int((lines.ends - lines.starts).max(initial=0))
     *pieces, counts = _filter_lines(
-        data, *characters, chunks.starts, chunks.ends, chunks.doc_offsets,
+        data, *characters[:4], chunks.starts, chunks.ends, chunks.doc_offsets,
         lines.starts, lines.ends, lines.seen, lines.doc_offsets, *hits, *packed[:2], longest, *limits,
     )  # fmt: skip
     return FilteredLines(Pieces(*pieces), counts)

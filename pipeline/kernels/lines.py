@@ -37,8 +37,7 @@ class Lines(NamedTuple):
 
 def find_lines(data: np.ndarray, characters: Characters) -> Lines:
     """Lines between newlines; carriage returns and other line ends stay in them. `data`: uint8, the UTF-8 decoded."""
-    newlines = np.flatnonzero(characters.points == NEWLINE)
-    return Lines(*_find_lines(data, characters.classes, characters.byte_starts, characters.doc_offsets, newlines))
+    return Lines(*_find_lines(data, *characters[1:]))
 
 
 @compiled
@@ -48,7 +47,7 @@ def _find_lines(data, classes, byte_starts, doc_offsets, newlines):
     hashes, seen, blank = np.empty(count, np.uint64), np.empty(count, np.uint32), np.empty(count, np.bool_)
     line_offsets = np.zeros(len(doc_offsets), np.int64)
     _cut_lines(doc_offsets, newlines, starts, ends, line_offsets)
-    _look_at_lines(data, classes, byte_starts, starts, ends, hashes, seen, blank)
+    look_at_lines(data, classes, byte_starts, starts, ends, hashes, seen, blank)
     return starts, ends, hashes, seen, blank, line_offsets
 
 
@@ -68,7 +67,8 @@ def _cut_lines(doc_offsets, newlines, starts, ends, line_offsets):
 
 
 @called
-def _look_at_lines(data, classes, byte_starts, starts, ends, hashes, seen, blank):
+def look_at_lines(data, classes, byte_starts, starts, ends, hashes, seen, blank):
+    """Write what `Lines` says of the lines between those characters."""
     address = np.intp(data.ctypes.data)
     for n in range(len(starts)):
         start, end = starts[n], ends[n]

@@ -15,8 +15,8 @@ from pipeline.kernels.characters import Characters
 from pipeline.kernels.chunks import Chunks, scan_chunks
 from pipeline.kernels.classes import SPACE, class_table
 from pipeline.kernels.compiled import called, compiled, inlined
+from pipeline.kernels.lines import NEWLINE, Lines, look_at_lines
 
-_NEWLINE = 0x0A
 _UNKNOWN = -1
 
 
@@ -44,57 +44,145 @@ class Assembled(NamedTuple):
         characters: As `decode` would give them.
         chunks: As `find_chunks` would.
         counts: int32[chunks], words in each, -1 where the chunk is none of the other text's.
+        lines: As `find_lines` would.
     """
 
     data: np.ndarray
     characters: Characters
     chunks: Chunks
     counts: np.ndarray
+    lines: Lines
 
 
-def assemble(data: np.ndarray, characters: Characters, chunks: Chunks, counts: np.ndarray, pieces: Pieces) -> Assembled:
+def assemble(
+    data: np.ndarray, characters: Characters, chunks: Chunks, counts: np.ndarray, lines: Lines, pieces: Pieces
+) -> Assembled:
     """The text of the pieces. `counts` are the words in each of `chunks`."""
     size = int(np.sum(pieces.ends - pieces.starts, dtype=np.int64) + np.count_nonzero(pieces.broken))
-    data, *rest = _assemble(data, *characters, *chunks, counts, *pieces, size, class_table()[_NEWLINE])
-    return Assembled(data, Characters(*rest[:4]), Chunks(*rest[4:8]), rest[8])
+    text, *made = _assemble_characters(data, *characters[:4], *pieces, size, class_table()[NEWLINE])
+    classes, byte_starts, doc_offsets = made[1:4]
+    *made_chunks, made_counts = _assemble_chunks(*chunks, counts, *pieces, classes, doc_offsets)
+    made_lines = Lines(*_assemble_lines(text, classes, byte_starts, doc_offsets, *lines, *pieces))
+    found = Characters(*made, newlines=_newlines_of(made_lines))
+    return Assembled(text, found, Chunks(*made_chunks), made_counts, made_lines)
+
+
+def _newlines_of(lines: Lines) -> np.ndarray:
+    """int64: the characters after lines, but each document's last."""
+    last = np.zeros(len(lines.ends), np.bool_)
+    last[lines.doc_offsets[1:] - 1] = True
+    found: np.ndarray = lines.ends[~last]
+    return found
 
 
 @compiled
-def _assemble(
-    data, points, classes, byte_starts, doc_offsets, starts, ends, seen, chunk_offsets, counts,
-    piece_starts, piece_ends, broken, piece_offsets, size, newline,
+def _assemble_characters(
+    data, points, classes, byte_starts, doc_offsets, piece_starts, piece_ends, broken, piece_offsets, size, newline
 ):  # fmt: skip
-    bytes_left = np.int64(byte_starts[-1] - byte_starts[0]) + len(piece_starts)
-    text, new_points = np.empty(bytes_left, np.uint8), np.empty(size, np.int32)
-    new_classes, new_bytes = np.empty(size, np.uint32), np.empty(size + 1, np.int32)
-    new_doc_offsets, new_chunk_offsets = np.zeros(len(doc_offsets), np.int64), np.zeros(len(doc_offsets), np.int64)
-    most = size + 1
-    new_starts, new_ends = np.empty(most, np.int32), np.empty(most, np.int32)
-    new_seen, new_counts = np.empty(most, np.uint32), np.empty(most, np.int32)
-    n = b = m = np.int64(0)  # characters, bytes and chunks written
+    text = np.empty(np.int64(byte_starts[-1] - byte_starts[0]) + len(piece_starts), np.uint8)
+    new_points, new_classes, new_bytes = np.empty(size, np.int32), np.empty(size, np.uint32), np.empty(size + 1, np.int32)
+    new_doc_offsets = np.zeros(len(doc_offsets), np.int64)
+    n = b = np.int64(0)
     for d in range(len(doc_offsets) - 1):
         p, last = piece_offsets[d], piece_offsets[d + 1]
-        k, after = chunk_offsets[d], chunk_offsets[d + 1]
-        begun = n
         n, b = _copy_characters(
             data, points, classes, byte_starts, piece_starts[p:last], piece_ends[p:last], broken[p:last], newline,
             text, new_points, new_classes, new_bytes, n, b,
         )  # fmt: skip
+        new_doc_offsets[d + 1] = n
+    new_bytes[n] = b
+    return text[:b], new_points, new_classes, new_bytes, new_doc_offsets
+
+
+@compiled
+def _assemble_chunks(
+    starts, ends, seen, chunk_offsets, counts, piece_starts, piece_ends, broken, piece_offsets,
+    new_classes, new_doc_offsets,
+):  # fmt: skip
+    most = len(new_classes) + 1  # only the pages of memory that are written to are ever taken
+    new_starts, new_ends = np.empty(most, np.int32), np.empty(most, np.int32)
+    new_seen, new_counts = np.empty(most, np.uint32), np.empty(most, np.int32)
+    offsets = np.zeros(len(chunk_offsets), np.int64)
+    m = np.int64(0)
+    for d in range(len(offsets) - 1):
+        p, last, k, after = piece_offsets[d], piece_offsets[d + 1], chunk_offsets[d], chunk_offsets[d + 1]
+        low, high = new_doc_offsets[d], new_doc_offsets[d + 1]
         some = _copy_chunks(
             starts[k:after], ends[k:after], seen[k:after], counts[k:after],
             piece_starts[p:last], piece_ends[p:last], broken[p:last],
-            new_starts, new_ends, new_seen, new_counts, begun, m,
+            new_starts, new_ends, new_seen, new_counts, low, m,
         )  # fmt: skip
         if some < 0:
-            some = scan_chunks(new_classes[begun:n], begun, new_starts, new_ends, new_seen, m)
+            some = scan_chunks(new_classes[low:high], low, new_starts, new_ends, new_seen, m)
             new_counts[m:some] = _UNKNOWN
-        m = some
-        new_doc_offsets[d + 1], new_chunk_offsets[d + 1] = n, m
-    new_bytes[n] = b
-    return (
-        text[:b], new_points, new_classes, new_bytes, new_doc_offsets,
-        new_starts[:m], new_ends[:m], new_seen[:m], new_chunk_offsets, new_counts[:m],
-    )  # fmt: skip
+        m = offsets[d + 1] = some
+    return new_starts[:m], new_ends[:m], new_seen[:m], offsets, new_counts[:m]
+
+
+@compiled
+def _assemble_lines(
+    text, new_classes, new_bytes, new_doc_offsets, starts, ends, hashes, seen, blank, line_offsets,
+    piece_starts, piece_ends, broken, piece_offsets,
+):  # fmt: skip
+    most = len(starts) + len(piece_starts) + len(line_offsets)
+    new_starts, new_ends = np.empty(most, np.int64), np.empty(most, np.int64)
+    new_hashes, new_seen, new_blank = np.empty(most, np.uint64), np.empty(most, np.uint32), np.empty(most, np.bool_)
+    offsets = np.zeros(len(line_offsets), np.int64)
+    m = np.int64(0)
+    for d in range(len(offsets) - 1):
+        p, last, line, after = piece_offsets[d], piece_offsets[d + 1], line_offsets[d], line_offsets[d + 1]
+        m = _copy_lines(
+            text, new_classes, new_bytes, starts[line:after], ends[line:after], hashes[line:after], seen[line:after],
+            blank[line:after], piece_starts[p:last], piece_ends[p:last], broken[p:last],
+            new_starts, new_ends, new_hashes, new_seen, new_blank, new_doc_offsets[d], m,
+        )  # fmt: skip
+        offsets[d + 1] = m
+    return new_starts[:m], new_ends[:m], new_hashes[:m], new_seen[:m], new_blank[:m], offsets
+
+
+@called
+def _copy_lines(
+    text, new_classes, new_bytes, starts, ends, hashes, seen, blank, piece_starts, piece_ends, broken,
+    new_starts, new_ends, new_hashes, new_seen, new_blank, n, m,
+):  # fmt: skip
+    """Write the lines of a document's pieces, the first of which begins at character `n`, after the first `m`; how many
+    there are then. Those that are whole lines of the other text need no second look."""
+    line, begun, known = 0, n, len(piece_starts) > 0
+    if not known:
+        new_starts[m], new_ends[m] = n, n
+    for p in range(len(piece_starts)):
+        low, high = np.int64(piece_starts[p]), np.int64(piece_ends[p])
+        if broken[p]:
+            m = _end_line(text, new_classes, new_bytes, new_starts, new_ends, new_hashes, new_seen, new_blank, known, m)
+            n += 1
+            begun = n
+        known = n == begun
+        while ends[line] < low:
+            line += 1
+        while True:
+            whole = starts[line] >= low and ends[line] <= high
+            new_starts[m], new_ends[m] = begun, n + min(high, ends[line]) - low
+            known = known and whole
+            if known:
+                new_hashes[m], new_seen[m], new_blank[m] = hashes[line], seen[line], blank[line]
+            if ends[line] >= high:
+                break
+            m = _end_line(text, new_classes, new_bytes, new_starts, new_ends, new_hashes, new_seen, new_blank, known, m)
+            line += 1
+            begun, known = n + starts[line] - low, True
+        n += high - low
+    return _end_line(text, new_classes, new_bytes, new_starts, new_ends, new_hashes, new_seen, new_blank, known, m)
+
+
+@inlined
+def _end_line(text, new_classes, new_bytes, new_starts, new_ends, new_hashes, new_seen, new_blank, known, m):
+    """Look at line `m` where it is not known; the next one's number."""
+    if not known:
+        look_at_lines(
+            text, new_classes, new_bytes, new_starts[m : m + 1], new_ends[m : m + 1],
+            new_hashes[m : m + 1], new_seen[m : m + 1], new_blank[m : m + 1],
+        )  # fmt: skip
+    return m + 1
 
 
 @called
@@ -106,7 +194,7 @@ def _copy_characters(
     for p in range(len(piece_starts)):
         low, high = np.int64(piece_starts[p]), np.int64(piece_ends[p])
         if broken[p]:
-            text[b], new_points[n], new_classes[n], new_bytes[n] = _NEWLINE, _NEWLINE, newline, b
+            text[b], new_points[n], new_classes[n], new_bytes[n] = NEWLINE, NEWLINE, newline, b
             b += 1
             n += 1
         first, after = np.int64(byte_starts[low]), np.int64(byte_starts[high])
