@@ -14,10 +14,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from pipeline.kernels.characters import Characters, decode
-from pipeline.kernels.chunks import Chunks, find_chunks
-from pipeline.kernels.lines import Lines, find_lines
+from pipeline.kernels.characters import Characters
+from pipeline.kernels.chunks import Chunks
+from pipeline.kernels.lines import Lines
 from pipeline.kernels.pieces import Pieces, assemble
+from pipeline.kernels.reading import Reading, read_texts
 from pipeline.kernels.words import Words, count_words, find_words
 
 
@@ -33,7 +34,7 @@ class Utf8(NamedTuple):
     offsets: np.ndarray
 
 
-_OF_TEXT = ("texts", "utf8", "characters", "chunks", "lines", "words", "word_counts", "_carried")
+_OF_TEXT = ("texts", "utf8", "characters", "chunks", "lines", "words", "word_counts", "_carried", "_reading")
 """What a batch keeps of its text once it is computed."""
 
 
@@ -46,6 +47,7 @@ class DocumentBatch:
 
     def __init__(self, columns: Mapping[str, pa.Array[Any]]) -> None:
         self._columns = dict(columns)
+        self._carried: np.ndarray
         self.num_rows = len(next(iter(self._columns.values()))) if self._columns else 0
 
     @classmethod
@@ -92,42 +94,41 @@ class DocumentBatch:
         return utf8_of(self.column("text"))
 
     @cached_property
+    def _reading(self) -> Reading:
+        return read_texts(self.utf8.data, self.utf8.offsets)
+
+    @cached_property
     def characters(self) -> Characters:
         """The documents as code points with their classes."""
-        return decode(self.utf8.data, self.utf8.offsets)
+        return self._reading.characters
 
     @cached_property
     def chunks(self) -> Chunks:
         """What stands between white space in the documents."""
-        return find_chunks(self.characters)
+        return self._reading.chunks
 
     @cached_property
     def lines(self) -> Lines:
         """The lines of the documents, as spans of `characters` with their hashes."""
-        return find_lines(self.utf8.data, self.characters)
+        return self._reading.lines
 
     @cached_property
     def words(self) -> Words:
         """The words of the documents, as spans of `utf8` with their hashes."""
-        return find_words(self.utf8.data, self.characters, self.chunks)
+        if "_carried" in self.__dict__:
+            return find_words(self.utf8.data, self.characters, self.chunks)
+        return self._reading.words
 
     @cached_property
     def word_counts(self) -> np.ndarray:
         """How many words each of `chunks` is: int32[chunks]."""
-        if "words" in self.__dict__:
-            return self.words.per_chunk
-        return count_words(self.characters, self.chunks, self._carried)
-
-    @cached_property
-    def _carried(self) -> np.ndarray:
-        """Those of `word_counts` that were known of the text before; -1 for the others."""
-        return np.full(len(self.chunks.starts), -1, np.int32)
+        if "_carried" in self.__dict__:
+            return count_words(self.characters, self.chunks, self._carried)
+        return self.words.per_chunk
 
     def of_pieces(self, pieces: Pieces) -> DocumentBatch:
         """A batch of the texts that pieces of these make, as its only column; what is known of them is taken over."""
-        counted = not {"words", "word_counts"}.isdisjoint(self.__dict__)
-        counts = self.word_counts if counted else self._carried
-        made = assemble(self.utf8.data, self.characters, self.chunks, counts, self.lines, pieces)
+        made = assemble(self.utf8.data, self.characters, self.chunks, self.word_counts, self.lines, pieces)
         made.data.flags.writeable = False  # as Arrow's are, for kernels compiled for those
         offsets = made.characters.byte_starts[made.characters.doc_offsets].astype(np.int64)
         batch = DocumentBatch({"text": _strings(made.data, offsets)})

@@ -7,8 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.kernels.classes import class_table
-from pipeline.kernels.compiled import called, compiled, inlined
+from pipeline.kernels.compiled import called, inlined
 from pipeline.kernels.machine import load64, trailing_zeros
 
 _NEWLINE = 0x0A
@@ -33,60 +32,36 @@ class Characters(NamedTuple):
     newlines: np.ndarray
 
 
-def decode(data: np.ndarray, offsets: np.ndarray) -> Characters:
-    """The characters of valid UTF-8 (as Arrow keeps it): uint8[bytes] and int64[documents + 1] byte
-    offsets."""
-    first, last = int(offsets[0]), int(offsets[-1])
-    if last >= 1 << 31:
-        raise ValueError(f"a batch holds at most 2 GiB of text, this one ends at byte {last:,}: give fewer documents")
-    window = np.ascontiguousarray(data[first:last])
-    count = int(np.count_nonzero((window & 0xC0) != 0x80))
-    return Characters(*_decode(window, offsets, first, count, class_table()))
+@called
+def decode_document(data, i, end, table, points, classes, byte_starts, n, newlines, found):
+    """Write the characters of the bytes `i..end`, and where newlines are, after those of other documents; how many of
+    both there are then."""
+    while i < end:
+        run = _ascii_run(data[i:end])
+        _copy_ascii(data[i : i + run], table, points[n : n + run], classes[n : n + run])
+        _count_up(i, byte_starts[n : n + run])
+        found = _find_newlines(data[i : i + run], n, newlines, found)
+        i += run
+        n += run
+        if i == end:
+            break
+        point, size = _decode_one(data, i)
+        points[n], classes[n], byte_starts[n] = point, table[point], i
+        i += size
+        n += 1
+    return n, found
 
 
-@compiled
-def _decode(data, offsets, first, count, table):
-    points = np.empty(count, np.int32)
-    classes = np.empty(count, np.uint32)
-    byte_starts = np.empty(count + 1, np.int32)
-    doc_offsets = np.empty(len(offsets), np.int64)
-    newlines = np.empty(count, np.int64)  # only the pages of memory that are written to are ever taken
-    doc_offsets[0] = 0
-    n = found = 0
-    for d in range(len(offsets) - 1):
-        i = offsets[d] - first
-        end = offsets[d + 1] - first
-        while i < end:
-            run = _ascii_run(data[i:end])
-            _copy_ascii(data[i : i + run], table, points[n : n + run], classes[n : n + run])
-            _count_up(i + first, byte_starts[n : n + run])
-            found = _find_newlines(data[i : i + run], n, newlines, found)
-            i += run
-            n += run
-            if i == end:
-                break
-            byte_starts[n] = i + first
-            lead = np.int32(data[i])
-            if lead < 0xE0:
-                point = (lead & 0x1F) << 6 | np.int32(data[i + 1]) & 0x3F
-                i += 2
-            elif lead < 0xF0:
-                point = (lead & 0x0F) << 12 | (np.int32(data[i + 1]) & 0x3F) << 6 | np.int32(data[i + 2]) & 0x3F
-                i += 3
-            else:
-                point = (
-                    (lead & 0x07) << 18
-                    | (np.int32(data[i + 1]) & 0x3F) << 12
-                    | (np.int32(data[i + 2]) & 0x3F) << 6
-                    | np.int32(data[i + 3]) & 0x3F
-                )
-                i += 4
-            points[n] = point
-            classes[n] = table[point]
-            n += 1
-        doc_offsets[d + 1] = n
-    byte_starts[n] = offsets[-1]
-    return points, classes, byte_starts, doc_offsets, newlines[:found].copy()
+@inlined
+def _decode_one(data, i):
+    """The character of several bytes at `i`, and how many."""
+    lead = np.int32(data[i])
+    if lead < 0xE0:
+        return (lead & 0x1F) << 6 | np.int32(data[i + 1]) & 0x3F, 2
+    if lead < 0xF0:
+        return (lead & 0x0F) << 12 | (np.int32(data[i + 1]) & 0x3F) << 6 | np.int32(data[i + 2]) & 0x3F, 3
+    high = (lead & 0x07) << 18 | (np.int32(data[i + 1]) & 0x3F) << 12
+    return high | (np.int32(data[i + 2]) & 0x3F) << 6 | np.int32(data[i + 3]) & 0x3F, 4
 
 
 @called

@@ -11,9 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.kernels.characters import Characters
 from pipeline.kernels.classes import PUNCTUATION, SPACE, SYMBOL
-from pipeline.kernels.compiled import called, compiled, inlined
+from pipeline.kernels.compiled import called, inlined
 
 _LACKS = 20
 """How far left of a class its complement is kept: a bit that no class has, and none may take."""
@@ -39,11 +38,6 @@ class Chunks(NamedTuple):
     doc_offsets: np.ndarray
 
 
-def find_chunks(characters: Characters) -> Chunks:
-    """What stands between white space."""
-    return Chunks(*_find_chunks(characters.classes, characters.doc_offsets))
-
-
 @inlined
 def with_lacks(cls):
     """The classes of a character and what it lacks."""
@@ -54,19 +48,6 @@ def with_lacks(cls):
 def without_lacks(seen):
     """Classes alone, as `pipeline.kernels.boundaries` wants them."""
     return seen & _CLASSES
-
-
-@compiled
-def _find_chunks(classes, doc_offsets):
-    most = len(classes) + 1  # only the pages of memory that are written to are ever taken
-    starts, ends, seen = np.empty(most, np.int32), np.empty(most, np.int32), np.empty(most, np.uint32)
-    chunk_offsets = np.zeros(len(doc_offsets), np.int64)
-    n = np.int64(0)
-    for d in range(len(doc_offsets) - 1):
-        low, high = doc_offsets[d], doc_offsets[d + 1]
-        n = scan_chunks(classes[low:high], low, starts, ends, seen, n)
-        chunk_offsets[d + 1] = n
-    return starts[:n], ends[:n], seen[:n], chunk_offsets
 
 
 @called

@@ -60,7 +60,8 @@ def count_english(
     number signs, of `common_words`); lines not blank (all, without . ? ! " ' at the end, with an
     ellipsis there, with a bullet at the start). `data`: uint8, the UTF-8 decoded."""
     return _count_english(
-        data, *characters[:4], *chunks, lines.starts, lines.ends, lines.blank, lines.doc_offsets, *_packed(common_words),
+        data, *characters[:4], *chunks, lines.starts, lines.ends, lines.blank, lines.doc_offsets,
+        *_packed(common_words),
     )  # fmt: skip
 
 
@@ -93,9 +94,7 @@ def count_paragraphs(lines: Lines, offsets: np.ndarray, line_bytes: np.ndarray, 
         offsets: int64[documents + 1], bytes of the texts that `hits` were found in.
         line_bytes: int64[lines], byte where each line begins.
     """
-    return _count_paragraphs(
-        lines.starts, lines.ends, lines.hashes, lines.doc_offsets, offsets, line_bytes, *hits
-    )
+    return _count_paragraphs(lines.starts, lines.ends, lines.hashes, lines.doc_offsets, offsets, line_bytes, *hits)
 
 
 @compiled
@@ -166,7 +165,7 @@ def _count_last(data, byte_starts, starts, ends, slots, factor, shift):
     for k in range(len(starts)):
         word, first = np.uint64(0), np.int64(byte_starts[starts[k]])
         size = np.int64(byte_starts[ends[k]]) - first
-        for i in range(min(size, _PACKED)):
+        for i in range(_PACKED if size > _PACKED else size):
             word |= np.uint64(data[first + i]) << np.uint64(8 * i)
         count += (slots[(word * factor) >> shift] == word) & (size <= _PACKED)
     return count

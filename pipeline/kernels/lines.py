@@ -7,9 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.kernels.characters import Characters
 from pipeline.kernels.classes import SPACE
-from pipeline.kernels.compiled import called, compiled
+from pipeline.kernels.compiled import called
 from pipeline.kernels.hashing import hash_slice
 
 NEWLINE = 0x0A
@@ -35,35 +34,16 @@ class Lines(NamedTuple):
     doc_offsets: np.ndarray
 
 
-def find_lines(data: np.ndarray, characters: Characters) -> Lines:
-    """Lines between newlines; carriage returns and other line ends stay in them. `data`: uint8, the UTF-8 decoded."""
-    return Lines(*_find_lines(data, *characters[1:]))
-
-
-@compiled
-def _find_lines(data, classes, byte_starts, doc_offsets, newlines):
-    count = len(newlines) + len(doc_offsets) - 1
-    starts, ends = np.empty(count, np.int64), np.empty(count, np.int64)
-    hashes, seen, blank = np.empty(count, np.uint64), np.empty(count, np.uint32), np.empty(count, np.bool_)
-    line_offsets = np.zeros(len(doc_offsets), np.int64)
-    _cut_lines(doc_offsets, newlines, starts, ends, line_offsets)
-    look_at_lines(data, classes, byte_starts, starts, ends, hashes, seen, blank)
-    return starts, ends, hashes, seen, blank, line_offsets
-
-
 @called
-def _cut_lines(doc_offsets, newlines, starts, ends, line_offsets):
-    n = newline = 0
-    for d in range(len(doc_offsets) - 1):
-        start, last = doc_offsets[d], doc_offsets[d + 1]
-        while newline < len(newlines) and newlines[newline] < last:
-            starts[n], ends[n] = start, newlines[newline]
-            start = newlines[newline] + 1
-            newline += 1
-            n += 1
-        starts[n], ends[n] = start, last
+def cut_lines(first, last, newlines, starts, ends, n):
+    """Write the lines of the characters `first..last` after the first `n`; how many there are then. `newlines`: int64,
+    those of the document."""
+    for newline in newlines:
+        starts[n], ends[n] = first, newline
+        first = newline + 1
         n += 1
-        line_offsets[d + 1] = n
+    starts[n], ends[n] = first, last
+    return n + 1
 
 
 @called

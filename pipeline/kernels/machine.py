@@ -1,4 +1,4 @@
-"""Single machine instructions that numba has no name for: eight bytes loaded from or stored at an address, trailing zeros counted."""
+"""Single machine instructions that numba has no name for: eight bytes at an address, trailing zeros."""
 
 # mypy: allow-untyped-defs, allow-untyped-calls, disable-error-code="no-any-return"
 from __future__ import annotations

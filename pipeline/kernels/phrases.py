@@ -160,10 +160,10 @@ def _compare(data, low, high, places, letters, ends, anchors, pairs, owners, sta
         i = low + place
         for p in range(len(anchors)):
             first = i - anchors[p]
-            if first >= low and _is_pair(data, i, high, pairs, owners[p]):
-                if phrase_at(data, first, high, letters, ends, p):
-                    starts[n], found[n] = first, p
-                    n += 1
+            paired = first >= low and _is_pair(data, i, high, pairs, owners[p])
+            if paired and phrase_at(data, first, high, letters, ends, p):
+                starts[n], found[n] = first, p
+                n += 1
     return n
 
 

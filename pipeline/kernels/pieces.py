@@ -59,11 +59,12 @@ def assemble(
 ) -> Assembled:
     """The text of the pieces. `counts` are the words in each of `chunks`."""
     size = int(np.sum(pieces.ends - pieces.starts, dtype=np.int64) + np.count_nonzero(pieces.broken))
-    text, *made = _assemble_characters(data, *characters[:4], *pieces, size, class_table()[NEWLINE])
-    classes, byte_starts, doc_offsets = made[1:4]
+    text, points, classes, byte_starts, doc_offsets = _assemble_characters(
+        data, *characters[:4], *pieces, size, class_table()[NEWLINE]
+    )
     *made_chunks, made_counts = _assemble_chunks(*chunks, counts, *pieces, classes, doc_offsets)
     made_lines = Lines(*_assemble_lines(text, classes, byte_starts, doc_offsets, *lines, *pieces))
-    found = Characters(*made, newlines=_newlines_of(made_lines))
+    found = Characters(points, classes, byte_starts, doc_offsets, _newlines_of(made_lines))
     return Assembled(text, found, Chunks(*made_chunks), made_counts, made_lines)
 
 
@@ -80,7 +81,11 @@ def _assemble_characters(
     data, points, classes, byte_starts, doc_offsets, piece_starts, piece_ends, broken, piece_offsets, size, newline
 ):  # fmt: skip
     text = np.empty(np.int64(byte_starts[-1] - byte_starts[0]) + len(piece_starts), np.uint8)
-    new_points, new_classes, new_bytes = np.empty(size, np.int32), np.empty(size, np.uint32), np.empty(size + 1, np.int32)
+    new_points, new_classes, new_bytes = (
+        np.empty(size, np.int32),
+        np.empty(size, np.uint32),
+        np.empty(size + 1, np.int32),
+    )
     new_doc_offsets = np.zeros(len(doc_offsets), np.int64)
     n = b = np.int64(0)
     for d in range(len(doc_offsets) - 1):
@@ -190,7 +195,7 @@ def _copy_characters(
     data, points, classes, byte_starts, piece_starts, piece_ends, broken, newline,
     text, new_points, new_classes, new_bytes, n, b,
 ):  # fmt: skip
-    """Write the characters of a document's pieces after the first `n`, of `b` bytes; how many of both there are then."""
+    """Write the characters of a document's pieces after the first `n`, of `b` bytes; how many of both there are."""
     for p in range(len(piece_starts)):
         low, high = np.int64(piece_starts[p]), np.int64(piece_ends[p])
         if broken[p]:

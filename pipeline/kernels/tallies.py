@@ -31,9 +31,7 @@ def count_sentences(characters: Characters, chunks: Chunks) -> np.ndarray:
     end; marks that follow belong to it. Source: spaCy's sentencizer, which datatrove's C4 filter counts with.
     """
     longest = int(np.diff(characters.doc_offsets).max(initial=0))
-    return _count_sentences(
-        characters.points, characters.classes, characters.doc_offsets, *chunks, longest
-    )
+    return _count_sentences(characters.points, characters.classes, characters.doc_offsets, *chunks, longest)
 
 
 def count_marks(data: np.ndarray, characters: Characters, lines: Lines) -> np.ndarray:
@@ -72,7 +70,7 @@ def _sum_by_document(values, doc_offsets):
 
 @called
 def _sum(values):
-    total = np.int64(0)
+    total = 0
     for value in values:
         total += value
     return total
@@ -130,7 +128,9 @@ def _count_sentences(points, classes, char_offsets, starts, ends, seen, doc_offs
     breaks = np.zeros(longest + 1, np.uint8)
     for d in range(len(doc_offsets) - 1):
         k, after = doc_offsets[d], doc_offsets[d + 1]
-        found[d] = _sentences_of(points, classes, char_offsets[d], starts[k:after], ends[k:after], seen[k:after], breaks)
+        found[d] = _sentences_of(
+            points, classes, char_offsets[d], starts[k:after], ends[k:after], seen[k:after], breaks
+        )
     return found
 
 
@@ -160,10 +160,10 @@ def _sentences_of(points, classes, space, starts, ends, seen, breaks):
 def _end_sentences(points, classes, first, end, seen, breaks, ended):
     """Sentences that begin within a chunk that has terminal marks, and whether one has ended with it."""
     shape = simple_shape(points, classes, first, end, seen)
+    if shape == WORD_AND_MARK:  # a plain word, which begins one where the last has ended
+        return int(ended), classes[end - 1] & TERMINAL != 0
     breaks[0] = 1
-    if shape == WORD_AND_MARK:
-        breaks[end - first - 1] = 1
-    elif shape == NOT_SIMPLE:
+    if shape == NOT_SIMPLE:
         mark_chunk(points, classes, first, end, breaks)
     begun, start = 0, first
     while first < end:
@@ -195,7 +195,7 @@ def _count_marks(points, classes, doc_offsets, starts, ends, seen, line_offsets,
 @called
 def _count_signs(starts, phrases, hit, after, found):
     """Count number signs and ellipses; the first hit of the next document."""
-    dots, before = np.int64(0), np.int64(-2)
+    dots, before = 0, -2
     while hit < len(starts) and starts[hit] < after:
         found[0] += phrases[hit] == 0
         found[1] += phrases[hit] == 1

@@ -77,7 +77,7 @@ def _find_words(data, points, classes, byte_starts, starts, ends, seen, doc_offs
     n = 0
     for d in range(len(doc_offsets) - 1):
         k, after = doc_offsets[d], doc_offsets[d + 1]
-        n = _read_chunks(
+        n = read_chunks(
             data, points, classes, byte_starts, starts[k:after], ends[k:after], seen[k:after],
             breaks, hashes, chars, kinds, per_chunk[k:after], n,
         )  # fmt: skip
@@ -86,7 +86,7 @@ def _find_words(data, points, classes, byte_starts, starts, ends, seen, doc_offs
 
 
 @called
-def _read_chunks(
+def read_chunks(
     data, points, classes, byte_starts, starts, ends, seen, breaks, hashes, chars, kinds, per_chunk, n
 ):  # fmt: skip
     """Write the words of a document's chunks after the first `n`; how many there are then."""

@@ -129,7 +129,9 @@ def measure(batch: DocumentBatch, lists: Blocklists) -> Columns:
     for row in np.flatnonzero(listed):
         rows[[0, 1, 3, 4, 5], row] = _measure_one(urls[int(row)].as_py(), lists)
     if lists.hosts and "host" in batch.names:
-        rows[2] = [any(domain in lists.hosts for domain in _domains(host or "")) for host in batch.column("host").to_pylist()]
+        rows[2] = [
+            any(domain in lists.hosts for domain in _domains(host or "")) for host in batch.column("host").to_pylist()
+        ]
     return {field.name: pa.array(row) for field, row in zip(SIGNALS, rows, strict=True)}
 
 

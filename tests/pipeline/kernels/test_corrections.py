@@ -94,5 +94,8 @@ def test_phrases_are_all_found(texts: list[str]) -> None:
 
 def test_no_document_no_counts() -> None:
     batch = DocumentBatch.of_texts([])
-    assert english.count_english(batch.utf8.data, batch.characters, batch.chunks, batch.lines, COMMON).shape == (0, english.BULLETS + 1)
+    assert english.count_english(batch.utf8.data, batch.characters, batch.chunks, batch.lines, COMMON).shape == (
+        0,
+        english.BULLETS + 1,
+    )
     assert len(find_phrases(np.zeros(0, np.uint8), np.zeros(1, np.int64), PHRASES).starts) == 0

@@ -26,18 +26,20 @@ def cut_texts(draw: st.DrawFn) -> tuple[list[str], Pieces, list[str]]:
         made.append("".join("\n" * cut + text[low:high] for (low, high), cut in zip(pairs, breaks, strict=True)))
         offsets.append(len(starts))
         first += len(text)
-    found = np.array(starts, np.int32), np.array(ends, np.int32), np.array(broken, np.bool_), np.array(offsets, np.int64)
+    found = (
+        np.array(starts, np.int32),
+        np.array(ends, np.int32),
+        np.array(broken, np.bool_),
+        np.array(offsets, np.int64),
+    )
     return texts, Pieces(*found), made
 
 
-@given(cut_texts(), st.booleans())
-@settings(deadline=None, max_examples=400)
-def test_what_is_carried_over_is_what_would_be_found(cut: tuple[list[str], Pieces, list[str]], counted: bool) -> None:
+@given(cut_texts())
+@settings(deadline=None, max_examples=200)
+def test_what_is_carried_over_is_what_would_be_found(cut: tuple[list[str], Pieces, list[str]]) -> None:
     texts, pieces, expected = cut
-    batch = DocumentBatch.of_texts(texts)
-    if counted:
-        assert batch.words.per_chunk.tolist() == batch.word_counts.tolist()
-    made, anew = batch.of_pieces(pieces), DocumentBatch.of_texts(expected)
+    made, anew = DocumentBatch.of_texts(texts).of_pieces(pieces), DocumentBatch.of_texts(expected)
     assert made.column("text").to_pylist() == expected
     assert made.utf8.data.tobytes() == anew.utf8.data.tobytes()
     assert made.utf8.offsets.tolist() == anew.utf8.offsets.tolist()
@@ -46,4 +48,5 @@ def test_what_is_carried_over_is_what_would_be_found(cut: tuple[list[str], Piece
             assert (name, mine_part.tolist()) == (name, other_part.tolist())
             assert mine_part.dtype == other_part.dtype
     assert made.word_counts.tolist() == anew.word_counts.tolist()
-    assert made.words.hashes.tolist() == anew.words.hashes.tolist()
+    for mine_part, other_part in zip(made.words, anew.words, strict=True):
+        assert mine_part.tolist() == other_part.tolist()
