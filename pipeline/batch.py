@@ -14,10 +14,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from pipeline.kernels.characters import Characters, decode
-from pipeline.kernels.chunks import Chunks, find_chunks
-from pipeline.kernels.lines import Lines, find_lines
-from pipeline.kernels.words import Words, find_words
+from pipeline.kernels.characters import Characters
+from pipeline.kernels.chunks import Chunks
+from pipeline.kernels.lines import Lines
+from pipeline.kernels.pieces import Pieces, assemble
+from pipeline.kernels.reading import Reading, read_texts
+from pipeline.kernels.words import Words, count_words, find_words
 
 
 class Utf8(NamedTuple):
@@ -32,7 +34,7 @@ class Utf8(NamedTuple):
     offsets: np.ndarray
 
 
-_OF_TEXT = ("texts", "utf8", "characters", "chunks", "lines", "words")
+_OF_TEXT = ("texts", "utf8", "characters", "chunks", "lines", "words", "word_counts", "_carried", "_reading")
 """What a batch keeps of its text once it is computed."""
 
 
@@ -45,6 +47,7 @@ class DocumentBatch:
 
     def __init__(self, columns: Mapping[str, pa.Array[Any]]) -> None:
         self._columns = dict(columns)
+        self._carried: np.ndarray
         self.num_rows = len(next(iter(self._columns.values()))) if self._columns else 0
 
     @classmethod
@@ -88,40 +91,73 @@ class DocumentBatch:
     @cached_property
     def utf8(self) -> Utf8:
         """The documents as one UTF-8 buffer with offsets, for the compiled kernels."""
-        text = self.column("text")
-        if text.null_count:
-            text = text.fill_null("")
-        if text.offset or not len(text):
-            text = pa.concat_arrays([text, pa.array([], text.type)])
-        _, offsets, data = text.buffers()
-        width: Any = np.int64 if pa.types.is_large_string(text.type) else np.int32
-        starts = (
-            np.frombuffer(memoryview(offsets), width, count=len(text) + 1)
-            if offsets is not None and len(text)
-            else np.zeros(1, width)
-        )
-        payload = np.frombuffer(memoryview(data), np.uint8) if data is not None and data.size else np.zeros(0, np.uint8)
-        return Utf8(payload, starts.astype(np.int64))
+        return utf8_of(self.column("text"))
+
+    @cached_property
+    def _reading(self) -> Reading:
+        return read_texts(self.utf8.data, self.utf8.offsets)
 
     @cached_property
     def characters(self) -> Characters:
         """The documents as code points with their classes."""
-        return decode(self.utf8.data, self.utf8.offsets)
+        return self._reading.characters
 
     @cached_property
     def chunks(self) -> Chunks:
         """What stands between white space in the documents."""
-        return find_chunks(self.characters)
+        return self._reading.chunks
 
     @cached_property
     def lines(self) -> Lines:
         """The lines of the documents, as spans of `characters` with their hashes."""
-        return find_lines(self.characters)
+        return self._reading.lines
 
     @cached_property
     def words(self) -> Words:
         """The words of the documents, as spans of `utf8` with their hashes."""
-        return find_words(self.characters, self.chunks)
+        if "_carried" in self.__dict__:
+            return find_words(self.utf8.data, self.characters, self.chunks)
+        return self._reading.words
+
+    @cached_property
+    def word_counts(self) -> np.ndarray:
+        """How many words each of `chunks` is: int32[chunks]."""
+        if "_carried" in self.__dict__:
+            return count_words(self.characters, self.chunks, self._carried)
+        return self.words.per_chunk
+
+    def of_pieces(self, pieces: Pieces) -> DocumentBatch:
+        """A batch of the texts that pieces of these make, as its only column; what is known of them is taken over."""
+        made = assemble(self.utf8.data, self.characters, self.chunks, self.word_counts, self.lines, pieces)
+        made.data.flags.writeable = False  # as Arrow's are, for kernels compiled for those
+        offsets = made.characters.byte_starts[made.characters.doc_offsets].astype(np.int64)
+        batch = DocumentBatch({"text": _strings(made.data, offsets)})
+        known = {"characters": made.characters, "chunks": made.chunks, "_carried": made.counts, "lines": made.lines}
+        batch.__dict__.update(known, utf8=Utf8(made.data, offsets))
+        return batch
+
+
+def utf8_of(text: pa.Array[Any]) -> Utf8:
+    """The bytes of an array of strings."""
+    if text.null_count:
+        text = text.fill_null("")
+    if text.offset or not len(text):
+        text = pa.concat_arrays([text, pa.array([], text.type)])
+    _, offsets, data = text.buffers()
+    width: Any = np.int64 if pa.types.is_large_string(text.type) else np.int32
+    starts = (
+        np.frombuffer(memoryview(offsets), width, count=len(text) + 1)
+        if offsets is not None and len(text)
+        else np.zeros(1, width)
+    )
+    payload = np.frombuffer(memoryview(data), np.uint8) if data is not None and data.size else np.zeros(0, np.uint8)
+    return Utf8(payload, starts.astype(np.int64))
+
+
+def _strings(data: np.ndarray, offsets: np.ndarray) -> pa.Array[Any]:
+    """Texts from UTF-8 (uint8[bytes]) and where each ends (int64[rows + 1], bytes)."""
+    buffers = [None, pa.py_buffer(offsets.astype(np.int32).data), pa.py_buffer(data.data)]
+    return pa.Array.from_buffers(pa.string(), len(offsets) - 1, buffers)
 
 
 class Rewritten(dict[str, "pa.Array[Any]"]):

@@ -73,12 +73,15 @@ class Rule:
 
         A page that the rule does not judge passes.
         """
-        numbers = np.asarray(pc.cast(values, pa.float64()).to_numpy(zero_copy_only=False), dtype=np.float64)
+        column = values if pa.types.is_float64(values.type) else pc.cast(values, pa.float64())
+        numbers: np.ndarray = column.to_numpy(zero_copy_only=False)
         low = -np.inf if self.low is None else self.low
         high = np.inf if self.high is None else self.high
         within: np.ndarray = (numbers >= low) & (
             numbers <= high
         )  # NaN, which is also Arrow's null here, compares false
+        if not self.languages and not self.not_languages:
+            return within
         passed: np.ndarray = within | ~self.judges(languages, len(numbers))
         return passed
 

@@ -82,17 +82,21 @@ NOT_SIMPLE, ONE_WORD, WORD_AND_MARK = range(3)
 
 @inlined
 def simple_shape(points, classes, start, end, seen):
-    """Whether a chunk is one plain word, with at most one mark after it, as nearly all are.
+    """Whether a chunk is one plain word or a number, with at most one mark after it, as nearly all are.
 
     `seen` are the classes of all its characters but the last. What is not simple `mark_chunk` must look at.
     """
     before, last = end - 1, classes[end - 1]
     if before == start:
         return ONE_WORD
-    if (seen & (_NOT_PLAIN | UNSPACED)) or last & UNSPACED:
+    if (seen & (_NOT_PLAIN & ~np.uint32(DIGIT) | UNSPACED)) or last & UNSPACED:
         return NOT_SIMPLE
     if last & _NOT_PLAIN == 0:
+        return NOT_SIMPLE if seen & DIGIT else ONE_WORD  # 5km
+    if last & DIGIT:
         return ONE_WORD
+    if seen & DIGIT and not classes[before - 1] & DIGIT:
+        return NOT_SIMPLE
     if last & SUFFIX:
         return WORD_AND_MARK
     if points[before] != _DOT:

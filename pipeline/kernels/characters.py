@@ -7,8 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.kernels.classes import class_table
-from pipeline.kernels.compiled import called, compiled, inlined
+from pipeline.kernels.compiled import called, inlined
+from pipeline.kernels.machine import load64, trailing_zeros
+
+_NEWLINE = 0x0A
+_NEWLINES, _SEVEN = np.uint64(0x0A0A0A0A0A0A0A0A), np.uint64(0x7F7F7F7F7F7F7F7F)
 
 
 class Characters(NamedTuple):
@@ -19,66 +22,65 @@ class Characters(NamedTuple):
         classes: uint32[characters], bits of `pipeline.kernels.classes`.
         byte_starts: int32[characters + 1], where each begins in the UTF-8 buffer; the last is its end.
         doc_offsets: int64[documents + 1], characters.
+        newlines: int64[newlines], the characters that are one.
     """
 
     points: np.ndarray
     classes: np.ndarray
     byte_starts: np.ndarray
     doc_offsets: np.ndarray
+    newlines: np.ndarray
 
 
-def decode(data: np.ndarray, offsets: np.ndarray) -> Characters:
-    """The characters of valid UTF-8 (as Arrow keeps it): uint8[bytes] and int64[documents + 1] byte
-    offsets."""
-    first, last = int(offsets[0]), int(offsets[-1])
-    if last >= 1 << 31:
-        raise ValueError(f"a batch holds at most 2 GiB of text, this one ends at byte {last:,}: give fewer documents")
-    window = np.ascontiguousarray(data[first:last])
-    count = int(np.count_nonzero((window & 0xC0) != 0x80))
-    return Characters(*_decode(window, offsets, first, count, class_table()))
+@called
+def decode_document(data, i, end, table, points, classes, byte_starts, n, newlines, found):
+    """Write the characters of the bytes `i..end`, and where newlines are, after those of other documents; how many of
+    both there are then."""
+    while i < end:
+        run = _ascii_run(data[i:end])
+        _copy_ascii(data[i : i + run], table, points[n : n + run], classes[n : n + run])
+        _count_up(i, byte_starts[n : n + run])
+        found = _find_newlines(data[i : i + run], n, newlines, found)
+        i += run
+        n += run
+        if i == end:
+            break
+        point, size = _decode_one(data, i)
+        points[n], classes[n], byte_starts[n] = point, table[point], i
+        i += size
+        n += 1
+    return n, found
 
 
-@compiled
-def _decode(data, offsets, first, count, table):
-    points = np.empty(count, np.int32)
-    classes = np.empty(count, np.uint32)
-    byte_starts = np.empty(count + 1, np.int32)
-    doc_offsets = np.empty(len(offsets), np.int64)
-    doc_offsets[0] = 0
-    n = 0
-    for d in range(len(offsets) - 1):
-        i = offsets[d] - first
-        end = offsets[d + 1] - first
-        while i < end:
-            run = _ascii_run(data[i:end])
-            _copy_ascii(data[i : i + run], table, points[n : n + run], classes[n : n + run])
-            _count_up(i + first, byte_starts[n : n + run])
-            i += run
-            n += run
-            if i == end:
-                break
-            byte_starts[n] = i + first
-            lead = np.int32(data[i])
-            if lead < 0xE0:
-                point = (lead & 0x1F) << 6 | np.int32(data[i + 1]) & 0x3F
-                i += 2
-            elif lead < 0xF0:
-                point = (lead & 0x0F) << 12 | (np.int32(data[i + 1]) & 0x3F) << 6 | np.int32(data[i + 2]) & 0x3F
-                i += 3
-            else:
-                point = (
-                    (lead & 0x07) << 18
-                    | (np.int32(data[i + 1]) & 0x3F) << 12
-                    | (np.int32(data[i + 2]) & 0x3F) << 6
-                    | np.int32(data[i + 3]) & 0x3F
-                )
-                i += 4
-            points[n] = point
-            classes[n] = table[point]
-            n += 1
-        doc_offsets[d + 1] = n
-    byte_starts[n] = offsets[-1]
-    return points, classes, byte_starts, doc_offsets
+@inlined
+def _decode_one(data, i):
+    """The character of several bytes at `i`, and how many."""
+    lead = np.int32(data[i])
+    if lead < 0xE0:
+        return (lead & 0x1F) << 6 | np.int32(data[i + 1]) & 0x3F, 2
+    if lead < 0xF0:
+        return (lead & 0x0F) << 12 | (np.int32(data[i + 1]) & 0x3F) << 6 | np.int32(data[i + 2]) & 0x3F, 3
+    high = (lead & 0x07) << 18 | (np.int32(data[i + 1]) & 0x3F) << 12
+    return high | (np.int32(data[i + 2]) & 0x3F) << 6 | np.int32(data[i + 3]) & 0x3F, 4
+
+
+@called
+def _find_newlines(data, first, newlines, found):
+    """Write where newlines are, counted from `first` on, after those found before; how many there are then."""
+    address, block = np.intp(data.ctypes.data), np.int64(0)
+    while block + 8 <= len(data):
+        others = load64(address + block) ^ _NEWLINES
+        flags = ~(((others & _SEVEN) + _SEVEN) | others | _SEVEN)  # the highest bit of every byte that is 0
+        while flags:
+            newlines[found] = first + block + np.int64(trailing_zeros(flags) >> np.uint64(3))
+            flags &= flags - np.uint64(1)
+            found += 1
+        block += 8
+    for i in range(block, len(data)):
+        if data[i] == _NEWLINE:
+            newlines[found] = first + i
+            found += 1
+    return found
 
 
 @called

@@ -11,10 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.kernels.characters import Characters
 from pipeline.kernels.classes import PUNCTUATION, SPACE, SYMBOL
-from pipeline.kernels.compiled import compiled, inlined
-from pipeline.kernels.hashing import SEED, add_point
+from pipeline.kernels.compiled import called, inlined
 
 _LACKS = 20
 """How far left of a class its complement is kept: a bit that no class has, and none may take."""
@@ -31,20 +29,13 @@ class Chunks(NamedTuple):
         starts: int32[chunks], character in the batch where the chunk begins.
         ends: int32[chunks], character after its last.
         seen: uint32[chunks], classes of all its characters but the last, and LACKS_SYMBOL and LACKS_PUNCTUATION.
-        states: uint64[chunks], the hash of its code points before `finish`.
         doc_offsets: int64[documents + 1], chunks.
     """
 
     starts: np.ndarray
     ends: np.ndarray
     seen: np.ndarray
-    states: np.ndarray
     doc_offsets: np.ndarray
-
-
-def find_chunks(characters: Characters) -> Chunks:
-    """What stands between white space."""
-    return Chunks(*_find_chunks(characters.points, characters.classes, characters.doc_offsets))
 
 
 @inlined
@@ -59,26 +50,16 @@ def without_lacks(seen):
     return seen & _CLASSES
 
 
-@compiled
-def _find_chunks(points, classes, doc_offsets):
-    most = len(points) + 1  # only the pages of memory that are written to are ever taken
-    starts, ends = np.empty(most, np.int32), np.empty(most, np.int32)
-    seen, states = np.empty(most, np.uint32), np.empty(most, np.uint64)
-    chunk_offsets = np.zeros(len(doc_offsets), np.int64)
-    n = np.int64(0)
-    for d in range(len(doc_offsets) - 1):
-        first, last = np.int32(doc_offsets[d]), np.uint32(0)
-        some, state, before = np.uint32(0), SEED, np.uint32(SPACE)
-        low, high = doc_offsets[d], doc_offsets[d + 1]
-        letters, kinds = points[low:high], classes[low:high]  # from 0 on, no index needs a look at its sign
-        for i in range(len(letters)):
-            c = kinds[i]
-            n += np.int64(c & ~before & np.uint32(SPACE))
-            first = np.int32(low + i) if before & np.uint32(SPACE) else first
-            some = np.uint32(0) if before & np.uint32(SPACE) else some | last
-            state = add_point(SEED if before & np.uint32(SPACE) else state, letters[i])
-            starts[n], ends[n], seen[n], states[n] = first, low + i + 1, some, state  # of white space: written over
-            last, before = with_lacks(c), c
-        n += np.int64(~before & np.uint32(SPACE))
-        chunk_offsets[d + 1] = n
-    return starts[:n], ends[:n], seen[:n], states[:n], chunk_offsets
+@called
+def scan_chunks(classes, low, starts, ends, seen, n):
+    """Write the chunks of a document, which begins at character `low`, after the first `n`; how many there are then."""
+    first, last = np.int32(low), np.uint32(0)
+    some, before = np.uint32(0), np.uint32(SPACE)
+    for i in range(len(classes)):  # from 0 on, no index needs a look at its sign
+        c = classes[i]
+        n += np.int64(c & ~before & np.uint32(SPACE))
+        first = np.int32(low + i) if before & np.uint32(SPACE) else first
+        some = np.uint32(0) if before & np.uint32(SPACE) else some | last
+        starts[n], ends[n], seen[n] = first, low + i + 1, some  # of white space: written over
+        last, before = with_lacks(c), c
+    return n + np.int64(~before & np.uint32(SPACE))

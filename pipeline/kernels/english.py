@@ -4,14 +4,17 @@ paragraphs."""
 # mypy: allow-untyped-defs, allow-untyped-calls, disable-error-code="no-any-return"
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 
 from pipeline.kernels.characters import Characters, longest_run
 from pipeline.kernels.chunks import Chunks
 from pipeline.kernels.classes import ALPHA, BLANK, BRACKET, DIGIT, PLAIN_ENGLISH, PREFIX, SPACE, URL_PART
 from pipeline.kernels.compiled import called, compiled, inlined
-from pipeline.kernels.hashing import SEED, combine, finish, hash_text
+from pipeline.kernels.hashing import SEED, combine, hash_bytes, hash_slice, low_bytes
 from pipeline.kernels.lines import Lines
+from pipeline.kernels.machine import load64
 from pipeline.kernels.phrases import Hits
 from pipeline.kernels.repeats import find_slot, slots_for
 
@@ -34,6 +37,7 @@ _PLAIN_SHIFT, _DIGIT_SHIFT, _BLANK_SHIFT, _BRACKET_SHIFT = (
 )
 _ONE = np.uint32(1)
 _NEWLINE, _HASH, _COLON, _SLASH, _S = 0x0A, 0x23, 0x3A, 0x2F, 0x73
+_PACKED = 8  # bytes of a word that fit one number
 _LONGEST_MARK = 5  # of the ellipses without white space
 
 
@@ -48,17 +52,38 @@ _BULLETS = np.array([ord(c) for c in BULLET_MARKS], np.int32)
 _ELLIPSIS_POINTS, _ELLIPSIS_ENDS = _joined(ELLIPSIS_MARKS)
 
 
-def count_english(characters: Characters, chunks: Chunks, lines: Lines, common_words: tuple[str, ...]) -> np.ndarray:
+def count_english(
+    data: np.ndarray, characters: Characters, chunks: Chunks, lines: Lines, common_words: tuple[str, ...]
+) -> np.ndarray:
     """int64[documents, 15]: characters (letters and digits of ASCII with \\n ? ! , . ; digits; white space of ASCII;
     brackets; of URLs); words between white space (all, their characters, the longest, with a letter, ellipses and
     number signs, of `common_words`); lines not blank (all, without . ? ! " ' at the end, with an
-    ellipsis there, with a bullet at the start)."""
-    common = np.array([hash_text(word) for word in common_words], np.uint64)
-    longest = max(map(len, common_words), default=0)
+    ellipsis there, with a bullet at the start). `data`: uint8, the UTF-8 decoded."""
     return _count_english(
-        characters.points, characters.classes, characters.doc_offsets, *chunks,
-        lines.starts, lines.ends, lines.blank, lines.doc_offsets, common, longest,
+        data, *characters[:4], *chunks, lines.starts, lines.ends, lines.blank, lines.doc_offsets,
+        *_packed(common_words),
     )  # fmt: skip
+
+
+@cache
+def _packed(words: tuple[str, ...]) -> tuple[np.ndarray, np.uint64, np.uint64, np.ndarray]:
+    """Words of one to eight bytes as numbers, each in a slot of its own: uint64[slots], with what brings a word to its
+    slot: a factor, and a shift; uint64, hashes of longer words."""
+    encoded = {word.encode() for word in words if word}
+    short = [int.from_bytes(word, "little") for word in encoded if len(word) <= _PACKED]
+    shift = 64 - max(12, 2 * len(short).bit_length())  # so many slots that every second factor does
+    factors = range(0x9E3779B97F4A7C15, 1 << 64, 1 << 33)
+    factor = next(f for f in factors if len({_slot(word, f, shift) for word in short}) == len(short))
+    slots = np.zeros(1 << (64 - shift), np.uint64)
+    slots[0] = 1  # of all words only 0, a NUL, comes here unlisted
+    for word in short:
+        slots[_slot(word, factor, shift)] = word
+    longer = np.array([hash_bytes(word.decode()) for word in encoded if len(word) > _PACKED], np.uint64)
+    return slots, np.uint64(factor), np.uint64(shift), longer
+
+
+def _slot(word: int, factor: int, shift: int) -> int:
+    return ((word * factor) & 0xFFFFFFFFFFFFFFFF) >> shift
 
 
 def count_paragraphs(lines: Lines, offsets: np.ndarray, line_bytes: np.ndarray, hits: Hits) -> np.ndarray:
@@ -69,50 +94,103 @@ def count_paragraphs(lines: Lines, offsets: np.ndarray, line_bytes: np.ndarray, 
         offsets: int64[documents + 1], bytes of the texts that `hits` were found in.
         line_bytes: int64[lines], byte where each line begins.
     """
-    return _count_paragraphs(*lines, offsets, line_bytes, *hits)
+    return _count_paragraphs(lines.starts, lines.ends, lines.hashes, lines.doc_offsets, offsets, line_bytes, *hits)
 
 
 @compiled
 def _count_english(
-    points, classes, doc_offsets, starts, ends, seen, states, chunk_offsets,
-    line_starts, line_ends, blank, line_offsets, common, longest_common,
+    data, points, classes, byte_starts, doc_offsets, starts, ends, seen, chunk_offsets,
+    line_starts, line_ends, blank, line_offsets, slots, factor, shift, common,
 ):  # fmt: skip
     found = np.zeros((len(doc_offsets) - 1, BULLETS + 1), np.int64)
     for d in range(len(doc_offsets) - 1):
         low, high = doc_offsets[d], doc_offsets[d + 1]
-        chars = longest_word = alpha = np.int64(0)
-        counts = found[d]
-        _count_characters(classes, low, high, counts)
-        covered = low  # up to where URLs have been counted
-        for k in range(chunk_offsets[d], chunk_offsets[d + 1]):
-            first, end = starts[k], ends[k]
-            if seen[k] & PREFIX:  # as a colon is
-                covered = _count_urls(points, classes, low, first, end, high, covered, counts)
-            some = seen[k] | classes[end - 1]
-            chars += end - first
-            longest_word = max(longest_word, end - first)
-            alpha += some & ALPHA != 0
-            if some & ALPHA == 0 or points[first] == _HASH:
-                counts[SYMBOL_WORDS] += _is_symbol_word(points, first, end)
-            if end - first <= longest_common:
-                counts[COMMON_WORDS] += _is_listed(finish(states[k]), common)
-        counts[WORDS], counts[WORD_CHARS] = chunk_offsets[d + 1] - chunk_offsets[d], chars
-        counts[LONGEST_WORD], counts[ALPHA_WORDS] = longest_word, alpha
+        k, after = chunk_offsets[d], chunk_offsets[d + 1]
+        _count_characters(classes[low:high], found[d])
+        _count_lengths(starts[k:after], ends[k:after], found[d])
+        _count_chunks(points, classes, low, high, starts[k:after], ends[k:after], seen[k:after], found[d])
+        found[d, COMMON_WORDS] = _count_short(data, byte_starts, starts[k:after], ends[k:after], slots, factor, shift)
+        if len(common):
+            found[d, COMMON_WORDS] += _count_long(data, byte_starts, starts[k:after], ends[k:after], common)
         for line in range(line_offsets[d], line_offsets[d + 1]):
             if not blank[line]:
-                _judge_line(points, classes, line_starts[line], line_ends[line], counts)
+                _judge_line(points, classes, line_starts[line], line_ends[line], found[d])
     return found
 
 
-@inlined
-def _count_characters(classes, low, high, counts):
-    plain = digits = blanks = brackets = np.int64(0)
-    for i in range(low, high):
+@called
+def _count_lengths(starts, ends, counts):
+    chars = longest = np.int32(0)
+    for k in range(len(starts)):
+        length = np.int32(ends[k] - starts[k])
+        chars = np.int32(chars + length)
+        longest = max(longest, length)
+    counts[WORDS], counts[WORD_CHARS], counts[LONGEST_WORD] = len(starts), chars, longest
+
+
+@called
+def _count_chunks(points, classes, low, high, starts, ends, seen, counts):
+    """Words with a letter, ellipses and number signs, characters of URLs."""
+    alpha, covered = np.int64(0), low  # up to where URLs have been counted
+    for k in range(len(starts)):
+        some = seen[k] | classes[ends[k] - 1]
+        lettered = some & ALPHA != 0
+        alpha += lettered
+        if lettered and not some & PREFIX:  # number signs and colons are prefixes too
+            continue
+        if seen[k] & PREFIX:
+            covered = _count_urls(points, classes, low, starts[k], ends[k], high, covered, counts)
+        if not lettered or points[starts[k]] == _HASH:
+            counts[SYMBOL_WORDS] += _is_symbol_word(points, starts[k], ends[k])
+    counts[ALPHA_WORDS] = alpha
+
+
+@called
+def _count_short(data, byte_starts, starts, ends, slots, factor, shift):
+    """Words of up to eight bytes that the table has. Without branches: many short words are common ones."""
+    address, count = np.intp(data.ctypes.data), np.int64(0)
+    for k in range(len(starts)):
+        first, after = np.int64(byte_starts[starts[k]]), np.int64(byte_starts[ends[k]])
+        if first + _PACKED > len(data):
+            return count + _count_last(data, byte_starts, starts[k:], ends[k:], slots, factor, shift)
+        word = load64(address + first) & low_bytes(min(after - first, _PACKED))
+        count += (slots[(word * factor) >> shift] == word) & (after - first <= _PACKED)
+    return count
+
+
+@called
+def _count_last(data, byte_starts, starts, ends, slots, factor, shift):
+    """The same at the end of the buffer, a byte at a time."""
+    count = np.int64(0)
+    for k in range(len(starts)):
+        word, first = np.uint64(0), np.int64(byte_starts[starts[k]])
+        size = np.int64(byte_starts[ends[k]]) - first
+        for i in range(_PACKED if size > _PACKED else size):
+            word |= np.uint64(data[first + i]) << np.uint64(8 * i)
+        count += (slots[(word * factor) >> shift] == word) & (size <= _PACKED)
+    return count
+
+
+@called
+def _count_long(data, byte_starts, starts, ends, common):
+    """Words of over eight bytes whose hash is listed."""
+    address, count = np.intp(data.ctypes.data), np.int64(0)
+    for k in range(len(starts)):
+        first, after = np.int64(byte_starts[starts[k]]), np.int64(byte_starts[ends[k]])
+        if after - first > _PACKED:
+            count += _is_listed(hash_slice(data, address, first, after), common)
+    return count
+
+
+@called
+def _count_characters(classes, counts):
+    plain = digits = blanks = brackets = np.uint32(0)  # as narrow as the classes: twice as many at a time
+    for i in range(len(classes)):
         c = classes[i]
-        plain += np.int64((c >> _PLAIN_SHIFT) & _ONE)
-        digits += np.int64((c >> _DIGIT_SHIFT) & _ONE)
-        blanks += np.int64((c >> _BLANK_SHIFT) & _ONE)
-        brackets += np.int64((c >> _BRACKET_SHIFT) & _ONE)
+        plain = np.uint32(plain + ((c >> _PLAIN_SHIFT) & _ONE))
+        digits = np.uint32(digits + ((c >> _DIGIT_SHIFT) & _ONE))
+        blanks = np.uint32(blanks + ((c >> _BLANK_SHIFT) & _ONE))
+        brackets = np.uint32(brackets + ((c >> _BRACKET_SHIFT) & _ONE))
     counts[PLAIN], counts[DIGITS], counts[BLANKS], counts[BRACKETS] = plain, digits, blanks, brackets
 
 
@@ -200,7 +278,7 @@ def _judge_line(points, classes, low, high, counts):
 
 
 @compiled
-def _count_paragraphs(starts, ends, hashes, blank, line_offsets, offsets, line_bytes, hit_starts, hit_phrases):
+def _count_paragraphs(starts, ends, hashes, line_offsets, offsets, line_bytes, hit_starts, hit_phrases):
     found = np.zeros((len(offsets) - 1, BOILERPLATE + 1), np.int64)
     slots = slots_for(longest_run(line_offsets))
     keys, stamps = np.empty(slots, np.uint64), np.zeros(slots, np.int64)

@@ -1,6 +1,8 @@
-"""The one 64-bit hash of the text kernels: FNV-1a over code points, then a mixing step.
+"""The 64-bit hashes of the text kernels: of UTF-8, eight bytes at a time; and of code points one by one, as they come.
 
-Stable across processes, machines and Python versions: hashes are compared with those of other runs.
+`hash_bytes` is that of a batch's words and lines, which stand in a buffer: it waits once for eight bytes. `hash_text`
+is that of language models' words, which are spelled on the way: FNV-1a over code points. Both end in a mixing step and
+are the same in every process, on every machine (little-endian) and Python: they are compared with those of other runs.
 Source: Fowler, Noll, Vo (FNV-1a); Steele, Lea, Flood (2014), SplitMix64's finaliser.
 """
 
@@ -10,25 +12,23 @@ from __future__ import annotations
 import numpy as np
 
 from pipeline.kernels.compiled import inlined
+from pipeline.kernels.machine import load64
 
 SEED = np.uint64(0xCBF29CE484222325)
 _PRIME = np.uint64(0x100000001B3)
-_INVERSE = np.uint64(pow(0x100000001B3, -1, 1 << 64))
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_2 = np.uint64(0x94D049BB133111EB)
-_S30, _S27, _S31 = np.uint64(30), np.uint64(27), np.uint64(31)
+_S30, _S27, _S31, _S32 = np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(32)
+_WORD = 8
+_LENGTH = np.uint64(0x9E3779B97F4A7C15)
+_MASK = 0xFFFFFFFFFFFFFFFF
+_ALL = np.uint64(_MASK)
 
 
 @inlined
 def add_point(state, point):
     """State after one more code point."""
     return (state ^ np.uint64(point)) * _PRIME
-
-
-@inlined
-def drop_point(state, point):
-    """State before the last code point was added."""
-    return (state * _INVERSE) ^ np.uint64(point)
 
 
 @inlined
@@ -46,15 +46,71 @@ def combine(sequence, word):
 
 
 @inlined
-def hash_points(points, start, end):
-    """Hash of `points[start:end]`."""
-    state = SEED
-    for i in range(start, end):
-        state = add_point(state, points[i])
+def hash_slice(data, address, start, end):
+    """Hash of `data[start:end]` (uint8); `address` is where the array's memory begins.
+
+    At least two parts of eight bytes, zero where the text has none, so that the length of nearly no word is a branch.
+    Each step is one to one in what was hashed before: texts of up to eight bytes never share a hash with others of
+    their length.
+    """
+    size = end - start
+    state = SEED + np.uint64(size) * _LENGTH
+    while size > 2 * _WORD:
+        state = _mix(state, load64(address + start))
+        start += _WORD
+        size -= _WORD
+    if start + 2 * _WORD <= len(data):
+        first, second = min(size, _WORD), max(size - _WORD, 0)
+        state = _mix(state, load64(address + start) & low_bytes(first))
+        state = _mix(state, load64(address + start + _WORD) & low_bytes(second))
+    else:
+        state = _mix(state, _load_slowly(data, start, min(size, _WORD)))
+        state = _mix(state, _load_slowly(data, start + _WORD, size - _WORD))
     return finish(state)
 
 
+@inlined
+def _mix(state, part):
+    state = (state ^ part) * _MIX_1
+    return state ^ (state >> _S32)
+
+
+@inlined
+def low_bytes(count):
+    """A number with the lowest 0 to 8 bytes set."""
+    half = np.uint64(4 * count)
+    return ~((_ALL << half) << half)
+
+
+@inlined
+def _load_slowly(data, start, count):
+    """Bytes as a number where eight would be beyond the array; 0 for none."""
+    part = np.uint64(0)
+    for i in range(count):
+        part |= np.uint64(data[start + i]) << np.uint64(8 * i)
+    return part
+
+
+def hash_bytes(text: str) -> np.uint64:
+    """The hash a word or line of exactly this text has in a batch."""
+    data = text.encode()
+    state = (int(SEED) + len(data) * int(_LENGTH)) & _MASK
+    for start in range(0, max(len(data), 2 * _WORD), _WORD):
+        state = ((state ^ int.from_bytes(data[start : start + _WORD], "little")) * int(_MIX_1)) & _MASK
+        state ^= state >> 32
+    return _finish_plainly(state)
+
+
 def hash_text(text: str) -> np.uint64:
-    """The hash a word or line of exactly this text has."""
-    points = np.array([ord(c) for c in text], np.int32)
-    return np.uint64(hash_points(points, 0, len(points)))
+    """The hash a language model's word of exactly this text has."""
+    state = int(SEED)
+    for c in text:
+        state = ((state ^ ord(c)) * int(_PRIME)) & _MASK
+    return _finish_plainly(state)
+
+
+def _finish_plainly(state: int) -> np.uint64:
+    """`finish` without a compiler, which a dozen short words are not worth."""
+    state = ((state ^ (state >> 30)) * int(_MIX_1)) & _MASK
+    state = ((state ^ (state >> 27)) * int(_MIX_2)) & _MASK
+    return np.uint64(state ^ (state >> 31))

@@ -9,15 +9,17 @@ from typing import NamedTuple
 import numpy as np
 
 from pipeline.kernels.characters import Characters, longest_run
+from pipeline.kernels.chunks import Chunks
 from pipeline.kernels.classes import ALNUM, CAPITAL, DIGIT, MARK, NUMERAL, SPACE, UNSPACED
 from pipeline.kernels.compiled import called, compiled, inlined
+from pipeline.kernels.lines import Lines
+from pipeline.kernels.pieces import Pieces, add_piece, strip_pieces
 
 CAPITALS, NUMERALS, COUNTER, FEW_WORDS, PHRASE, EDITED, LINES, WORDS, WORDS_LEFT = range(9)
 """Columns of `CorrectedLines.counts`."""
 
 _NEWLINE, _DOT, _COMMA, _UNDERSCORE, _KILO, _MEGA, _GIGA = 0x0A, 0x2E, 0x2C, 0x5F, 0x6B, 0x6D, 0x62
-_UNSPACED_SHIFT, _MARK_SHIFT = UNSPACED.bit_length() - 1, MARK.bit_length() - 1
-_CAPITAL_SHIFT, _NUMERAL_SHIFT, _ALNUM_SHIFT = (bit.bit_length() - 1 for bit in (CAPITAL, NUMERAL, ALNUM))
+_CAPITAL_SHIFT, _NUMERAL_SHIFT = CAPITAL.bit_length() - 1, NUMERAL.bit_length() - 1
 
 
 class Corrections(NamedTuple):
@@ -43,21 +45,19 @@ class Corrections(NamedTuple):
 
 
 class CorrectedLines(NamedTuple):
-    """The text that stays.
+    """What stays of the texts.
 
     Attributes:
-        data: uint8[bytes], UTF-8.
-        offsets: int64[documents + 1], bytes.
+        pieces: The stretches that stay.
         counts: int64[documents, 9]: lines removed by each cause (CAPITALS..PHRASE), lines that lost a phrase
             (EDITED), all lines, words before and words left.
     """
 
-    data: np.ndarray
-    offsets: np.ndarray
+    pieces: Pieces
     counts: np.ndarray
 
 
-def correct_lines(data: np.ndarray, characters: Characters, corrections: Corrections) -> CorrectedLines:
+def correct_lines(characters: Characters, chunks: Chunks, lines: Lines, corrections: Corrections) -> CorrectedLines:
     """Each document's lines (between newlines) that stay, joined by newlines, the whole stripped.
 
     Causes are tried in the order of the columns. Words for `min_words` stand between white space; those of
@@ -67,7 +67,11 @@ def correct_lines(data: np.ndarray, characters: Characters, corrections: Correct
     c = corrections
     limits = (c.max_capital_frac, c.max_numeral_frac, c.min_words, c.phrase_words)
     counted, phrases = _packed((c.counted,)), _packed((c.anywhere, c.at_end, c.at_start))
-    return CorrectedLines(*_correct_lines(data, *characters, *limits, *counted[:2], *phrases))
+    *pieces, counts = _correct_lines(
+        characters.points, characters.classes, characters.doc_offsets, chunks.starts, chunks.doc_offsets,
+        lines.starts, lines.ends, lines.seen, lines.doc_offsets, *limits, *counted[:2], *phrases,
+    )  # fmt: skip
+    return CorrectedLines(Pieces(*pieces), counts)
 
 
 @cache
@@ -81,88 +85,113 @@ def _packed(groups: tuple[tuple[str, ...], ...]) -> tuple[np.ndarray, np.ndarray
 
 @compiled
 def _correct_lines(
-    data, points, classes, byte_starts, doc_offsets,
+    points, classes, doc_offsets, chunk_starts, chunk_offsets,
+    line_starts, line_ends, line_seen, line_offsets,
     max_capital_frac, max_numeral_frac, min_words, phrase_words,
     counted, counted_ends, letters, ends, groups,
 ):  # fmt: skip
-    first_byte = byte_starts[0]
-    kept = np.empty(byte_starts[-1] - first_byte + len(doc_offsets), np.uint8)
-    offsets = np.zeros(len(doc_offsets), np.int64)
+    most = len(points) + len(doc_offsets)  # only the pages of memory that are written to are ever taken
+    starts, stops, broken = np.empty(most, np.int32), np.empty(most, np.int32), np.empty(most, np.bool_)
+    piece_offsets = np.zeros(len(doc_offsets), np.int64)
     counts = np.zeros((len(doc_offsets) - 1, WORDS_LEFT + 1), np.int64)
     places = np.empty(longest_run(doc_offsets) + 1, np.int64)
-    size = 0
+    n = 0
     for d in range(len(doc_offsets) - 1):
-        i, end = doc_offsets[d], doc_offsets[d + 1]
-        begun, solid = False, size  # `solid`: where the last character that is not white space ends
-        while i < end or (i == end and i > doc_offsets[d] and points[i - 1] == _NEWLINE):
-            low = i
-            while i < end and points[i] != _NEWLINE:
-                i += 1
-            high = i
-            i += 1
-            words, alnum, capitals, numerals = _measure_line(classes, low, high)
-            counts[d, LINES] += 1
-            counts[d, WORDS] += alnum
-            left = -1  # characters left where phrases were looked for
-            if high > low:
-                cause = _cause(points, classes, low, high, words, capitals, numerals,
-                               max_capital_frac, max_numeral_frac, min_words, counted, counted_ends)  # fmt: skip
-                if cause < 0 and words <= phrase_words and len(groups):
-                    left = _cut_phrases(points, classes, low, high, places, letters, ends, groups, phrase_words)
-                    cause = PHRASE if left == 0 else -1
-                if cause >= 0:
-                    counts[d, cause] += 1
-                    continue
-            edited = 0 <= left < high - low
-            if edited:
-                counts[d, EDITED] += 1
-                alnum = _alnum_words(classes, places, left)
-            else:
-                left = high - low
-            skip = _leading_spaces(classes, places, low, left, edited) if not begun else 0
-            if skip == left and not begun:
+        k, after, line, last = chunk_offsets[d], chunk_offsets[d + 1], line_offsets[d], line_offsets[d + 1]
+        if doc_offsets[d + 1] > doc_offsets[d]:  # an empty text has no line
+            n = _correct_document(
+                points, classes, chunk_starts[k:after], line_starts[line:last], line_ends[line:last],
+                line_seen[line:last], max_capital_frac, max_numeral_frac, min_words, phrase_words,
+                counted, counted_ends, letters, ends, groups, places, starts, stops, broken, n, counts[d],
+            )  # fmt: skip
+        piece_offsets[d + 1] = n
+    return starts[:n].copy(), stops[:n].copy(), broken[:n].copy(), piece_offsets, counts
+
+
+@called
+def _correct_document(
+    points, classes, chunk_starts, line_starts, line_ends, line_seen,
+    max_capital_frac, max_numeral_frac, min_words, phrase_words,
+    counted, counted_ends, letters, ends, groups, places, starts, stops, broken, n, counts,
+):  # fmt: skip
+    """Write one document's pieces after the first `n`; how many there are then."""
+    k, first = 0, n
+    for line in range(len(line_starts)):
+        low, high = line_starts[line], line_ends[line]
+        words = alnum = np.int64(0)
+        while k < len(chunk_starts) and chunk_starts[k] < high:
+            words += 1
+            alnum += (classes[chunk_starts[k]] & ALNUM) != 0
+            k += 1
+        if line_seen[line] & UNSPACED:
+            words, alnum = _count_words(classes, low, high)
+        counts[LINES] += 1
+        counts[WORDS] += alnum
+        left = -1  # characters left where phrases were looked for
+        if high > low:
+            capitals, numerals = np.int64(0), np.int64(0)
+            if line_seen[line] & (CAPITAL | NUMERAL):
+                capitals, numerals = _count_kinds(classes[low:high])
+            cause = _cause(points, classes, low, high, words, capitals, numerals,
+                           max_capital_frac, max_numeral_frac, min_words, counted, counted_ends)  # fmt: skip
+            if cause < 0 and words <= phrase_words and len(groups):
+                left = _cut_phrases(points, classes, low, high, places, letters, ends, groups, phrase_words)
+                cause = PHRASE if left == 0 else -1
+            if cause >= 0:
+                counts[cause] += 1
                 continue
-            counts[d, WORDS_LEFT] += alnum
-            if begun:
-                kept[size] = _NEWLINE
-                size += 1
-            begun = True
-            trailing = _trailing_spaces(classes, places, low, left, edited)
-            if edited:
-                for k in range(skip, left):
-                    if k == left - trailing:
-                        solid = size
-                    for b in range(byte_starts[places[k]], byte_starts[places[k] + 1]):
-                        kept[size] = data[b]
-                        size += 1
-                solid = size if trailing == 0 and left else solid
-            else:
-                start = byte_starts[low + skip]
-                for b in range(start, byte_starts[high]):
-                    kept[size + b - start] = data[b]
-                if trailing < left:
-                    solid = size + byte_starts[high - trailing] - start
-                size += byte_starts[high] - start
-        size = solid
-        offsets[d + 1] = size
-    return kept[:size].copy(), offsets, counts
+        edited = 0 <= left < high - low
+        if edited:
+            counts[EDITED] += 1
+            alnum = _alnum_words(classes, places, left)
+        else:
+            left = high - low
+        skip = _leading_spaces(classes, places, low, left, edited) if n == first else 0
+        if skip == left and n == first:
+            continue
+        counts[WORDS_LEFT] += alnum
+        if edited:
+            n = _add_runs(places, skip, left, starts, stops, broken, n, n > first)
+        elif n > first and stops[n - 1] + 1 == low and points[low - 1] == _NEWLINE:
+            stops[n - 1] = high  # as it stood: one piece with the line before
+        else:
+            n = add_piece(starts, stops, broken, n, low + skip, high, n > first)
+    return strip_pieces(classes, starts, stops, first, n)
 
 
-@inlined
-def _measure_line(classes, low, high):
-    """Words, words that begin with a letter or digit, capitals, digits. Without branches: this is the hot loop."""
-    words = alnum = capitals = numerals = np.int64(0)
+@called
+def _add_runs(places, skip, left, starts, stops, broken, n, after_newline):
+    """Write the characters `places[skip:left]`, a piece for each run; how many pieces there are then."""
+    begun, before = skip, n
+    for k in range(skip, left):
+        if k + 1 == left or places[k + 1] != places[k] + 1:
+            n = add_piece(starts, stops, broken, n, places[begun], places[k] + 1, after_newline and n == before)
+            begun = k + 1
+    return n
+
+
+@called
+def _count_kinds(classes):
+    """Capitals and digits, as narrow numbers as the classes are: twice as many at a time."""
+    capitals, numerals = np.uint32(0), np.uint32(0)
+    for i in range(len(classes)):
+        capitals = np.uint32(capitals + ((classes[i] >> np.uint32(_CAPITAL_SHIFT)) & np.uint32(1)))
+        numerals = np.uint32(numerals + ((classes[i] >> np.uint32(_NUMERAL_SHIFT)) & np.uint32(1)))
+    return np.int64(capitals), np.int64(numerals)
+
+
+@called
+def _count_words(classes, low, high):
+    """Words and words that begin with a letter or digit, where every letter of an unspaced script is one."""
+    words = alnum = np.int64(0)
     before = np.uint32(SPACE)
     for i in range(low, high):
         c = classes[i]
-        unspaced = ((c | before) >> np.uint32(_UNSPACED_SHIFT)) & ~(c >> np.uint32(_MARK_SHIFT))
-        begins = ((before & np.uint32(SPACE)) | unspaced) & ~c & np.uint32(1)
-        words += np.int64(begins)
-        alnum += np.int64(begins & (c >> np.uint32(_ALNUM_SHIFT)))
-        capitals += np.int64((c >> np.uint32(_CAPITAL_SHIFT)) & np.uint32(1))
-        numerals += np.int64((c >> np.uint32(_NUMERAL_SHIFT)) & np.uint32(1))
+        begins = (before & SPACE or ((c | before) & UNSPACED and not c & MARK)) and not c & SPACE
+        words += begins
+        alnum += begins and c & ALNUM != 0
         before = c
-    return words, alnum, capitals, numerals
+    return words, alnum
 
 
 @inlined
@@ -315,13 +344,5 @@ def _alnum_words(classes, places, left):
 def _leading_spaces(classes, places, low, left, edited):
     k = 0
     while k < left and classes[places[k] if edited else low + k] & SPACE:
-        k += 1
-    return k
-
-
-@inlined
-def _trailing_spaces(classes, places, low, left, edited):
-    k = 0
-    while k < left and classes[places[left - 1 - k] if edited else low + left - 1 - k] & SPACE:
         k += 1
     return k

@@ -1,4 +1,4 @@
-"""C4's corrections: lines removed and citations cut, straight from one UTF-8 buffer into another."""
+"""C4's corrections: which stretches of a text stay when lines are removed and citations cut."""
 
 # mypy: allow-untyped-defs, allow-untyped-calls, disable-error-code="no-any-return"
 from __future__ import annotations
@@ -9,25 +9,23 @@ from typing import NamedTuple
 import numpy as np
 
 from pipeline.kernels.characters import Characters
+from pipeline.kernels.chunks import Chunks
 from pipeline.kernels.classes import LINE_END, SPACE
 from pipeline.kernels.compiled import called, compiled, inlined
+from pipeline.kernels.lines import NEWLINE, Lines
 from pipeline.kernels.phrases import find_phrases, packed_phrases, phrase_at
+from pipeline.kernels.pieces import Pieces, add_piece, copy, strip_pieces
 
 LONG_WORD, NO_TERMINAL, FEW_WORDS, LOREM_IPSUM, JAVASCRIPT, CURLY_BRACKET, POLICY, LINES = range(8)
 """Columns of `FilteredLines.counts`."""
 
-_NEWLINE, _CARRIAGE_RETURN, _DOT, _OPEN, _CLOSE, _CURLY, _ZERO, _NINE = (
-    0x0A,
-    0x0D,
-    0x2E,
-    0x5B,
-    0x5D,
-    0x7B,
-    0x30,
-    0x39,
-)
+_CARRIAGE_RETURN, _DOT, _OPEN, _CLOSE, _ZERO, _NINE = 0x0D, 0x2E, 0x5B, 0x5D, 0x30, 0x39
 _EDIT = np.array([ord(c) for c in "[edit]"], np.int32)
 _CITATION_NEEDED = np.array([ord(c) for c in "[citation needed]"], np.int32)
+_SOUGHT = ("lorem ipsum", "javascript", "{", "[")
+"""What is looked for besides policy phrases; bit k of `seen` is the k-th, and the next one any of those."""
+_POLICY = len(_SOUGHT)
+_SEEN_LOREM_IPSUM, _SEEN_JAVASCRIPT, _SEEN_CURLY, _SEEN_OPEN, _SEEN_POLICY = (1 << k for k in range(_POLICY + 1))
 
 
 class LineLimits(NamedTuple):
@@ -54,96 +52,144 @@ class FilteredLines(NamedTuple):
     """The lines kept, joined by newlines.
 
     Attributes:
-        data: uint8[bytes], UTF-8.
-        offsets: int64[documents + 1], bytes.
+        pieces: What stays of the texts.
         counts: int64[documents, 8], lines removed by each cause (LONG_WORD .. POLICY; lines with "lorem
             ipsum" or a
             curly bracket are counted and stay) and LINES, all of them.
     """
 
-    data: np.ndarray
-    offsets: np.ndarray
+    pieces: Pieces
     counts: np.ndarray
 
 
-def filter_lines(data: np.ndarray, characters: Characters, limits: LineLimits, policy: Sequence[str]) -> FilteredLines:
+def filter_lines(
+    data: np.ndarray, characters: Characters, chunks: Chunks, lines: Lines, limits: LineLimits, policy: Sequence[str]
+) -> FilteredLines:
     """Each document's lines (as `str.splitlines` cuts them, stripped) that `limits` let stay, the whole
     stripped.
 
     Phrases are found whatever the case of their ASCII letters. A line counts for the first cause that
     applies, in the order of the columns; words are counted before citations are cut.
     """
-    phrases = ("lorem ipsum", "javascript", *policy)
-    hits = find_phrases(data, byte_offsets(characters), phrases)
-    return FilteredLines(*_filter_lines(data, *characters, *hits, *packed_phrases(phrases), *limits))
-
-
-def byte_offsets(characters: Characters) -> np.ndarray:
-    """int64[documents + 1]: byte where each document begins."""
-    return characters.byte_starts[characters.doc_offsets].astype(np.int64)
+    phrases = (*_SOUGHT, *policy)
+    hits = find_phrases(data, characters.byte_starts[characters.doc_offsets].astype(np.int64), phrases)
+    packed = packed_phrases(phrases)
+    longest = int((lines.ends - lines.starts).max(initial=0))
+    *pieces, counts = _filter_lines(
+        data, *characters[:4], chunks.starts, chunks.ends, chunks.doc_offsets,
+        lines.starts, lines.ends, lines.seen, lines.doc_offsets, *hits, *packed[:2], longest, *limits,
+    )  # fmt: skip
+    return FilteredLines(Pieces(*pieces), counts)
 
 
 @compiled
 def _filter_lines(
-    data, points, classes, byte_starts, doc_offsets, hit_starts, hit_phrases, letters, ends, anchors, here, after_here,
+    data, points, classes, byte_starts, doc_offsets, chunk_starts, chunk_ends, chunk_offsets,
+    line_starts, line_ends, line_seen, line_offsets, hit_starts, hit_phrases, letters, ends, longest_line,
     max_word_chars, min_words, terminal, citations, javascript, policy,
 ):  # fmt: skip
-    kept = np.empty(len(data) + 1, np.uint8)
-    offsets = np.zeros(len(doc_offsets), np.int64)
+    most = len(points) + len(doc_offsets)  # only the pages of memory that are written to are ever taken
+    starts, stops, broken = np.empty(most, np.int32), np.empty(most, np.int32), np.empty(most, np.bool_)
+    piece_offsets = np.zeros(len(doc_offsets), np.int64)
     counts = np.zeros((len(doc_offsets) - 1, LINES + 1), np.int64)
-    size = hit = 0
+    uncited = np.empty(4 * longest_line + 8, np.uint8)
+    n = hit = 0
     for d in range(len(doc_offsets) - 1):
-        i, end = doc_offsets[d], doc_offsets[d + 1]
-        doc_start = solid = size  # `solid`: where the last character that is not white space ends
-        while i < end:
-            start = i
-            while i < end and not classes[i] & LINE_END:
-                i += 1
-            low, high = _strip(classes, start, i)
-            if i + 1 < end and points[i] == _CARRIAGE_RETURN and points[i + 1] == _NEWLINE:
-                i += 1
-            i += 1
-            counts[d, LINES] += 1
-            words, longest, brackets, curly = _measure_line(points, classes, low, high, max_word_chars)
-            seen = 0
-            while hit < len(hit_starts) and hit_starts[hit] < byte_starts[high]:
-                seen |= 1 << min(hit_phrases[hit], 2)
-                hit += 1
-            line = size
-            if size > doc_start:
-                kept[size] = _NEWLINE
-                line += 1
-            if citations and brackets:
-                seen = 0
-                after, line_solid = _copy_uncited(
-                    data, points, classes, byte_starts, low, high, kept, line, line == doc_start
-                )
-                for k in range(line, after):
-                    if here[kept[k]]:
-                        seen |= _phrases_around(kept, line, k, after, letters, ends, anchors)
+        k, after, line, last = chunk_offsets[d], chunk_offsets[d + 1], line_offsets[d], line_offsets[d + 1]
+        n, hit = _filter_document(
+            data, points, classes, byte_starts, chunk_starts[k:after], chunk_ends[k:after],
+            line_starts[line:last], line_ends[line:last], line_seen[line:last], hit_starts, hit_phrases, hit,
+            letters, ends, uncited, starts, stops, broken, n, counts[d],
+            max_word_chars, min_words, terminal, citations, javascript, policy,
+        )  # fmt: skip
+        piece_offsets[d + 1] = n
+    return starts[:n].copy(), stops[:n].copy(), broken[:n].copy(), piece_offsets, counts
+
+
+@called
+def _filter_document(
+    data, points, classes, byte_starts, chunk_starts, chunk_ends,
+    line_starts, line_ends, line_seen, hit_starts, hit_phrases, hit,
+    letters, ends, uncited, starts, stops, broken, n, counts,
+    max_word_chars, min_words, terminal, citations, javascript, policy,
+):  # fmt: skip
+    """Write one document's pieces after the first `n`; how many there are then, and the next document's first hit."""
+    k, first = 0, n
+    for line in range(len(line_starts)):
+        i, line_end, last_line = line_starts[line], line_ends[line], line + 1 == len(line_starts)
+        while i < line_end or not last_line:  # what follows the last line end is a line only where it is not empty
+            end = _next_end(classes, i, line_end) if line_seen[line] & LINE_END else line_end
+            low, high = strip(classes, i, end)
+            counts[LINES] += 1
+            words, longest, k = _count_words(chunk_starts, chunk_ends, k, high)
+            seen, hit = _phrases_before(hit_starts, hit_phrases, hit, byte_starts[high])
+            before, cited = n, citations and seen & _SEEN_OPEN
+            if cited:
+                n = _cut_citations(points, classes, low, high, starts, stops, broken, n, first)
             else:
-                after = line_solid = _copy(data, byte_starts, low, high, kept, line)
-            cause = -1
-            if longest > max_word_chars:
-                cause = LONG_WORD
-            elif terminal and not _ends_well(kept, line, after):
-                cause = NO_TERMINAL
-            elif words < min_words:
-                cause = FEW_WORDS
+                n = add_piece(starts, stops, broken, n, low, high, n > first)
+            cited = cited and not (n == before + 1 and starts[before] == low and stops[before] == high)
+            if cited:
+                size = _join(data, byte_starts, starts, stops, before, n, uncited)
+                seen = _phrases_in(uncited, size, letters, ends)
+                ends_well = _ends_well(uncited, np.int64(0), size)
             else:
-                cause = _phrase_cause(seen, curly, javascript, policy)
+                ends_well = _ends_well(data, np.int64(byte_starts[low]), np.int64(byte_starts[high]))
+            cause = _cause(longest > max_word_chars, terminal and not ends_well, words < min_words)
+            if cause < 0:
+                cause = _phrase_cause(seen, javascript, policy)
             if cause >= 0:
-                counts[d, cause] += 1
-            if cause < 0 or cause in (LOREM_IPSUM, CURLY_BRACKET):
-                size = after
-                solid = line_solid if line_solid > line else solid
-        size = solid
-        offsets[d + 1] = size
-    return kept[:size].copy(), offsets, counts
+                counts[cause] += 1
+            if cause >= 0 and cause != LOREM_IPSUM and cause != CURLY_BRACKET:
+                n = before
+            elif n == first + 1 and starts[first] == stops[first]:
+                n = first  # nothing yet: no newline either
+            elif not cited and before > first and _follows(points, stops[before - 1], low):
+                stops[before - 1] = high  # as it stood: one piece with the line before
+                n = before
+            i = end + 1
+            if i > line_end or (i == line_end and not last_line and points[end] == _CARRIAGE_RETURN):
+                break
+    return strip_pieces(classes, starts, stops, first, n), hit
 
 
 @inlined
-def _strip(classes, low, high):
+def _count_words(starts, ends, k, high):
+    """Chunks from `k` on that begin before character `high`: how many, the longest one's length, the next one."""
+    longest, first = np.int64(0), k
+    while k < len(starts) and starts[k] < high:
+        longest = max(longest, np.int64(ends[k] - starts[k]))
+        k += 1
+    return k - first, longest, k
+
+
+@inlined
+def _phrases_before(starts, phrases, hit, after):
+    """What was found from hit `hit` on before byte `after`, and the next hit."""
+    seen = 0
+    while hit < len(starts) and starts[hit] < after:
+        seen |= 1 << min(phrases[hit], _POLICY)
+        hit += 1
+    return seen, hit
+
+
+@inlined
+def _follows(points, stop, low):
+    """Whether a line begins where the one before it ended, a newline between."""
+    return stop + 1 == low and points[stop] == NEWLINE
+
+
+@inlined
+def _next_end(classes, i, line_end):
+    """The next line end of any kind."""
+    while i < line_end and not classes[i] & LINE_END:
+        i += 1
+    return i
+
+
+@inlined
+def strip(classes, low, high):
+    """The stretch without the white space at its ends."""
     while low < high and classes[low] & SPACE:
         low += 1
     while high > low and classes[high - 1] & SPACE:
@@ -151,57 +197,47 @@ def _strip(classes, low, high):
     return low, high
 
 
-@inlined
-def _measure_line(points, classes, low, high, max_word_chars):
-    """Words between white space, the longest one's length (0 where none can be too long), opening brackets, whether
-    there is an opening curly one. Without branches where it is hot."""
-    words = brackets = curly = np.int64(0)
-    before = np.uint32(SPACE)
-    for i in range(low, high):
-        c, point = classes[i], points[i]
-        words += np.int64(before & ~c & np.uint32(SPACE))
-        brackets += point == _OPEN
-        curly += point == _CURLY
-        before = c
-    return words, _longest_word(classes, low, high) if high - low > max_word_chars else 0, brackets, curly > 0
+@called
+def _cut_citations(points, classes, low, high, starts, stops, broken, n, first):
+    """Write a line's pieces without citations (and, where nothing of the document comes before, without white space
+    before the first character); how many there are then. An empty line is one empty piece."""
+    leads, before, i = n == first, n, low
+    start = low
+    while i <= high:
+        skip = _citation_length(points, i, high) if i < high else 1
+        if skip:
+            if leads:
+                while start < i and classes[start] & SPACE:
+                    start += 1
+            if start < i:
+                n = add_piece(starts, stops, broken, n, start, i, n == before and n > first)
+                leads = False
+            start = i + skip
+        i += max(skip, 1)
+    return n if n > before else add_piece(starts, stops, broken, n, low, low, n > first)
 
 
 @called
-def _longest_word(classes, low, high):
-    longest = run = 0
-    for i in range(low, high):
-        run = 0 if classes[i] & SPACE else run + 1
-        longest = max(longest, run)
-    return longest
-
-
-@inlined
-def _copy(data, byte_starts, low, high, kept, size):
-    for i in range(byte_starts[low], byte_starts[high]):
-        kept[size] = data[i]
-        size += 1
+def _join(data, byte_starts, starts, stops, before, n, target):
+    """Copy the bytes of a line's pieces to the front of an array; how many."""
+    size = np.int64(0)
+    for piece in range(before, n):
+        low, high = np.int64(byte_starts[starts[piece]]), np.int64(byte_starts[stops[piece]])
+        copy(data[low:high], target[size : size + high - low])
+        size += high - low
     return size
 
 
 @called
-def _copy_uncited(data, points, classes, byte_starts, low, high, kept, size, leads):
-    """Copy without citations (and, where the line leads its document, without white space before the first
-    character); where the copy ends, and where its last character that is not white space does."""
-    solid = size
-    i = low
-    while i < high:
-        skip = _citation_length(points, i, high)
-        if skip:
-            i += skip
-            continue
-        space = classes[i] & SPACE
-        if not (leads and space):
-            size = _copy(data, byte_starts, i, i + 1, kept, size)
-            leads = False
-        if not space:
-            solid = size
-        i += 1
-    return size, solid
+def _phrases_in(text, size, letters, ends):
+    """Which phrases are in the first bytes of an array."""
+    seen = 0
+    for p in range(len(ends) - 1):
+        for i in range(size):
+            if phrase_at(text, i, size, letters, ends, p):
+                seen |= 1 << min(p, _POLICY)
+                break
+    return seen
 
 
 @inlined
@@ -228,35 +264,32 @@ def _length_if_at(points, i, high, phrase):
 
 
 @inlined
-def _ends_well(kept, line, after):
+def _ends_well(text, begun, after):
     """Ends in . ? ! " or ', and not in three full stops."""
-    if after == line:
+    if after == begun:
         return False
-    last = kept[after - 1]
+    last = text[after - 1]
     if last == _DOT:
-        return not (after - line >= 3 and kept[after - 2] == _DOT and kept[after - 3] == _DOT)
+        return not (after - begun >= 3 and text[after - 2] == _DOT and text[after - 3] == _DOT)
     return last == 0x3F or last == 0x21 or last == 0x22 or last == 0x27
 
 
 @inlined
-def _phrase_cause(seen, curly, javascript, policy):
-    """The first cause among LOREM_IPSUM, JAVASCRIPT, CURLY_BRACKET and POLICY; -1 for none. `seen`: 1 for lorem ipsum,
-    2 for javascript, 4 for a policy phrase."""
-    if seen & 1:
+def _cause(long_word, no_terminal, few_words):
+    if long_word:
+        return LONG_WORD
+    if no_terminal:
+        return NO_TERMINAL
+    return FEW_WORDS if few_words else -1
+
+
+@inlined
+def _phrase_cause(seen, javascript, policy):
+    """The first cause among LOREM_IPSUM, JAVASCRIPT, CURLY_BRACKET and POLICY; -1 for none."""
+    if seen & _SEEN_LOREM_IPSUM:
         return LOREM_IPSUM
-    if javascript and seen & 2:
+    if javascript and seen & _SEEN_JAVASCRIPT:
         return JAVASCRIPT
-    if curly:
+    if seen & _SEEN_CURLY:
         return CURLY_BRACKET
-    return POLICY if policy and seen & 4 else -1
-
-
-@called
-def _phrases_around(kept, line, at, after, letters, ends, anchors):
-    """Which phrases have their anchor at a byte, within a line."""
-    seen = 0
-    for p in range(len(anchors)):
-        first = at - anchors[p]
-        if first >= line and phrase_at(kept, first, after, letters, ends, p):
-            seen |= 1 << min(p, 2)
-    return seen
+    return POLICY if policy and seen & _SEEN_POLICY else -1

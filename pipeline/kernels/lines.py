@@ -1,4 +1,4 @@
-"""Lines of a batch, between newlines: spans and hashes, found once and shared by the filters."""
+"""Lines of a batch, between newlines: spans, hashes and what is in each, found once and shared by the filters."""
 
 # mypy: allow-untyped-defs, allow-untyped-calls, disable-error-code="no-any-return"
 from __future__ import annotations
@@ -7,10 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.kernels.characters import Characters
 from pipeline.kernels.classes import SPACE
-from pipeline.kernels.compiled import compiled
-from pipeline.kernels.hashing import SEED, add_point, finish
+from pipeline.kernels.compiled import called
+from pipeline.kernels.hashing import hash_slice
 
 NEWLINE = 0x0A
 
@@ -21,7 +20,8 @@ class Lines(NamedTuple):
     Attributes:
         starts: int64[lines], character in the batch where the line begins.
         ends: int64[lines], character after its last; the newline is left out.
-        hashes: uint64[lines], of its code points.
+        hashes: uint64[lines], of its UTF-8.
+        seen: uint32[lines], classes of all its characters.
         blank: bool[lines], nothing but white space.
         doc_offsets: int64[documents + 1], lines.
     """
@@ -29,35 +29,39 @@ class Lines(NamedTuple):
     starts: np.ndarray
     ends: np.ndarray
     hashes: np.ndarray
+    seen: np.ndarray
     blank: np.ndarray
     doc_offsets: np.ndarray
 
 
-def find_lines(characters: Characters) -> Lines:
-    """Lines between newlines; carriage returns and other line ends stay in them."""
-    documents = len(characters.doc_offsets) - 1
-    count = int(np.count_nonzero(characters.points == NEWLINE)) + documents
-    return Lines(*_find_lines(characters.points, characters.classes, characters.doc_offsets, count))
+@called
+def cut_lines(first, last, newlines, starts, ends, n):
+    """Write the lines of the characters `first..last` after the first `n`; how many there are then. `newlines`: int64,
+    those of the document."""
+    for newline in newlines:
+        starts[n], ends[n] = first, newline
+        first = newline + 1
+        n += 1
+    starts[n], ends[n] = first, last
+    return n + 1
 
 
-@compiled
-def _find_lines(points, classes, doc_offsets, count):
-    starts, ends = np.empty(count, np.int64), np.empty(count, np.int64)
-    hashes, blank = np.empty(count, np.uint64), np.empty(count, np.bool_)
-    line_offsets = np.zeros(len(doc_offsets), np.int64)
-    n = 0
-    for d in range(len(doc_offsets) - 1):
-        i, end = doc_offsets[d], doc_offsets[d + 1]
-        while True:
-            start, state, every = i, SEED, np.uint32(SPACE)
-            while i < end and points[i] != NEWLINE:
-                state = add_point(state, points[i])
-                every &= classes[i]
-                i += 1
-            starts[n], ends[n], hashes[n], blank[n] = start, i, finish(state), every != 0
-            n += 1
-            if i == end:
-                break
-            i += 1
-        line_offsets[d + 1] = n
-    return starts, ends, hashes, blank, line_offsets
+@called
+def look_at_lines(data, classes, byte_starts, starts, ends, hashes, seen, blank):
+    """Write what `Lines` says of the lines between those characters."""
+    address = np.intp(data.ctypes.data)
+    for n in range(len(starts)):
+        start, end = starts[n], ends[n]
+        hashes[n] = hash_slice(data, address, np.int64(byte_starts[start]), np.int64(byte_starts[end]))
+        seen[n], every = _classes_of(classes[start:end])
+        blank[n] = every & np.uint32(SPACE) != 0
+
+
+@called
+def _classes_of(classes):
+    """The classes that some of the characters have, and those that all have."""
+    some, every = np.uint32(0), np.uint32(0xFFFFFFFF)
+    for i in range(len(classes)):
+        some |= classes[i]
+        every &= classes[i]
+    return some, every

@@ -1,4 +1,4 @@
-"""Single machine instructions that numba has no name for: eight bytes stored at an address, trailing zeros counted."""
+"""Single machine instructions that numba has no name for: eight bytes at an address, trailing zeros."""
 
 # mypy: allow-untyped-defs, allow-untyped-calls, disable-error-code="no-any-return"
 from __future__ import annotations
@@ -21,6 +21,15 @@ def _store64(_: Any, address: Any, value: Any) -> Any:
     return types.void(types.intp, types.uint64), generate
 
 
+def _load64(_: Any, address: Any) -> Any:
+    """The uint64 at any address, aligned or not; the caller answers for the memory."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.load(builder.inttoptr(arguments[0], ir.IntType(64).as_pointer()), align=1)
+
+    return types.uint64(types.intp), generate
+
+
 def _trailing_zeros(_: Any, value: Any) -> Any:
     """Zero bits below the lowest one of a uint64; 64 for zero."""
 
@@ -30,5 +39,6 @@ def _trailing_zeros(_: Any, value: Any) -> Any:
     return types.uint64(types.uint64), generate
 
 
+load64: Any = intrinsic(_load64)
 store64: Any = intrinsic(_store64)
 trailing_zeros: Any = intrinsic(_trailing_zeros)

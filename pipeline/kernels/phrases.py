@@ -1,21 +1,35 @@
-"""Where phrases occur in a batch of texts, whatever the case of their ASCII letters: one pass for all of them."""
+"""Where phrases occur in a batch of texts, whatever the case of their ASCII letters: one pass for all of them.
+
+Of each phrase a pair of neighbouring bytes is looked for, a rare one or one that many phrases share. A machine compares
+dozens of bytes at a time with one pair, so a pass costs little more than reading; where a pair stands the phrases are
+compared in full.
+"""
 
 # mypy: allow-untyped-defs, allow-untyped-calls, disable-error-code="no-any-return"
 from __future__ import annotations
 
-from functools import cache, partial
+from collections import Counter
+from functools import cache
+from math import prod
 from typing import NamedTuple
 
 import numpy as np
 
 from pipeline.kernels.characters import longest_run
 from pipeline.kernels.compiled import called, compiled, inlined
+from pipeline.kernels.machine import load64, trailing_zeros
 
 _RAREST_FIRST = b"zqxjkvbpygfwmucldrhsnioate "
+_MOST_FREQUENT, _FALL = 0.15, 1.25
+"""Of a text's characters, roughly, those that are the last of these, and how much rarer each one before it is."""
+_COMPARISONS = 220
+"""How many passes over a byte, one among dozens compared at a time, take as long as looking at one place."""
+_CASE, _ANY, _EXACT = 0x20, 0xFF, 0
+_SHIFT, _BITS = np.uint64(3), np.uint64(0xFF)
 
 
 class Hits(NamedTuple):
-    """Occurrences, those of one line before those of the next; they may overlap.
+    """Occurrences, in the order of their pairs, so those of one line before those of the next; they may overlap.
 
     Attributes:
         starts: int64[hits], first byte, counted in the buffer searched.
@@ -41,39 +55,60 @@ class Packed(NamedTuple):
     Attributes:
         letters: uint8, bytes of all of them, lowered.
         ends: int64[phrases + 1], where each ends.
-        anchors: int64[phrases], the place in each of the two bytes to look for first: its rarest pair.
-        here, after: uint64[256], of each byte the bits (place mod 64) of the phrases that have it as the first, as the
-            second of the pair. A phrase of one byte takes any second one.
+        anchors: int64[phrases], the place of its pair in each.
+        pairs: uint8[pairs, 4], the pairs looked for: each of the two bytes with the bits that are set in a text's byte
+            before it is compared, all of them where any byte will do.
+        owners: int64[phrases], the pair of each phrase; -1 for an empty one.
     """
 
     letters: np.ndarray
     ends: np.ndarray
     anchors: np.ndarray
-    here: np.ndarray
-    after: np.ndarray
+    pairs: np.ndarray
+    owners: np.ndarray
 
 
 @cache
 def packed_phrases(phrases: tuple[str, ...]) -> Packed:
     """The phrases prepared; an empty one is never found."""
     encoded = [phrase.encode().lower() for phrase in phrases]  # of bytes: ASCII letters only
-    anchors = [min(range(max(len(phrase) - 1, 1)), key=partial(_rarity, phrase)) for phrase in encoded]
-    here, after = np.zeros(256, np.uint64), np.zeros(256, np.uint64)
-    for place, (phrase, anchor) in enumerate(zip(encoded, anchors, strict=True)):
-        bit = np.uint64(1 << place % 64)
-        here[_both_cases(phrase[anchor : anchor + 1])] |= bit
-        after[_both_cases(phrase[anchor + 1 : anchor + 2]) or list(range(256))] |= bit
+    chosen = _choose_pairs(encoded)
+    places = {pair: place for place, pair in enumerate(dict.fromkeys(chosen))}
     ends = np.cumsum([0, *map(len, encoded)]).astype(np.int64)
-    letters = np.frombuffer(b"".join(encoded), np.uint8)
-    return Packed(letters, ends, np.array(anchors, np.int64), here, after)
+    return Packed(
+        np.frombuffer(b"".join(encoded), np.uint8),
+        ends,
+        np.array([phrase.find(pair) for phrase, pair in zip(encoded, chosen, strict=True)], np.int64),
+        np.array([_masked(pair) for pair in places], np.uint8).reshape(-1, 4),
+        np.array([places[pair] if pair else -1 for pair in chosen], np.int64),
+    )
 
 
-def _rarity(phrase: bytes, place: int) -> int:
-    return sum(map(_RAREST_FIRST.find, phrase[place : place + 2]))  # -1, rarest, for what is no letter
+def _choose_pairs(phrases: list[bytes]) -> list[bytes]:
+    """For each phrase a pair of its bytes: one that is rare, so that little is compared in full, and shared with other
+    phrases, so that few pairs are looked for."""
+    chosen: dict[bytes, bytes] = {b"": b""}
+    while rest := [phrase for phrase in dict.fromkeys(phrases) if phrase not in chosen]:
+        shared = Counter(pair for phrase in rest for pair in _pairs_of(phrase))
+        best = min(shared, key=lambda pair: (_cost(pair) / shared[pair], pair))
+        chosen.update((phrase, best) for phrase in rest if best in _pairs_of(phrase))
+    return [chosen[phrase] for phrase in phrases]
 
 
-def _both_cases(byte: bytes) -> list[int]:
-    return [*byte, *byte.upper()]
+def _pairs_of(phrase: bytes) -> set[bytes]:
+    return {phrase[place : place + 2] for place in range(max(len(phrase) - 1, 1))}
+
+
+def _cost(pair: bytes) -> float:
+    """Of looking for a pair, and at what follows where it stands, in passes over the text."""
+    frequency = prod(_MOST_FREQUENT / _FALL ** (len(_RAREST_FIRST) - 1 - _RAREST_FIRST.find(byte)) for byte in pair)
+    return 1 + _COMPARISONS * frequency
+
+
+def _masked(pair: bytes) -> list[int]:
+    """Byte and bits set before comparing, twice; an empty pair is found nowhere."""
+    known = [value for byte in pair for value in (byte, _CASE if chr(byte).isalpha() and byte < 0x80 else _EXACT)]
+    return [*known, _ANY, _ANY][:4] if pair else [0, _ANY, 0, _ANY]
 
 
 @inlined
@@ -90,35 +125,64 @@ def phrase_at(data, first, after, letters, ends, p):
 
 
 @compiled
-def _find_phrases(data, offsets, letters, ends, anchors, here, after):
+def _find_phrases(data, offsets, letters, ends, anchors, pairs, owners):
     starts, found = np.empty(1024, np.int64), np.empty(1024, np.int64)
-    places = np.empty(longest_run(offsets), np.int32)
+    flags, places = np.zeros(longest_run(offsets) + 8, np.uint8), np.empty(longest_run(offsets), np.int32)
     n = 0
     for d in range(len(offsets) - 1):
         low, high = offsets[d], offsets[d + 1]
-        for k in range(_find_pairs(data[low:high], here, after, places)):
-            i = low + places[k]
-            bits = here[data[i]] & (after[data[i + 1]] if i + 1 < high else ~np.uint64(0))
-            for p in range(len(anchors)):
-                if not (bits >> np.uint64(p & 63)) & np.uint64(1):
-                    continue
-                first = i - anchors[p]
-                if first >= low and phrase_at(data, first, high, letters, ends, p):
-                    if n == len(starts):
-                        starts, found = np.concatenate((starts, starts)), np.concatenate((found, found))
-                    starts[n], found[n] = first, p
-                    n += 1
+        flagged = _find_pairs(data[low:high], pairs, flags, places)
+        while n + flagged * len(anchors) > len(starts):
+            starts, found = np.concatenate((starts, starts)), np.concatenate((found, found))
+        n = _compare(data, low, high, places[:flagged], letters, ends, anchors, pairs, owners, starts, found, n)
     return starts[:n].copy(), found[:n].copy()
 
 
 @called
-def _find_pairs(text, here, after, places):
-    """Put in `places` where the rarest pair of some phrase stands; how many. Without branches: the hot loop."""
-    n = 0
-    for i in range(len(text) - 1):
-        places[n] = i
-        n += here[text[i]] & after[text[i + 1]] != 0
-    if len(text) and here[text[-1]]:  # a phrase of one byte
-        places[n] = len(text) - 1
-        n += 1
+def _find_pairs(text, pairs, flags, places):
+    """Put in `places` where some pair stands; how many."""
+    _flag_pairs(text, pairs, flags)
+    address, n = np.intp(flags.ctypes.data), 0
+    for block in range(0, len(text), 8):
+        flagged = load64(address + block)
+        while flagged:
+            place = trailing_zeros(flagged) >> _SHIFT
+            flagged &= ~(_BITS << (place << _SHIFT))
+            places[n] = block + np.int64(place)
+            n += 1
     return n
+
+
+@called
+def _compare(data, low, high, places, letters, ends, anchors, pairs, owners, starts, found, n):
+    """Write the phrases that stand around those pairs of the text `low..high`; how many there are then."""
+    for place in places:
+        i = low + place
+        for p in range(len(anchors)):
+            first = i - anchors[p]
+            paired = first >= low and _is_pair(data, i, high, pairs, owners[p])
+            if paired and phrase_at(data, first, high, letters, ends, p):
+                starts[n], found[n] = first, p
+                n += 1
+    return n
+
+
+@called
+def _flag_pairs(text, pairs, flags):
+    """Set a flag where some pair stands; none beyond the text. Without branches, pair by pair: the hot loop."""
+    last = len(text) - 1
+    for i in range(len(text) + 7):
+        flags[i] = 0
+    for p in range(len(pairs)):
+        a, case_a, b, case_b = pairs[p, 0], pairs[p, 1], pairs[p, 2], pairs[p, 3]
+        for i in range(last):
+            flags[i] |= np.uint8(((text[i] | case_a) == a) & ((text[i + 1] | case_b) == b))
+        if last >= 0 and b == _ANY:
+            flags[last] |= np.uint8((text[last] | case_a) == a)
+
+
+@inlined
+def _is_pair(data, i, after, pairs, p):
+    if p < 0 or (data[i] | pairs[p, 1]) != pairs[p, 0]:
+        return False
+    return pairs[p, 3] == _ANY or (i + 1 < after and (data[i + 1] | pairs[p, 3]) == pairs[p, 2])

@@ -11,7 +11,7 @@ import numpy as np
 from pipeline.kernels.characters import Characters, longest_run
 from pipeline.kernels.classes import SPACE
 from pipeline.kernels.compiled import called, compiled, inlined
-from pipeline.kernels.hashing import SEED, combine, hash_points
+from pipeline.kernels.hashing import SEED, combine, hash_slice
 from pipeline.kernels.lines import Lines
 from pipeline.kernels.words import Words
 
@@ -26,23 +26,22 @@ def count_repeated_lines(lines: Lines) -> np.ndarray:
     A piece is repeated when an equal one came before it. A text that begins or ends with a newline has an
     empty piece there, as `re.split` gives it.
     """
-    return _count_repeated_lines(lines.starts, lines.ends, lines.hashes, lines.doc_offsets)
+    return _count_repeated_lines(lines.starts, lines.ends, lines.hashes, lines.blank, lines.doc_offsets, False)
 
 
 def count_repeated_filled_lines(lines: Lines) -> np.ndarray:
     """The same of lines that are not blank."""
-    counts = np.concatenate([[0], np.cumsum(~lines.blank)])
-    filled = (part[~lines.blank] for part in (lines.starts, lines.ends, lines.hashes))
-    return _count_repeated_lines(*filled, counts[lines.doc_offsets])
+    return _count_repeated_lines(lines.starts, lines.ends, lines.hashes, lines.blank, lines.doc_offsets, True)
 
 
-def count_repeated_paragraphs(characters: Characters, lines: Lines) -> np.ndarray:
-    """The same between runs of two newlines or more, of the text stripped of white space at its ends."""
+def count_repeated_paragraphs(data: np.ndarray, characters: Characters, lines: Lines) -> np.ndarray:
+    """The same between runs of two newlines or more, of the text stripped of white space at its ends. `data`: uint8,
+    the UTF-8 decoded."""
     starts, ends, hashes, doc_offsets = _find_paragraphs(
-        characters.points, characters.classes, characters.doc_offsets,
+        data, characters.classes, characters.byte_starts, characters.doc_offsets,
         lines.starts, lines.ends, lines.hashes, lines.doc_offsets,
     )  # fmt: skip
-    return _count_repeated_lines(starts, ends, hashes, doc_offsets)
+    return _count_repeated_lines(starts, ends, hashes, np.zeros(0, np.bool_), doc_offsets, False)
 
 
 def count_repeated_grams(words: Words) -> np.ndarray:
@@ -75,14 +74,17 @@ def find_slot(keys, stamps, stamp, key, mask):
 
 
 @compiled
-def _count_repeated_lines(starts, ends, hashes, doc_offsets):
+def _count_repeated_lines(starts, ends, hashes, blank, doc_offsets, filled):
     found = np.zeros((len(doc_offsets) - 1, 3), np.int64)
     slots = slots_for(longest_run(doc_offsets))
     keys, stamps = np.empty(slots, np.uint64), np.zeros(slots, np.int64)
     for d in range(len(doc_offsets) - 1):
         first, last = doc_offsets[d], doc_offsets[d + 1] - 1
         for n in range(first, last + 1):
-            if starts[n] == ends[n] and n != first and n != last:
+            if filled:
+                if blank[n]:
+                    continue
+            elif starts[n] == ends[n] and n != first and n != last:
                 continue  # between two newlines of a run
             slot = find_slot(keys, stamps, d + 1, hashes[n], slots - 1)
             found[d, 0] += 1
@@ -94,7 +96,8 @@ def _count_repeated_lines(starts, ends, hashes, doc_offsets):
 
 
 @compiled
-def _find_paragraphs(points, classes, doc_offsets, line_starts, line_ends, line_hashes, line_offsets):
+def _find_paragraphs(data, classes, byte_starts, doc_offsets, line_starts, line_ends, line_hashes, line_offsets):
+    address = np.intp(data.ctypes.data)
     starts, ends = np.empty(len(line_starts), np.int64), np.empty(len(line_starts), np.int64)
     hashes, offsets = np.empty(len(line_starts), np.uint64), np.zeros(len(doc_offsets), np.int64)
     n = 0
@@ -110,7 +113,9 @@ def _find_paragraphs(points, classes, doc_offsets, line_starts, line_ends, line_
                 starts[n], hashes[n] = start, SEED
                 n += 1
             whole = end - start == line_ends[line] - line_starts[line]
-            line_hash = line_hashes[line] if whole else hash_points(points, start, end)
+            line_hash = line_hashes[line]
+            if not whole:
+                line_hash = hash_slice(data, address, np.int64(byte_starts[start]), np.int64(byte_starts[end]))
             hashes[n - 1] = combine(hashes[n - 1], line_hash)
             ends[n - 1] = end
             inside = True

@@ -8,20 +8,14 @@ import numpy as np
 from pipeline.kernels.boundaries import NOT_SIMPLE, WORD_AND_MARK, mark_chunk, simple_shape
 from pipeline.kernels.characters import Characters
 from pipeline.kernels.chunks import LACKS_PUNCTUATION, Chunks, with_lacks, without_lacks
-from pipeline.kernels.classes import COUNTED, LINE_END, PUNCTUATION, SPACE, TERMINAL
+from pipeline.kernels.classes import LINE_END, PUNCTUATION, SPACE, TERMINAL
 from pipeline.kernels.compiled import called, compiled, inlined
 from pipeline.kernels.lines import Lines
+from pipeline.kernels.phrases import find_phrases
 from pipeline.kernels.words import ALL_SYMBOLS, HAS_ALPHA, Words
 
-_CARRIAGE_RETURN, _NEWLINE, _HASH, _DOT, _ELLIPSIS, _BULLET, _MINUS = (
-    0x0D,
-    0x0A,
-    0x23,
-    0x2E,
-    0x2026,
-    0x2022,
-    0x2D,
-)
+_CARRIAGE_RETURN, _DOT, _ELLIPSIS, _BULLET, _MINUS = 0x0D, 0x2E, 0x2026, 0x2022, 0x2D
+_SIGNS = ("#", "…", "...")
 
 
 def count_word_kinds(words: Words, listed: np.ndarray) -> np.ndarray:
@@ -37,21 +31,49 @@ def count_sentences(characters: Characters, chunks: Chunks) -> np.ndarray:
     end; marks that follow belong to it. Source: spaCy's sentencizer, which datatrove's C4 filter counts with.
     """
     longest = int(np.diff(characters.doc_offsets).max(initial=0))
-    return _count_sentences(
-        characters.points, characters.classes, characters.doc_offsets, *chunks[:3], chunks.doc_offsets, longest
-    )
+    return _count_sentences(characters.points, characters.classes, characters.doc_offsets, *chunks, longest)
 
 
-def count_marks(characters: Characters) -> np.ndarray:
+def count_marks(data: np.ndarray, characters: Characters, lines: Lines) -> np.ndarray:
     """int64[documents, 5]: '#'; ellipses ("..." or "…"); lines as `str.splitlines` has them; lines that begin
-    with a bullet (• or -); lines that end in an ellipsis. White space at a line's ends does not matter."""
-    return _count_marks(characters.points, characters.classes, characters.doc_offsets)
+    with a bullet (• or -); lines that end in an ellipsis. White space at a line's ends does not matter.
+    `data`: uint8, the UTF-8 decoded."""
+    offsets = characters.byte_starts[characters.doc_offsets].astype(np.int64)
+    hits = find_phrases(data, offsets, _SIGNS)
+    return _count_marks(
+        characters.points, characters.classes, characters.doc_offsets,
+        lines.starts, lines.ends, lines.seen, lines.doc_offsets, *hits, offsets,
+    )  # fmt: skip
 
 
 def count_line_shapes(characters: Characters, lines: Lines, short_line_chars: int) -> np.ndarray:
     """int64[documents, 3]: lines that are not blank; those whose last character is a terminal mark; those of
     at most `short_line_chars` characters. Lines keep their white space."""
-    return _count_line_shapes(characters.classes, *lines, short_line_chars)
+    return _count_line_shapes(
+        characters.classes, lines.starts, lines.ends, lines.blank, lines.doc_offsets, short_line_chars
+    )
+
+
+def sum_by_document(values: np.ndarray, doc_offsets: np.ndarray) -> np.ndarray:
+    """int64[documents]: the sum of `values[doc_offsets[d]:doc_offsets[d + 1]]`."""
+    sums: np.ndarray = _sum_by_document(values, doc_offsets)
+    return sums
+
+
+@compiled
+def _sum_by_document(values, doc_offsets):
+    sums = np.zeros(len(doc_offsets) - 1, np.int64)
+    for d in range(len(sums)):
+        sums[d] = _sum(values[doc_offsets[d] : doc_offsets[d + 1]])
+    return sums
+
+
+@called
+def _sum(values):
+    total = 0
+    for value in values:
+        total += value
+    return total
 
 
 @compiled
@@ -61,20 +83,34 @@ def _count_word_kinds(hashes, chars, kinds, doc_offsets, listed):
     for place in range(len(listed)):
         some |= np.uint64(1) << (listed[place] & np.uint64(63))
     for d in range(len(doc_offsets) - 1):
-        met = np.uint64(0)
-        for w in range(doc_offsets[d], doc_offsets[d + 1]):
-            if not kinds[w] & ALL_SYMBOLS:
-                found[d, 1] += 1
-                found[d, 2] += chars[w]
-            if kinds[w] & HAS_ALPHA:
-                found[d, 3] += 1
-            if some >> (hashes[w] & np.uint64(63)) & np.uint64(1):
-                met |= _place_bit(listed, hashes[w])
-        found[d, 0] = doc_offsets[d + 1] - doc_offsets[d]
-        while met:
-            found[d, 4] += np.int64(met & np.uint64(1))
-            met >>= np.uint64(1)
+        first, after = doc_offsets[d], doc_offsets[d + 1]
+        _count_kinds(chars[first:after], kinds[first:after], found[d])
+        found[d, 4] = _count_listed(hashes[first:after], listed, some)
     return found
+
+
+@called
+def _count_kinds(chars, kinds, found):
+    real = letters = alpha = np.int32(0)
+    for w in range(len(chars)):
+        symbols = np.int32(kinds[w] & ALL_SYMBOLS != 0)
+        real = np.int32(real + 1 - symbols)
+        letters = np.int32(letters + chars[w] * (1 - symbols))
+        alpha = np.int32(alpha + (kinds[w] & HAS_ALPHA != 0))
+    found[0], found[1], found[2], found[3] = len(chars), real, letters, alpha
+
+
+@called
+def _count_listed(hashes, listed, some):
+    """How many different ones of the list occur."""
+    met, count = np.uint64(0), np.int64(0)
+    for w in range(len(hashes)):
+        if some >> (hashes[w] & np.uint64(63)) & np.uint64(1):
+            met |= _place_bit(listed, hashes[w])
+    while met:
+        count += np.int64(met & np.uint64(1))
+        met >>= np.uint64(1)
+    return count
 
 
 @inlined
@@ -91,21 +127,32 @@ def _count_sentences(points, classes, char_offsets, starts, ends, seen, doc_offs
     found = np.zeros(len(doc_offsets) - 1, np.int64)
     breaks = np.zeros(longest + 1, np.uint8)
     for d in range(len(doc_offsets) - 1):
-        ended = new_line = True
-        space = char_offsets[d]
-        for k in range(doc_offsets[d], doc_offsets[d + 1]):
-            first, end = starts[k], ends[k]
-            for i in range(space, first):
-                new_line = new_line or (classes[i] & LINE_END) != 0
-            space = end
-            every = seen[k] | with_lacks(classes[end - 1])
-            terminal = every & TERMINAL
-            if new_line or (ended and every & LACKS_PUNCTUATION and not terminal):
-                found[d] += 1
-                ended = new_line = False
-            if terminal:
-                begun, ended = _end_sentences(points, classes, first, end, without_lacks(seen[k]), breaks, ended)
-                found[d] += begun
+        k, after = doc_offsets[d], doc_offsets[d + 1]
+        found[d] = _sentences_of(
+            points, classes, char_offsets[d], starts[k:after], ends[k:after], seen[k:after], breaks
+        )
+    return found
+
+
+@called
+def _sentences_of(points, classes, space, starts, ends, seen, breaks):
+    """Sentences of one document's chunks; white space begins at character `space`."""
+    ended = new_line = True
+    found = np.int64(0)
+    for k in range(len(starts)):
+        first, end = starts[k], ends[k]
+        while space < first:
+            new_line = new_line or (classes[space] & LINE_END) != 0
+            space += 1
+        space = np.int64(end)
+        every = seen[k] | with_lacks(classes[end - 1])
+        terminal = every & TERMINAL
+        if new_line or (ended and every & LACKS_PUNCTUATION and not terminal):
+            found += 1
+            ended = new_line = False
+        if terminal:
+            begun, ended = _end_sentences(points, classes, first, end, without_lacks(seen[k]), breaks, ended)
+            found += begun
     return found
 
 
@@ -113,10 +160,10 @@ def _count_sentences(points, classes, char_offsets, starts, ends, seen, doc_offs
 def _end_sentences(points, classes, first, end, seen, breaks, ended):
     """Sentences that begin within a chunk that has terminal marks, and whether one has ended with it."""
     shape = simple_shape(points, classes, first, end, seen)
+    if shape == WORD_AND_MARK:  # a plain word, which begins one where the last has ended
+        return int(ended), classes[end - 1] & TERMINAL != 0
     breaks[0] = 1
-    if shape == WORD_AND_MARK:
-        breaks[end - first - 1] = 1
-    elif shape == NOT_SIMPLE:
+    if shape == NOT_SIMPLE:
         mark_chunk(points, classes, first, end, breaks)
     begun, start = 0, first
     while first < end:
@@ -135,32 +182,47 @@ def _end_sentences(points, classes, first, end, seen, breaks, ended):
 
 
 @compiled
-def _count_marks(points, classes, doc_offsets):
+def _count_marks(points, classes, doc_offsets, starts, ends, seen, line_offsets, hit_starts, hit_phrases, byte_offsets):
     found = np.zeros((len(doc_offsets) - 1, 5), np.int64)
+    hit = 0
     for d in range(len(doc_offsets) - 1):
-        start = i = doc_offsets[d]
-        end = doc_offsets[d + 1]
-        while i < end:
-            if not classes[i] & COUNTED:
-                i += 1
-                continue
-            point = points[i]
-            dots = 0
-            while i + dots < end and points[i + dots] == _DOT:
-                dots += 1
-            found[d, 0] += point == _HASH
-            found[d, 1] += dots // 3 + (point == _ELLIPSIS)
-            if classes[i] & LINE_END:
-                found[d, 2] += 1
-                _judge_edges(points, classes, start, i, found[d])
-                if i + 1 < end and point == _CARRIAGE_RETURN and points[i + 1] == _NEWLINE:
-                    i += 1
-                start = i + 1
-            i += max(dots, 1)
-        if start < end:
-            found[d, 2] += 1
-            _judge_edges(points, classes, start, end, found[d])
+        hit = _count_signs(hit_starts, hit_phrases, hit, byte_offsets[d + 1], found[d])
+        first, after = line_offsets[d], line_offsets[d + 1]
+        _judge_lines(points, classes, starts[first:after], ends[first:after], seen[first:after], found[d])
     return found
+
+
+@called
+def _count_signs(starts, phrases, hit, after, found):
+    """Count number signs and ellipses; the first hit of the next document."""
+    dots, before = 0, -2
+    while hit < len(starts) and starts[hit] < after:
+        found[0] += phrases[hit] == 0
+        found[1] += phrases[hit] == 1
+        if phrases[hit] == 2:  # three full stops, at every place of a run where three stand
+            dots = dots + 1 if starts[hit] == before + 1 else 1
+            before = starts[hit]
+            found[1] += dots % 3 == 1
+        hit += 1
+    return hit
+
+
+@called
+def _judge_lines(points, classes, starts, ends, seen, found):
+    """Count a document's lines, as `str.splitlines` has them, and look at their edges."""
+    last = len(starts) - 1
+    for line in range(len(starts)):
+        i, line_end = starts[line], ends[line]
+        while i < line_end or line < last:  # what follows the last line end is a line only where it is not empty
+            end = i
+            while seen[line] & LINE_END and end < line_end and not classes[end] & LINE_END:
+                end += 1
+            end = end if seen[line] & LINE_END else line_end
+            found[2] += 1
+            _judge_edges(points, classes, i, end, found)
+            i = end + 1
+            if i > line_end or (i == line_end and line < last and points[end] == _CARRIAGE_RETURN):
+                break
 
 
 @inlined
@@ -179,7 +241,7 @@ def _judge_edges(points, classes, start, end, found):
 
 
 @compiled
-def _count_line_shapes(classes, starts, ends, hashes, blank, doc_offsets, short_line_chars):
+def _count_line_shapes(classes, starts, ends, blank, doc_offsets, short_line_chars):
     found = np.zeros((len(doc_offsets) - 1, 3), np.int64)
     for d in range(len(doc_offsets) - 1):
         for line in range(doc_offsets[d], doc_offsets[d + 1]):

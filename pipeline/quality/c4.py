@@ -19,7 +19,7 @@ from pipeline.kernels import line_filter
 from pipeline.kernels.line_filter import LineLimits, filter_lines
 from pipeline.kernels.tallies import count_sentences
 from pipeline.quality.limits import Limits, compute_by_language, limit, rules_by_language
-from pipeline.quality.ratios import count, ratio, strings
+from pipeline.quality.ratios import count, ratio
 from pipeline.stage import Columns, Rule, Stage, signal
 
 SIGNALS = pa.schema(
@@ -112,12 +112,12 @@ def correct_lines(batch: DocumentBatch, limits: LineLimits, policy: tuple[str, .
     word too long, no terminal punctuation, few words, lorem ipsum, javascript, curly bracket, policy. Lines
     with lorem ipsum or a curly bracket stay in the text: it is the page they speak against.
     """
-    filtered = filter_lines(batch.utf8.data, batch.characters, limits, policy)
-    rewritten = DocumentBatch({"text": strings(filtered.data, filtered.offsets)})
+    filtered = filter_lines(batch.utf8.data, batch.characters, batch.chunks, batch.lines, limits, policy)
+    rewritten = batch.of_pieces(filtered.pieces)
     columns = {
         "text": rewritten.column("text"),
         **{name: count(filtered.counts[:, column]) for name, column in _LINE_COUNTS.items()},
-        "kept_text_frac": ratio(np.diff(filtered.offsets), np.diff(batch.utf8.offsets)),
+        "kept_text_frac": ratio(np.diff(rewritten.utf8.offsets), np.diff(batch.utf8.offsets)),
         "sentence_count": count(count_sentences(rewritten.characters, rewritten.chunks)),
     }
     return Rewritten(columns, rewritten)

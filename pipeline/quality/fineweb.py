@@ -14,8 +14,7 @@ from pydantic import Field
 
 from pipeline.batch import DocumentBatch
 from pipeline.kernels.repeats import count_repeated_filled_lines
-from pipeline.kernels.tallies import count_line_shapes
-from pipeline.kernels.words import count_words
+from pipeline.kernels.tallies import count_line_shapes, sum_by_document
 from pipeline.quality.limits import Limits, compute_by_language, limit, rules_by_language
 from pipeline.quality.ratios import ratio
 from pipeline.stage import Columns, Rule, Stage, signal
@@ -62,9 +61,10 @@ def measure(batch: DocumentBatch, short_line_chars: int) -> Columns:
     repeated = count_repeated_filled_lines(batch.lines)[:, 2]
     newlines = np.diff(batch.lines.doc_offsets) - 1
     chars = np.diff(batch.characters.doc_offsets) - newlines
+    words = sum_by_document(batch.word_counts, batch.chunks.doc_offsets)
     return {
         "punctuated_line_frac": ratio(punctuated, lines),
         "short_line_frac": ratio(short, lines),
         "dup_filled_line_chars_frac": ratio(repeated, np.where(lines, chars, 0)),
-        "newline_word_frac": ratio(newlines, count_words(batch.characters, batch.chunks)),
+        "newline_word_frac": ratio(newlines, words),
     }

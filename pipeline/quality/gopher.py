@@ -25,7 +25,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from pipeline.batch import DocumentBatch
-from pipeline.kernels.hashing import hash_text
+from pipeline.kernels.hashing import hash_bytes
 from pipeline.kernels.repeats import count_repeated_grams, count_repeated_lines, count_repeated_paragraphs
 from pipeline.kernels.tallies import count_marks, count_word_kinds
 from pipeline.quality.limits import Limits, compute_by_language, limit, rules_by_language
@@ -142,7 +142,7 @@ def _quality_rules(config: GopherConfig) -> tuple[Rule, ...]:
 def measure_repetition(batch: DocumentBatch) -> Columns:
     """`REPETITION_SIGNALS`; null for an empty text, which no fraction describes."""
     chars = np.diff(batch.characters.doc_offsets)
-    paragraphs = count_repeated_paragraphs(batch.characters, batch.lines)
+    paragraphs = count_repeated_paragraphs(batch.utf8.data, batch.characters, batch.lines)
     lines = count_repeated_lines(batch.lines)
     grams = count_repeated_grams(batch.words)
     return {
@@ -156,9 +156,9 @@ def measure_repetition(batch: DocumentBatch) -> Columns:
 
 def measure_quality(batch: DocumentBatch, stop_words: tuple[str, ...]) -> Columns:
     """`QUALITY_SIGNALS`."""
-    listed = np.array([hash_text(word) for word in stop_words], np.uint64)
+    listed = np.array([hash_bytes(word) for word in stop_words], np.uint64)
     words, not_symbols, chars, alpha, stops = count_word_kinds(batch.words, listed).T
-    hashes, ellipses, lines, bullets, trailing = count_marks(batch.characters).T
+    hashes, ellipses, lines, bullets, trailing = count_marks(batch.utf8.data, batch.characters, batch.lines).T
     return {
         "word_count": count(not_symbols),
         "mean_word_chars": ratio(chars, not_symbols),

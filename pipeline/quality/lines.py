@@ -23,11 +23,11 @@ from functools import partial
 import pyarrow as pa
 from pydantic import Field
 
-from pipeline.batch import DocumentBatch
+from pipeline.batch import DocumentBatch, Rewritten
 from pipeline.kernels import line_corrections as kernel
 from pipeline.kernels.line_corrections import Corrections
 from pipeline.quality.limits import Limits, compute_by_language, limit, rules_by_language
-from pipeline.quality.ratios import count, ratio, strings
+from pipeline.quality.ratios import count, ratio
 from pipeline.stage import Columns, Rule, Stage, signal
 
 SIGNALS = pa.schema(
@@ -92,11 +92,12 @@ def _rules(config: LinesConfig) -> tuple[Rule, ...]:
 
 def correct(batch: DocumentBatch, corrections: Corrections) -> Columns:
     """`SIGNALS`. A line is counted once, for the first cause that applies: capitals, digits, counter, words, phrase."""
-    corrected = kernel.correct_lines(batch.utf8.data, batch.characters, corrections)
+    corrected = kernel.correct_lines(batch.characters, batch.chunks, batch.lines, corrections)
+    rewritten = batch.of_pieces(corrected.pieces)
     counts = corrected.counts
     before, after = counts[:, kernel.WORDS], counts[:, kernel.WORDS_LEFT]
-    return {
-        "text": strings(corrected.data, corrected.offsets),
+    columns = {
+        "text": rewritten.column("text"),
         "capital_line_count": count(counts[:, kernel.CAPITALS]),
         "numeral_line_count": count(counts[:, kernel.NUMERALS]),
         "counter_line_count": count(counts[:, kernel.COUNTER]),
@@ -105,3 +106,4 @@ def correct(batch: DocumentBatch, corrections: Corrections) -> Columns:
         "button_count": count(counts[:, kernel.EDITED]),
         "removed_word_frac": ratio(before - after, before),
     }
+    return Rewritten(columns, rewritten)

@@ -120,7 +120,7 @@ def _rules(config: NemoConfig) -> tuple[Rule, ...]:
 
 def measure(batch: DocumentBatch, common_words: tuple[str, ...], boilerplate: tuple[str, ...]) -> Columns:
     """`SIGNALS`. Lines end at newlines; paragraphs at two of them."""
-    counts = english.count_english(batch.characters, batch.chunks, batch.lines, common_words)
+    counts = english.count_english(batch.utf8.data, batch.characters, batch.chunks, batch.lines, common_words)
     chars, words, lines = np.diff(batch.characters.doc_offsets), counts[:, english.WORDS], counts[:, english.LINES]
     odd = chars - counts[:, english.PLAIN]
     return {

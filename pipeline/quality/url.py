@@ -13,13 +13,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 
+import numpy as np
 import pyarrow as pa
 import re2
 from pydantic import Field
 
-from pipeline.batch import DocumentBatch
+from pipeline.batch import DocumentBatch, utf8_of
+from pipeline.kernels.addresses import Sieve, make_sieve, sift
 from pipeline.quality.limits import Switches, limit
 from pipeline.stage import Columns, Rule, Stage, signal
 
@@ -46,6 +48,17 @@ class Blocklists:
     soft_words: frozenset[str] = frozenset()
     strings: tuple[str, ...] = ()
 
+    @cached_property
+    def sieve(self) -> Sieve:
+        """What tells most URLs from those that might hold something listed."""
+        return make_sieve(self.words | self.soft_words, self.strings)
+
+    @cached_property
+    def pattern(self) -> re2._Regexp | None:
+        """The strings as one pattern; the longest of those that begin alike is found."""
+        ordered = sorted(self.strings, key=len, reverse=True)
+        return re2.compile("|".join(map(re2.escape, ordered))) if ordered else None
+
     @classmethod
     def of(
         cls,
@@ -57,8 +70,8 @@ class Blocklists:
         """From lines as files have them: blank ones and those that begin with # are none."""
         return cls(
             frozenset(line.lower().rstrip(".") for line in _entries(hosts)),
-            frozenset(map(_letters, _entries(words))),
-            frozenset(map(_letters, _entries(soft_words))),
+            frozenset(map(_letters, _entries(words))) - {""},
+            frozenset(map(_letters, _entries(soft_words))) - {""},
             tuple(sorted({_letters(line) for line in _entries(strings)} - {""})),
         )
 
@@ -107,28 +120,29 @@ def rules_of(config: UrlConfig) -> tuple[Rule, ...]:
 
 def measure(batch: DocumentBatch, lists: Blocklists) -> Columns:
     """`SIGNALS` of each page's `url` and `host`."""
-    pattern = _any_of(lists.strings)
-    urls = [(url or "") for url in batch.column("url").to_pylist()] if "url" in batch.names else [""] * batch.num_rows
-    hosts = batch.column("host").to_pylist() if "host" in batch.names else [None] * batch.num_rows
-    rows = [_measure_one(url, host or "", lists, pattern) for url, host in zip(urls, hosts, strict=True)]
-    columns = zip(*rows, strict=True) if rows else [()] * len(SIGNALS)
-    return {field.name: pa.array(list(values), field.type) for field, values in zip(SIGNALS, columns, strict=True)}
+    urls = batch.column("url") if "url" in batch.names else pa.nulls(batch.num_rows, pa.string())
+    utf8 = utf8_of(urls)
+    digits, listed = sift(utf8.data, utf8.offsets, lists.sieve)
+    rows = np.zeros((6, batch.num_rows))
+    rows[0], rows[1] = np.diff(utf8.offsets), digits
+    rows[1] /= np.maximum(rows[0], 1)
+    for row in np.flatnonzero(listed):
+        rows[[0, 1, 3, 4, 5], row] = _measure_one(urls[int(row)].as_py(), lists)
+    if lists.hosts and "host" in batch.names:
+        rows[2] = [
+            any(domain in lists.hosts for domain in _domains(host or "")) for host in batch.column("host").to_pylist()
+        ]
+    return {field.name: pa.array(row) for field, row in zip(SIGNALS, rows, strict=True)}
 
 
-def _measure_one(url: str, host: str, lists: Blocklists, strings: re2._Regexp | None) -> tuple[float, ...]:
+def _measure_one(url: str, lists: Blocklists) -> tuple[float, ...]:
+    """Characters, share of digits, listed words of both kinds, strings."""
     lowered = url.lower()
     words = set(_BETWEEN_WORDS.split(lowered))
-    blocked = bool(lists.hosts) and any(domain in lists.hosts for domain in _domains(host))
     letters = _BETWEEN_WORDS.sub("", lowered)
-    found = set(strings.findall(letters)) if strings is not None and strings.search(letters) else ()
-    return (
-        len(url),
-        sum(c.isdigit() for c in url) / len(url) if url else 0,
-        blocked,
-        len(words & lists.words),
-        len(words & lists.soft_words),
-        len(found),
-    )
+    found = set(lists.pattern.findall(letters)) if lists.pattern is not None else ()
+    digits = sum(c.isdigit() for c in url) / len(url)
+    return len(url), digits, len(words & lists.words), len(words & lists.soft_words), len(found)
 
 
 def _domains(host: str) -> Iterator[str]:
@@ -137,12 +151,6 @@ def _domains(host: str) -> Iterator[str]:
     while rest:
         yield rest
         rest = rest.partition(".")[2]
-
-
-def _any_of(strings: tuple[str, ...]) -> re2._Regexp | None:
-    """The strings as one pattern; the longest of those that begin alike is found."""
-    ordered = sorted(strings, key=len, reverse=True)
-    return re2.compile("|".join(map(re2.escape, ordered))) if ordered else None
 
 
 def _letters(text: str) -> str:

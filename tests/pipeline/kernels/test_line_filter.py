@@ -16,9 +16,8 @@ FINEWEB = LineLimits(max_word_chars=1000, min_words=3, terminal=False, citations
 
 def filtered(texts: list[str], limits: LineLimits) -> tuple[list[str], FilteredLines]:
     batch = DocumentBatch.of_texts(texts)
-    result = filter_lines(batch.utf8.data, batch.characters, limits, POLICY)
-    data = result.data.tobytes()
-    return [data[a:b].decode() for a, b in zip(result.offsets, result.offsets[1:], strict=False)], result
+    result = filter_lines(batch.utf8.data, batch.characters, batch.chunks, batch.lines, limits, POLICY)
+    return batch.of_pieces(result.pieces).texts, result
 
 
 def limits() -> st.SearchStrategy[LineLimits]:

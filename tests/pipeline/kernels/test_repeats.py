@@ -23,7 +23,10 @@ Pieces = Callable[[str], list[str]]
     ("kernel", "pieces"),
     [
         (lambda batch: repeats.count_repeated_lines(batch.lines), plain.lines),
-        (lambda batch: repeats.count_repeated_paragraphs(batch.characters, batch.lines), plain.paragraphs),
+        (
+            lambda batch: repeats.count_repeated_paragraphs(batch.utf8.data, batch.characters, batch.lines),
+            plain.paragraphs,
+        ),
         (lambda batch: repeats.count_repeated_filled_lines(batch.lines), plain.filled_lines),
     ],
 )

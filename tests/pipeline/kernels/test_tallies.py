@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pipeline.batch import DocumentBatch
 from pipeline.kernels import tallies
-from pipeline.kernels.hashing import hash_text
+from pipeline.kernels.hashing import hash_bytes
 from tests.pipeline.kernels import plain
 from tests.pipeline.kernels.texts import hard_texts
 
@@ -18,7 +18,7 @@ LISTED = ("the", "of", "x")
 @given(st.lists(hard_texts(), max_size=4))
 @settings(deadline=None, max_examples=150)
 def test_word_kinds_equal_plain_python(texts: list[str]) -> None:
-    listed = np.array([hash_text(word) for word in LISTED], np.uint64)
+    listed = np.array([hash_bytes(word) for word in LISTED], np.uint64)
     counts = tallies.count_word_kinds(DocumentBatch.of_texts(texts).words, listed)
     for row, text in zip(counts.tolist(), texts, strict=True):
         words = plain.split_words(text)
@@ -30,7 +30,8 @@ def test_word_kinds_equal_plain_python(texts: list[str]) -> None:
 @given(st.lists(hard_texts(), max_size=4))
 @settings(deadline=None, max_examples=150)
 def test_marks_equal_plain_python(texts: list[str]) -> None:
-    counts = tallies.count_marks(DocumentBatch.of_texts(texts).characters)
+    batch = DocumentBatch.of_texts(texts)
+    counts = tallies.count_marks(batch.utf8.data, batch.characters, batch.lines)
     for row, text in zip(counts.tolist(), texts, strict=True):
         lines = text.splitlines()
         bullets, trailing = sum(map(plain.begins_with_bullet, lines)), sum(map(plain.ends_in_ellipsis, lines))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pipeline.batch import DocumentBatch
 from pipeline.kernels import words as kinds
-from pipeline.kernels.hashing import hash_text
+from pipeline.kernels.hashing import hash_bytes, hash_text
 from tests.pipeline.kernels import plain
 from tests.pipeline.kernels.texts import hard_texts
 
@@ -41,9 +41,10 @@ def test_words_equal_plain_python(texts: list[str]) -> None:
     batch = DocumentBatch.of_texts(texts)
     expected = [plain.split_words(text) for text in texts]
     assert words_of(batch) == expected
-    assert kinds.count_words(batch.characters, batch.chunks).tolist() == [len(words) for words in expected]
+    assert kinds.count_words(batch.characters, batch.chunks).tolist() == batch.words.per_chunk.tolist()
+    assert batch.words.per_chunk.tolist() == [len(plain.split_words(chunk)) for text in texts for chunk in text.split()]
     flat = [word for words in expected for word in words]
-    assert batch.words.hashes.tolist() == [hash_text(word) for word in flat]
+    assert batch.words.hashes.tolist() == [hash_bytes(word) for word in flat]
     for bit, holds in (
         (kinds.HAS_ALPHA, lambda word: any(map(plain.is_alpha, word))),
         (kinds.ALL_SYMBOLS, lambda word: all(map(plain.is_symbol, word))),
@@ -94,5 +95,6 @@ def test_null_texts_have_no_words() -> None:
 
 
 def test_hashes_are_the_same_on_every_machine() -> None:
-    assert hash_text("word") == DocumentBatch.of_texts(["a word"]).words.hashes[1]
+    assert hash_bytes("word") == DocumentBatch.of_texts(["a word"]).words.hashes[1]
+    assert hash_bytes("word") == 0xE92AB5FC63869726
     assert hash_text("word") == 0xF90BA9A629D4DE95

@@ -1,0 +1,274 @@
+"""A text made of pieces of another: what was found out of the first is carried over, and not found again.
+
+Filters that rewrite a text take lines out of it, and few lines are changed inside. So a rewriting kernel says which
+stretches of characters stay; characters, chunks and the words counted in them are copied, at the speed of memory.
+"""
+
+# mypy: allow-untyped-defs, allow-untyped-calls, disable-error-code="no-any-return"
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from pipeline.kernels.characters import Characters
+from pipeline.kernels.chunks import Chunks, scan_chunks
+from pipeline.kernels.classes import SPACE, class_table
+from pipeline.kernels.compiled import called, compiled, inlined
+from pipeline.kernels.lines import NEWLINE, Lines, look_at_lines
+
+_UNKNOWN = -1
+
+
+class Pieces(NamedTuple):
+    """What stays of each document, in order. Document d is joined of pieces `doc_offsets[d]:doc_offsets[d + 1]`.
+
+    Attributes:
+        starts: int32[pieces], first character, counted in the batch.
+        ends: int32[pieces], the character after the last; a piece can be empty.
+        broken: bool[pieces], a newline is put before it.
+        doc_offsets: int64[documents + 1], pieces.
+    """
+
+    starts: np.ndarray
+    ends: np.ndarray
+    broken: np.ndarray
+    doc_offsets: np.ndarray
+
+
+class Assembled(NamedTuple):
+    """A batch's text as pieces of another's make it, and what was known of those.
+
+    Attributes:
+        data: uint8[bytes], UTF-8.
+        characters: As `decode` would give them.
+        chunks: As `find_chunks` would.
+        counts: int32[chunks], words in each, -1 where the chunk is none of the other text's.
+        lines: As `find_lines` would.
+    """
+
+    data: np.ndarray
+    characters: Characters
+    chunks: Chunks
+    counts: np.ndarray
+    lines: Lines
+
+
+def assemble(
+    data: np.ndarray, characters: Characters, chunks: Chunks, counts: np.ndarray, lines: Lines, pieces: Pieces
+) -> Assembled:
+    """The text of the pieces. `counts` are the words in each of `chunks`."""
+    size = int(np.sum(pieces.ends - pieces.starts, dtype=np.int64) + np.count_nonzero(pieces.broken))
+    text, points, classes, byte_starts, doc_offsets = _assemble_characters(
+        data, *characters[:4], *pieces, size, class_table()[NEWLINE]
+    )
+    *made_chunks, made_counts = _assemble_chunks(*chunks, counts, *pieces, classes, doc_offsets)
+    made_lines = Lines(*_assemble_lines(text, classes, byte_starts, doc_offsets, *lines, *pieces))
+    found = Characters(points, classes, byte_starts, doc_offsets, _newlines_of(made_lines))
+    return Assembled(text, found, Chunks(*made_chunks), made_counts, made_lines)
+
+
+def _newlines_of(lines: Lines) -> np.ndarray:
+    """int64: the characters after lines, but each document's last."""
+    last = np.zeros(len(lines.ends), np.bool_)
+    last[lines.doc_offsets[1:] - 1] = True
+    found: np.ndarray = lines.ends[~last]
+    return found
+
+
+@compiled
+def _assemble_characters(
+    data, points, classes, byte_starts, doc_offsets, piece_starts, piece_ends, broken, piece_offsets, size, newline
+):  # fmt: skip
+    text = np.empty(np.int64(byte_starts[-1] - byte_starts[0]) + len(piece_starts), np.uint8)
+    new_points, new_classes, new_bytes = (
+        np.empty(size, np.int32),
+        np.empty(size, np.uint32),
+        np.empty(size + 1, np.int32),
+    )
+    new_doc_offsets = np.zeros(len(doc_offsets), np.int64)
+    n = b = np.int64(0)
+    for d in range(len(doc_offsets) - 1):
+        p, last = piece_offsets[d], piece_offsets[d + 1]
+        n, b = _copy_characters(
+            data, points, classes, byte_starts, piece_starts[p:last], piece_ends[p:last], broken[p:last], newline,
+            text, new_points, new_classes, new_bytes, n, b,
+        )  # fmt: skip
+        new_doc_offsets[d + 1] = n
+    new_bytes[n] = b
+    return text[:b], new_points, new_classes, new_bytes, new_doc_offsets
+
+
+@compiled
+def _assemble_chunks(
+    starts, ends, seen, chunk_offsets, counts, piece_starts, piece_ends, broken, piece_offsets,
+    new_classes, new_doc_offsets,
+):  # fmt: skip
+    most = len(new_classes) + 1  # only the pages of memory that are written to are ever taken
+    new_starts, new_ends = np.empty(most, np.int32), np.empty(most, np.int32)
+    new_seen, new_counts = np.empty(most, np.uint32), np.empty(most, np.int32)
+    offsets = np.zeros(len(chunk_offsets), np.int64)
+    m = np.int64(0)
+    for d in range(len(offsets) - 1):
+        p, last, k, after = piece_offsets[d], piece_offsets[d + 1], chunk_offsets[d], chunk_offsets[d + 1]
+        low, high = new_doc_offsets[d], new_doc_offsets[d + 1]
+        some = _copy_chunks(
+            starts[k:after], ends[k:after], seen[k:after], counts[k:after],
+            piece_starts[p:last], piece_ends[p:last], broken[p:last],
+            new_starts, new_ends, new_seen, new_counts, low, m,
+        )  # fmt: skip
+        if some < 0:
+            some = scan_chunks(new_classes[low:high], low, new_starts, new_ends, new_seen, m)
+            new_counts[m:some] = _UNKNOWN
+        m = offsets[d + 1] = some
+    return new_starts[:m], new_ends[:m], new_seen[:m], offsets, new_counts[:m]
+
+
+@compiled
+def _assemble_lines(
+    text, new_classes, new_bytes, new_doc_offsets, starts, ends, hashes, seen, blank, line_offsets,
+    piece_starts, piece_ends, broken, piece_offsets,
+):  # fmt: skip
+    most = len(starts) + len(piece_starts) + len(line_offsets)
+    new_starts, new_ends = np.empty(most, np.int64), np.empty(most, np.int64)
+    new_hashes, new_seen, new_blank = np.empty(most, np.uint64), np.empty(most, np.uint32), np.empty(most, np.bool_)
+    offsets = np.zeros(len(line_offsets), np.int64)
+    m = np.int64(0)
+    for d in range(len(offsets) - 1):
+        p, last, line, after = piece_offsets[d], piece_offsets[d + 1], line_offsets[d], line_offsets[d + 1]
+        m = _copy_lines(
+            text, new_classes, new_bytes, starts[line:after], ends[line:after], hashes[line:after], seen[line:after],
+            blank[line:after], piece_starts[p:last], piece_ends[p:last], broken[p:last],
+            new_starts, new_ends, new_hashes, new_seen, new_blank, new_doc_offsets[d], m,
+        )  # fmt: skip
+        offsets[d + 1] = m
+    return new_starts[:m], new_ends[:m], new_hashes[:m], new_seen[:m], new_blank[:m], offsets
+
+
+@called
+def _copy_lines(
+    text, new_classes, new_bytes, starts, ends, hashes, seen, blank, piece_starts, piece_ends, broken,
+    new_starts, new_ends, new_hashes, new_seen, new_blank, n, m,
+):  # fmt: skip
+    """Write the lines of a document's pieces, the first of which begins at character `n`, after the first `m`; how many
+    there are then. Those that are whole lines of the other text need no second look."""
+    line, begun, known = 0, n, len(piece_starts) > 0
+    if not known:
+        new_starts[m], new_ends[m] = n, n
+    for p in range(len(piece_starts)):
+        low, high = np.int64(piece_starts[p]), np.int64(piece_ends[p])
+        if broken[p]:
+            m = _end_line(text, new_classes, new_bytes, new_starts, new_ends, new_hashes, new_seen, new_blank, known, m)
+            n += 1
+            begun = n
+        known = n == begun
+        while ends[line] < low:
+            line += 1
+        while True:
+            whole = starts[line] >= low and ends[line] <= high
+            new_starts[m], new_ends[m] = begun, n + min(high, ends[line]) - low
+            known = known and whole
+            if known:
+                new_hashes[m], new_seen[m], new_blank[m] = hashes[line], seen[line], blank[line]
+            if ends[line] >= high:
+                break
+            m = _end_line(text, new_classes, new_bytes, new_starts, new_ends, new_hashes, new_seen, new_blank, known, m)
+            line += 1
+            begun, known = n + starts[line] - low, True
+        n += high - low
+    return _end_line(text, new_classes, new_bytes, new_starts, new_ends, new_hashes, new_seen, new_blank, known, m)
+
+
+@inlined
+def _end_line(text, new_classes, new_bytes, new_starts, new_ends, new_hashes, new_seen, new_blank, known, m):
+    """Look at line `m` where it is not known; the next one's number."""
+    if not known:
+        look_at_lines(
+            text, new_classes, new_bytes, new_starts[m : m + 1], new_ends[m : m + 1],
+            new_hashes[m : m + 1], new_seen[m : m + 1], new_blank[m : m + 1],
+        )  # fmt: skip
+    return m + 1
+
+
+@called
+def _copy_characters(
+    data, points, classes, byte_starts, piece_starts, piece_ends, broken, newline,
+    text, new_points, new_classes, new_bytes, n, b,
+):  # fmt: skip
+    """Write the characters of a document's pieces after the first `n`, of `b` bytes; how many of both there are."""
+    for p in range(len(piece_starts)):
+        low, high = np.int64(piece_starts[p]), np.int64(piece_ends[p])
+        if broken[p]:
+            text[b], new_points[n], new_classes[n], new_bytes[n] = NEWLINE, NEWLINE, newline, b
+            b += 1
+            n += 1
+        first, after = np.int64(byte_starts[low]), np.int64(byte_starts[high])
+        copy(data[first:after], text[b : b + after - first])
+        copy(points[low:high], new_points[n : n + high - low])
+        copy(classes[low:high], new_classes[n : n + high - low])
+        shift(byte_starts[low:high], b - first, new_bytes[n : n + high - low])
+        b += after - first
+        n += high - low
+    return n, b
+
+
+@called
+def _copy_chunks(
+    starts, ends, seen, counts, piece_starts, piece_ends, broken, new_starts, new_ends, new_seen, new_counts, n, m
+):  # fmt: skip
+    """Write the chunks of a document's pieces, the first of which begins at character `n`, after the first `m`; how
+    many there are then. -1 where a piece cuts a chunk, or may join two."""
+    k = 0
+    for p in range(len(piece_starts)):
+        low, high = np.int64(piece_starts[p]), np.int64(piece_ends[p])
+        if p and not broken[p]:
+            return np.int64(-1)
+        n += broken[p]
+        while k < len(starts) and ends[k] <= low:
+            k += 1
+        first = k
+        while k < len(starts) and ends[k] <= high:
+            k += 1
+        if (first < k and starts[first] < low) or (k < len(starts) and starts[k] < high):
+            return np.int64(-1)
+        copied = k - first
+        shift(starts[first:k], n - low, new_starts[m : m + copied])
+        shift(ends[first:k], n - low, new_ends[m : m + copied])
+        copy(seen[first:k], new_seen[m : m + copied])
+        copy(counts[first:k], new_counts[m : m + copied])
+        m += copied
+        n += high - low
+    return m
+
+
+@inlined
+def add_piece(starts, ends, broken, n, start, end, after_newline):
+    """Write one more piece, the first `n` are there already; how many there are then."""
+    starts[n], ends[n], broken[n] = start, end, after_newline
+    return n + 1
+
+
+@inlined
+def strip_pieces(classes, starts, ends, first, n):
+    """Take the white space at a document's end off its pieces `first..n`; how many pieces are left."""
+    while n > first:
+        while ends[n - 1] > starts[n - 1] and classes[ends[n - 1] - 1] & SPACE:
+            ends[n - 1] -= 1
+        if ends[n - 1] > starts[n - 1]:
+            break
+        n -= 1
+    return n
+
+
+@called
+def copy(source, target):
+    """Copy an array over another of the same length."""
+    for i in range(len(source)):
+        target[i] = source[i]
+
+
+@called
+def shift(source, by, target):
+    """Copy numbers, each greater by so much."""
+    for i in range(len(source)):
+        target[i] = np.int32(source[i] + by)

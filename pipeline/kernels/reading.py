@@ -1,0 +1,87 @@
+"""A text looked at once: its characters, chunks, lines and words.
+
+Document by document, so that each pass finds what the one before it wrote in the nearest cache.
+"""
+
+# mypy: allow-untyped-defs, allow-untyped-calls, disable-error-code="no-any-return"
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from pipeline.kernels.characters import Characters, decode_document, longest_run
+from pipeline.kernels.chunks import Chunks, scan_chunks
+from pipeline.kernels.classes import class_table
+from pipeline.kernels.compiled import compiled
+from pipeline.kernels.lines import Lines, cut_lines, look_at_lines
+from pipeline.kernels.words import Words, read_chunks
+
+
+class Reading(NamedTuple):
+    """What a batch's text is made of."""
+
+    characters: Characters
+    chunks: Chunks
+    lines: Lines
+    words: Words
+
+
+def read_texts(data: np.ndarray, offsets: np.ndarray) -> Reading:
+    """Everything in one pass over valid UTF-8 (as Arrow keeps it): uint8[bytes] and int64[documents + 1] byte
+    offsets."""
+    if offsets[-1] >= 1 << 31:
+        raise ValueError(
+            f"a batch holds at most 2 GiB of text, this one ends at byte {offsets[-1]:,}: give fewer documents"
+        )
+    found = _read_texts(data, offsets, class_table())
+    return Reading(Characters(*found[:5]), Chunks(*found[5:9]), Lines(*found[9:15]), Words(*found[15:]))
+
+
+@compiled
+def _read_texts(data, offsets, table):
+    documents, most = len(offsets) - 1, offsets[-1] - offsets[0]  # of memory, only what is written to is ever taken
+    points, classes, byte_starts = np.empty(most, np.int32), np.empty(most, np.uint32), np.empty(most + 1, np.int32)
+    newlines = np.empty(most, np.int64)
+    chunk_starts, chunk_ends = np.empty(most + 1, np.int32), np.empty(most + 1, np.int32)
+    seen, per_chunk = np.empty(most + 1, np.uint32), np.empty(most + 1, np.int32)
+    starts, ends, line_seen = (
+        np.empty(most + documents, np.int64),
+        np.empty(most + documents, np.int64),
+        np.empty(most + documents, np.uint32),
+    )
+    line_hashes, blank = np.empty(most + documents, np.uint64), np.empty(most + documents, np.bool_)
+    hashes, chars, kinds = np.empty(most, np.uint64), np.empty(most, np.int32), np.empty(most, np.uint8)
+    doc_offsets, chunk_offsets, line_offsets, word_offsets = np.zeros((4, documents + 1), np.int64)
+    breaks = np.zeros(longest_run(offsets) + 1, np.uint8)
+    byte_starts[0] = offsets[0]
+    n = k = m = w = newline = np.int64(0)
+    for d in range(documents):
+        low, chunk, line, found = n, k, m, newline
+        n, newline = decode_document(
+            data, offsets[d], offsets[d + 1], table, points, classes, byte_starts, n, newlines, newline
+        )
+        byte_starts[n] = offsets[d + 1]
+        k = scan_chunks(classes[low:n], low, chunk_starts, chunk_ends, seen, k)
+        m = cut_lines(low, n, newlines[found:newline], starts, ends, m)
+        look_at_lines(
+            data,
+            classes,
+            byte_starts,
+            starts[line:m],
+            ends[line:m],
+            line_hashes[line:m],
+            line_seen[line:m],
+            blank[line:m],
+        )
+        w = read_chunks(
+            data, points, classes, byte_starts, chunk_starts[chunk:k], chunk_ends[chunk:k], seen[chunk:k],
+            breaks, hashes, chars, kinds, per_chunk[chunk:k], w,
+        )  # fmt: skip
+        doc_offsets[d + 1], chunk_offsets[d + 1], line_offsets[d + 1], word_offsets[d + 1] = n, k, m, w
+    return (
+        points[:n], classes[:n], byte_starts[: n + 1], doc_offsets, newlines[:newline],
+        chunk_starts[:k], chunk_ends[:k], seen[:k], chunk_offsets,
+        starts[:m], ends[:m], line_hashes[:m], line_seen[:m], blank[:m], line_offsets,
+        hashes[:w], word_offsets, chars[:w], kinds[:w], per_chunk[:k],
+    )  # fmt: skip
