@@ -9,7 +9,7 @@ from pathlib import Path
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup, escape
 
-from flows.report import architecture, content, corpus, duplicates, funnel, learning, scaling, timeline
+from flows.report import architecture, benchmarks, content, corpus, duplicates, funnel, learning, scaling, timeline
 from flows.report.figures import Section
 from flows.report.headlines import headlines
 from flows.report.interactive import script, script_digest
@@ -30,6 +30,7 @@ SECTIONS = (
     learning.tokens_section,
     architecture.architecture_section,
     learning.training_section,
+    benchmarks.benchmarks_section,
     scaling.scaling_section,
     timeline.timeline_section,
 )
