@@ -405,12 +405,13 @@ TRAININGS = table(
 
 EVALUATIONS = table(
     field("evaluation_id", STRING, "fingerprint of what was evaluated and how"),
-    field("kind", STRING, "scaling, benchmark (zero-shot), probe (a look into a model)"),
-    field("name", STRING, "what was evaluated: ladder or training"),
+    field("kind", STRING, "scaling; benchmark: a score on a set of items; probe: a look into a model"),
+    field("name", STRING, "what was evaluated: ladder, training or model"),
     field(
         "part",
         STRING,
-        "of it: for scaling, how N is counted (total, non_embedding); the benchmark's name; the kind of model",
+        "scaling: how N is counted (total, non_embedding); benchmark: its name in decontaminate.benchmarks; probe: "
+        "the kind of model",
     ),
     field("metric", STRING, "name of the number"),
     field("value", FLOAT, "the number"),
@@ -420,7 +421,11 @@ EVALUATIONS = table(
     field("details", STRING, "everything else there is to say, JSON", null="nothing"),
     field("finished_at", TIME, "end"),
 )
-"""One row a number found about trained models."""
+"""One row a number found about trained models.
+
+A row of kind `benchmark` names its benchmark in `part`, exactly as the recipe that made the corpus names it
+(`[[decontaminate.benchmarks]] name`): `evaluations_with_contamination` joins the two by that name.
+"""
 
 
 def describe(schema: pa.Schema) -> list[dict[str, Any]]:

@@ -9,7 +9,18 @@ from pathlib import Path
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup, escape
 
-from flows.report import architecture, content, corpus, duplicates, funnel, learning, looking, scaling, timeline
+from flows.report import (
+    architecture,
+    benchmarks,
+    content,
+    corpus,
+    duplicates,
+    funnel,
+    learning,
+    looking,
+    scaling,
+    timeline,
+)
 from flows.report.figures import Section
 from flows.report.headlines import headlines
 from flows.report.interactive import script, script_digest
@@ -31,6 +42,7 @@ SECTIONS = (
     architecture.architecture_section,
     learning.training_section,
     looking.objectives_section,
+    benchmarks.benchmarks_section,
     scaling.scaling_section,
     timeline.timeline_section,
 )

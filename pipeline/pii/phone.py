@@ -153,14 +153,8 @@ def _american(digits: str, expected: bool) -> bool:
 @cache
 def _american_plan() -> tuple[re.Pattern[str], ...]:
     found = phonenumbers.PhoneMetadata.metadata_for_region("US")
-    sorts = (
-        found.fixed_line,
-        found.toll_free,
-        found.premium_rate,
-        found.shared_cost,
-        found.personal_number,
-        found.voip,
-    )
+    assert found is not None
+    sorts = (found.fixed_line, found.toll_free, found.premium_rate, found.personal_number)
     patterns = {sort.national_number_pattern for sort in sorts if sort is not None and sort.national_number_pattern}
     return tuple(re.compile(pattern, re.A) for pattern in sorted(patterns))
 

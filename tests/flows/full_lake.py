@@ -18,7 +18,7 @@ from pipeline.tokens import TokensConfig, train_tokenizer
 from storage import files, schema
 from storage.catalog import Catalog
 from storage.lake import Lake
-from storage.shards import write_table
+from storage.shards import Output, write_table
 from tests.lakes import NOON, PageSpec, add_archive
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>\u202e</style>"
@@ -58,6 +58,7 @@ def add_everything(lake: Lake, archives: int = 4, pages: int = 120, hostile: boo
     add_tokens(lake)
     _add_trainings(lake, random)
     _add_looks(lake)
+    _add_scores(lake)
     _add_run(lake, names, HOSTILE if hostile else "demo")
 
 
@@ -127,10 +128,50 @@ def _add_personal_data(lake: Lake, archive: dict[str, Any], random: np.random.Ge
         for index, kind in enumerate(random.choice(["email", "phone", "ip"], 12, p=[0.6, 0.3, 0.1]).tolist())
     ]
     path = lake.pii_path(key["crawl"], key["archive"], archive["fingerprint"])
-    output = write_table(lake.root, path, "pii", pa.Table.from_pylist(rows, schema.PII))
-    whole = {**archive, "outputs": [*archive["outputs"], output.to_dict()]}
+    outputs = [
+        write_table(lake.root, path, "pii", pa.Table.from_pylist(rows, schema.PII)),
+        *_add_benchmark(lake, archive),
+    ]
+    whole = {**archive, "outputs": [*archive["outputs"], *(output.to_dict() for output in outputs)]}
     committed = lake.archive_row_path(key["crawl"], key["archive"], archive["fingerprint"])
     write_table(lake.root, committed, "archives", pa.Table.from_pylist([whole], schema.ARCHIVES))
+
+
+def _add_benchmark(lake: Lake, archive: dict[str, Any]) -> list[Output]:
+    """A benchmark of 40 items, of which the archive's first page holds one and its second most of another."""
+    named = (archive["crawl"], archive["archive"])
+    known = {"benchmark": "ponds", "sha256": "0" * 64, "items": 40, "short_items": 3, "words": 900}
+    page = dict(zip(("crawl", "archive"), named, strict=True))
+    rows = [
+        {**page, "offset": offset, "doc_id": str(offset), "benchmark": "ponds", "item": offset, "start": 3, "chars": 90}
+        | {"matched_words": 14, "item_words": 20, "score": 0.7, "action": "drop"}
+        for offset in (0, 1)
+    ]
+    mark = archive["fingerprint"]
+    return [
+        write_table(
+            lake.root,
+            lake.benchmarks_path(*named, mark),
+            "benchmarks",
+            pa.Table.from_pylist([known], schema.BENCHMARKS),
+        ),
+        write_table(
+            lake.root,
+            lake.contamination_path(*named, mark),
+            "contamination",
+            pa.Table.from_pylist(rows, schema.CONTAMINATION),
+        ),
+    ]
+
+
+def _add_scores(lake: Lake) -> None:
+    """A model's scores on a benchmark that was looked for and on one that was not."""
+    same = {"evaluation_id": "e1", "kind": "benchmark", "name": "demo/1M", "metric": "accuracy", "unit": "0..1"}
+    rows = [
+        {**same, "part": part, "value": value, "low": value - 0.02, "high": value + 0.02, "finished_at": NOON}
+        for part, value in (("ponds", 0.31), ("rivers", 0.27))
+    ]
+    write_table(lake.root, lake.evaluation_path("e1"), "evaluations", pa.Table.from_pylist(rows, schema.EVALUATIONS))
 
 
 def _add_duplicates(lake: Lake, names: list[str], random: np.random.Generator) -> None:

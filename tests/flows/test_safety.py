@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+from datetime import UTC, datetime
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from typer.testing import CliRunner
 
@@ -13,10 +15,13 @@ from flows.annotate_task import AnnotateJob, annotate
 from flows.cli import app
 from flows.query import sql
 from flows.recipe import load_recipe
+from flows.report.benchmarks import benchmarks_section
+from flows.report.source import Source
+from storage import schema
 from storage.errors import UserError
 from storage.files import list_files
 from storage.lake import Lake
-from storage.shards import read_table
+from storage.shards import read_table, write_table
 from storage.sources import expand_inputs
 from tests.flows.archives import article, page, write_warc
 
@@ -111,6 +116,26 @@ def test_a_page_with_a_benchmark_item_goes_and_the_report_says_so(archive, recip
     assert (total["benchmark"], total["items"], total["short_items"]) == ("ponds", 3, 1)
     assert (total["found_items"], total["removed_items"], total["remaining_items"]) == (1, 1, 0)
     assert (item["item"], item["pages"], item["dropped_pages"], item["max_score"]) == (0, 1, 1, 1.0)
+
+
+def test_an_evaluation_has_its_benchmarks_contamination_beside_it(archive, recipe, tmp_path) -> None:
+    lake = Lake(str(tmp_path / "lake"))
+    run(archive, tmp_path / "lake", recipe)
+    made = [
+        {"evaluation_id": "e", "kind": kind, "name": "run-1", "part": part, "metric": "accuracy", "value": value,
+         "unit": "0..1", "finished_at": datetime(2026, 5, 1, tzinfo=UTC)}
+        for kind, part, value in (("benchmark", "ponds", 0.5), ("benchmark", "rivers", 0.25), ("scaling", "total", 0.3))
+    ]  # fmt: skip
+    table = pa.Table.from_pylist(made, schema.EVALUATIONS)
+    write_table(lake.root, lake.evaluation_path("e"), "evaluations", table)
+    rows = sql(lake, "FROM evaluations_with_contamination").to_pylist()
+    shown = [(row["part"], row["value"], row["items"], row["found_items"], row["removed_items"]) for row in rows]
+    assert shown == [("ponds", 0.5, 3, 1, 1), ("rivers", 0.25, None, None, None)]
+    section = benchmarks_section(Source(lake))
+    assert (
+        "1 item found, 0 items still in some page" in section.lead and "unknown contamination: rivers" in section.lead
+    )
+    assert [figure.id for figure in section.figures] == ["benchmark-scores", "benchmark-contamination"]
 
 
 def test_cut_keeps_the_page_and_marking_leaves_it(archive, recipe, tmp_path) -> None:

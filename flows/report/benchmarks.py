@@ -1,0 +1,82 @@
+"""Benchmarks: scores of trained models, and how much of each set was found in the pages and removed from the corpus."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from flows.report.figures import Column, Figure, Section, Table
+from flows.report.source import Row, Source
+from flows.report.words import plural
+
+SCORES = """\
+SELECT name, part, metric, value, low, high, unit, items, found_items, removed_items, remaining_items,
+    max_remaining_score
+FROM evaluations_with_contamination LIMIT 60"""
+FOUND = "SELECT * FROM benchmark_contamination"
+
+CONTAMINATION = (
+    Column("items", "Items", "count"),
+    Column("found_items", "Found in pages", "count"),
+    Column("removed_items", "Removed", "count"),
+    Column("remaining_items", "Left in", "count"),
+    Column("max_remaining_score", "Most of one left in", "frac"),
+)
+
+
+def benchmarks_section(source: Source) -> Section:
+    """Scores with their sets' contamination; sets that were looked for."""
+    scores, found = source.rows(SCORES), source.rows(FOUND)
+    figures = (*((_scores(scores),) if scores else ()), *((_found(found),) if found else ()))
+    if not figures:
+        lead = "No benchmark was looked for in the pages (`[[decontaminate.benchmarks]]`), and no model scored on one."
+        return Section("benchmarks", "Benchmarks", lead)
+    return Section("benchmarks", "Benchmarks", " ".join((_looked_for(found), _scored(scores))), figures)
+
+
+def _looked_for(found: Sequence[Row]) -> str:
+    if not found:
+        return "No benchmark was looked for in the pages: scores may be of items that were trained on."
+    items, left = (sum(row[key] for row in found) for key in ("found_items", "remaining_items"))
+    return (
+        f"{plural(len(found), 'benchmark')} looked for in the pages: {plural(items, 'item')} found, "
+        f"{plural(left, 'item')} still in some page."
+    )
+
+
+def _scored(scores: Sequence[Row]) -> str:
+    unknown = sorted({row["part"] for row in scores if row["items"] is None})
+    if not unknown:
+        return ""
+    return f"Never looked for, and so of unknown contamination: {', '.join(unknown)}."
+
+
+def _scores(rows: Sequence[Row]) -> Figure:
+    columns = (
+        Column("name", "Model"),
+        Column("part", "Benchmark"),
+        Column("metric", "Metric"),
+        Column("value", "Score", "number"),
+        Column("low", "from", "number"),
+        Column("high", "to", "number"),
+        *CONTAMINATION,
+    )
+    caption = (
+        "Each score with its interval, and beside it how much of the set was found in the crawled pages and removed "
+        "from the corpus. Where the last five are empty the set was never looked for."
+    )
+    return Figure("benchmark-scores", "Scores, and how clean their sets are", caption, Table(columns, rows), sql=SCORES)
+
+
+def _found(rows: Sequence[Row]) -> Figure:
+    columns = (
+        Column("benchmark", "Benchmark"),
+        *CONTAMINATION,
+        Column("short_items", "Too short to look for", "count"),
+        Column("dropped_pages", "Pages dropped", "count"),
+        Column("cut_pages", "Pages cut", "count"),
+    )
+    caption = (
+        "Items of which some page holds a stretch. An item is removed when no page that is kept holds it, and left in "
+        "where one does: below `decontaminate.max_score`, or marked only."
+    )
+    return Figure("benchmark-contamination", "Test items in the pages", caption, Table(columns, rows), sql=FOUND)
