@@ -58,6 +58,8 @@ class CountedTokens:
         except Exception as error:  # the library raises nothing narrower
             raise UserError(f"{path} is no tokenizer.json.", "See mix.tokenizer in the recipe.") from error
         self._any.encode_special_tokens = True  # a text that spells a special token is text
+        self._any.no_padding()
+        self._any.no_truncation()
         self._fast = _byte_level(content)
 
     def count(self, texts: Sequence[str]) -> list[int]:

@@ -2,8 +2,8 @@
 
 All are counted by RE2 in Arrow, over a batch at a time. Measured on this project's texts: 0.4 of the lines tell a
 module of Python's library from prose (median .6 against .0), 4 equations in 1,000 characters a chapter of mathematics
-(median 17 against 0), and the marks of forum software 90 % of the forum pages among seven types of page, with 2 % of
-the others.
+(median 16 against 0), and the marks of forum software 84 % of the forum pages among seven types of page, and none of
+1,381 others.
 """
 
 from __future__ import annotations
@@ -46,9 +46,12 @@ EQUATION = (
 )
 EQUATION_MARKUP = r"(?i)<math[ >]|<mjx-container|class=\"(?:katex|MathJax|mwe-math)[ \"]"
 TURN = r"(?m)^(?:[A-Za-z][\w .]{0,24}: [^\s]+ [^\s]+ [^\s]+.*|>+ .*)$"
-FORUM = (
-    r"(?i)DiscussionForumPosting|schema\.org/QAPage|\"QAPage\"|phpbb|vbulletin|xenforo|content=\"Discourse|invision"
-    r"|viewtopic|showthread|data-template=\"thread|Simple Machines Forum|mybb"
+FORUM = (  # what the software writes of itself: pages that talk of forums, or link to one, have none of it
+    r"(?i)(?:\"@type\"[: ]+|schema\.org/)\"?(?:DiscussionForumPosting|QAPage)"
+    r"|content=\"(?:phpBB|vBulletin|XenForo|Discourse|Invision|MyBB|Simple Machines|flarum|NodeBB)"
+    r"|powered by (?:<[^>]+>)?(?:phpBB|vBulletin|XenForo|Discourse|Invision|MyBB|SMF)"
+    r"|<html[^>]*\bid=\"XF\"|data-template=\"thread|\bid=\"(?:phpbb|vbulletin_html)\"|ipsLayout_|js/xenforo"
+    r"|vbulletin[\w-]*\.js|prosilver"
 )
 
 
