@@ -6,7 +6,7 @@ What is not a tensor is JSON in the file's header. `model.snapshots` writes the 
 from __future__ import annotations
 
 import json
-from typing import Any, cast
+from typing import Any, BinaryIO, cast
 
 import safetensors
 import safetensors.torch
@@ -38,20 +38,47 @@ def load_model(path: str) -> LanguageModel:
     return model
 
 
+_DTYPES = {
+    torch.float64: "F64", torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16",
+    torch.int64: "I64", torch.int32: "I32", torch.uint8: "U8", torch.bool: "BOOL",
+}  # fmt: skip
+
+
 def write_tensors(path: str, tensors: dict[str, Tensor], header: dict[str, Any]) -> None:
-    """Write tensors, from any device, and what there is to say of them.
+    """Write tensors, from any device, and what there is to say of them: one after another, without a copy of all.
 
     Raises:
-        Fatal, UserError: As `files.write_bytes`: the disk is full, or takes no files.
+        Fatal, UserError: As `files.write_atomic`: the disk is full, or takes no files.
+
+    Source: the safetensors format: length of the header, the header in JSON, the tensors' bytes.
     """
-    contiguous = {name: tensor.contiguous().cpu() for name, tensor in tensors.items()}
-    files.write_bytes(path, safetensors.torch.save(contiguous, {"winnow": json.dumps(header)}))
+    order = sorted(tensors, key=lambda name: (-tensors[name].element_size(), name))  # wide ones first: all aligned
+    layout: dict[str, Any] = {"__metadata__": {"winnow": json.dumps(header)}}
+    end = 0
+    for name in order:
+        start, end = end, end + tensors[name].numel() * tensors[name].element_size()
+        entry = {"dtype": _DTYPES[tensors[name].dtype], "shape": [*tensors[name].shape], "data_offsets": [start, end]}
+        layout[name] = entry
+    head = json.dumps(layout).encode()
+    head += b" " * (-len(head) % 8)
+
+    def write(stream: BinaryIO) -> None:
+        stream.write(len(head).to_bytes(8, "little") + head)
+        for name in order:
+            values: Any = tensors[name].detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()
+            stream.write(values)
+
+    files.write_atomic(path, write)
 
 
 def read_tensors(path: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The inverse of `write_tensors`, on the CPU."""
+    """The inverse of `write_tensors`, on the CPU; a local file is mapped, not read twice."""
     with files.open_read(path) as stream:
-        content = stream.read()
-    header_bytes = int.from_bytes(content[:8], "little")  # safetensors: the header's length, then the header
-    header = json.loads(content[8 : 8 + header_bytes])["__metadata__"]["winnow"]
-    return safetensors.torch.load(content), cast(dict[str, Any], json.loads(header))
+        header_bytes = int.from_bytes(stream.read(8), "little")
+        header = json.loads(json.loads(stream.read(header_bytes))["__metadata__"]["winnow"])
+        if files.is_local(path):
+            tensors = safetensors.torch.load_file(files.local_path(path))
+        else:
+            stream.seek(0)
+            tensors = safetensors.torch.load(stream.read())
+    return tensors, cast(dict[str, Any], header)

@@ -22,6 +22,8 @@ PEERS = (
     ("the ledger of ten million pages", ["tests.bench.bench_ledger"]),
     ("personal data (--peers PYTHON for presidio, scrubadub, datatrove)", ["tests.bench.bench_pii"]),
     ("benchmark items and toxicity", ["tests.bench.bench_safety"]),
+    ("encoding, packing and stored tokens, beside HF tokenizers and Parquet lists", ["tests.bench.bench_tokens"]),
+    ("the loader", ["tests.bench.bench_loader"]),
 )
 DATATROVE = "the FineWeb filters, beside datatrove"
 PIPELINE = (

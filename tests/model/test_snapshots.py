@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
+import safetensors.torch
+import torch
 
 from model import snapshots
 from model import train as training
+from model.checkpoint import read_tensors, write_tensors
 from model.optim import make_optimizer
 from model.snapshots import Progress, Writer
 from model.transformer import Transformer
@@ -64,16 +69,35 @@ def test_a_checkpoint_of_a_multiple_before_a_step_is_found(tmp_path: Path) -> No
 
 def fill_disk(patch: pytest.MonkeyPatch, after: int) -> None:
     """Every write of a checkpoint past so many finds no room."""
-    write, count = files.write_bytes, [0]
+    write, count = files.write_atomic, [0]
 
-    def full(path: str, data: bytes) -> files.Digest:
+    def full(path: str, body: Callable[[BinaryIO], None]) -> files.Digest:
         count[0] += "step-" in path
-        if "step-" in path and count[0] > after:
+        if "step-" not in path or count[0] <= after:
+            return write(path, body)
+
+        def torn(stream: BinaryIO) -> None:
+            stream.write(b"so far there was room")
             with files.write_errors(path):
                 raise OSError(errno.ENOSPC, "No space left on device")
-        return write(path, data)
 
-    patch.setattr(files, "write_bytes", full)
+        return write(path, torn)
+
+    patch.setattr(files, "write_atomic", full)
+
+
+def test_any_type_and_shape_comes_back_and_others_read_it(tmp_path: Path) -> None:
+    kinds = (torch.float64, torch.float32, torch.bfloat16, torch.int64, torch.uint8, torch.bool)
+    tensors = {str(kind): (torch.arange(15) % 2).reshape(3, 5).to(kind) for kind in kinds}
+    tensors |= {"number": torch.tensor(7.0), "nothing": torch.zeros(0, 4), "turned": torch.rand(4, 3).T}
+    path = str(tmp_path / "all.safetensors")
+    write_tensors(path, tensors, {"step": 3})
+    found, header = read_tensors(path)
+    theirs = safetensors.torch.load((tmp_path / "all.safetensors").read_bytes())
+    assert header == {"step": 3} and found.keys() == theirs.keys() == tensors.keys()
+    for name, tensor in tensors.items():
+        assert found[name].dtype == tensor.dtype and found[name].shape == tensor.shape
+        assert torch.equal(found[name], tensor) and torch.equal(theirs[name], tensor)
 
 
 def test_a_full_disk_costs_checkpoints_not_the_training(
@@ -87,6 +111,7 @@ def test_a_full_disk_costs_checkpoints_not_the_training(
             training.train(spec_of(tokens_dir, tmp_path / "out"))
     assert "step-00000004.safetensors" in names(tmp_path / "out")  # the second, of step 8, found no room
     assert "step-00000008.safetensors" not in names(tmp_path / "out")
+    assert not list((tmp_path / "out").glob(".*.tmp"))
     with monkeypatch.context() as patch:
         fill_disk(patch, 0)
         result = training.train(spec_of(tokens_dir, tmp_path / "out"))

@@ -15,8 +15,7 @@ from model import train as training
 from model.checkpoint import load_model
 from model.config import TrainConfig, TrainingSpec, count_steps, step_tokens
 from model.data import Batch, open_tokens, read_sequences
-from model.optim import learning_rate_at, make_optimizer
-from model.transformer import Transformer
+from model.optim import learning_rate_at
 from storage.errors import Fatal, UserError
 
 from .conftest import SHORT, TINY, write_sequences
@@ -127,12 +126,6 @@ def test_learning_rate_warms_up_and_ends_at_its_floor(steps: int, warmup: float,
     assert rates[: top + 1] == sorted(rates[: top + 1]) and rates[top:] == sorted(rates[top:], reverse=True)
     if steps > 2 and round(warmup * steps) < steps - 1:
         assert max(rates) == pytest.approx(1e-3) and rates[-1] == pytest.approx(1e-3 * floor)
-
-
-def test_only_matrices_decay() -> None:
-    decayed, plain = make_optimizer(Transformer(TINY), SHORT).param_groups
-    assert decayed["weight_decay"] == 0.1 and all(weight.ndim == 2 for weight in decayed["params"])
-    assert plain["weight_decay"] == 0 and all(weight.ndim == 1 for weight in plain["params"])
 
 
 @pytest.mark.parametrize(("wanted", "batch", "steps"), [(1, 1, 1), (1000, 100, 16), (16, 10_000, 1), (1000, 64, 16)])
