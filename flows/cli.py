@@ -64,6 +64,7 @@ SCALING: tuple[Callable[..., None], ...] = (
     scaling_commands.fit,
     scaling_commands.plan,
     scaling_commands.compare,
+    scaling_commands.figures,
 )
 LEDGER: tuple[Callable[..., None], ...] = (ledger_commands.funnel, ledger_commands.alarms, ledger_commands.what_if)
 for command in (*LEDGER, *LEARNING):

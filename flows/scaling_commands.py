@@ -189,6 +189,22 @@ def compare(
     print(json.dumps(asdict(found)) if as_json else "\n".join(describe_comparison(found)))
 
 
+def figures(
+    output: Annotated[str, typer.Option(help="Folder to write; by default figures in the lake.")] = "",
+    lake: LakeOption = DEFAULT_LAKE,
+) -> None:
+    """The figures of the newest ladder as files: SVG, PNG, and the numbers of each as CSV."""
+    from flows.report.images import write_images
+    from flows.report.scaling import scaling_section
+    from flows.report.source import Source
+    from storage.lake import Lake
+
+    there = Lake(lake)
+    there.check_exists()
+    for path in write_images(scaling_section(Source(there)).figures, output or there.absolute("figures")):
+        print(path)
+
+
 def _print_fits(name: str, fits: Mapping[str, Mapping[str, Any]]) -> None:
     for part, by_group in fits.items():
         for group, record in by_group.items():

@@ -55,9 +55,9 @@ def bits_per_byte(
 def _batches(ids: np.ndarray, length: int) -> Iterator[torch.Tensor]:
     """Sequences of `length` inputs and their targets, int64[b, length + 1]; every token is a target once."""
     whole = (len(ids) - 1) // length
-    rows = np.lib.stride_tricks.sliding_window_view(ids, length + 1)[: whole * length : length]
-    for start in range(0, len(rows), _BATCH):
-        yield torch.from_numpy(rows[start : start + _BATCH].copy())
+    rows = ids[length * np.arange(whole)[:, None] + np.arange(length + 1)]
+    for start in range(0, whole, _BATCH):
+        yield torch.from_numpy(rows[start : start + _BATCH])
     if len(rest := ids[whole * length :]) > 1:
         yield torch.from_numpy(rest[None].copy())
 

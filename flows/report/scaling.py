@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Container, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 
+from flows.report import scaling_figures
 from flows.report.allocation import allocation, published
 from flows.report.explorer import explorer
 from flows.report.figures import Column, Figure, Section, Table
@@ -21,6 +23,7 @@ from model.scaling.points import FLOPS_PER_PARAM_TOKEN
 from model.scaling.published import CHINCHILLA, KAPLAN_EXPONENTS
 from model.scaling.record import chosen_fit
 from model.scaling.surface import CONSTANTS, Surface
+from storage.shards import read_table
 
 POINTS = """\
 SELECT training_id, name, params_total, params_non_embedding, train_tokens, flops, learning_rate, seed,
@@ -45,16 +48,34 @@ def scaling_section(source: Source) -> Section:
         f"FLOP; the fitted surface is off by {frac(fit.log_rms)} (root mean square). N counts all "
         f"parameters unless said otherwise; C = 6 N D; losses in {unit} on held-out documents."
     )
+    record = records["total"]
     figures = (
         explorer(source, fit, unit),
         _curves(fit, unit),
+        scaling_figures.valleys(record, fit, unit),
+        scaling_figures.contours(fit, unit),
         _agreement(fit, unit),
+        scaling_figures.residuals(fit),
+        scaling_figures.back_tests(record),
         allocation(fit),
         published(),
         _constants(fits, records, unit),
+        scaling_figures.counts(records),
+        scaling_figures.ladder_curves(source.rows(scaling_figures.CURVES)),
+        *_comparisons(source),
         *((_runs(runs, set(fit.points.run)),) if runs else ()),
     )
-    return Section("scaling", "Scaling", lead, figures)
+    return Section("scaling", "Scaling", lead, tuple(figure for figure in figures if figure is not None))
+
+
+def _comparisons(source: Source) -> tuple[Figure, ...]:
+    """The newest comparison of two corpora, where there is one."""
+    tables = (read_table(uri).to_pylist() for uri in source.lake.files_of("evaluations"))
+    rows = [row for table in tables for row in table if row["kind"] == "comparison" and row["part"] == "all"]
+    if not rows:
+        return ()
+    newest = max(rows, key=lambda row: (row["finished_at"], row["evaluation_id"]))
+    return (scaling_figures.comparison(json.loads(newest["details"]), newest["name"]),)
 
 
 def _curves(fit: Fit, unit: str) -> Figure:
