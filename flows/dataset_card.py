@@ -175,7 +175,7 @@ def _funnel(lost: Mapping[str | None, int], stages: Sequence[str]) -> tuple[tupl
     for stage in (*known, *others, *copies):
         rows.append((stage, left, lost.get(stage, 0)))
         left -= lost.get(stage, 0)
-    return tuple(rows) if left or rows else ()
+    return tuple(rows)
 
 
 def _changed(recipe: Recipe) -> list[tuple[str, Any]]:

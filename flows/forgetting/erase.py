@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from flows.annotate_rows import forgotten_id, forgotten_row
-from flows.forgetting.request import Target
+from flows.forgetting.request import Target, relative
 from storage import files, schema
 from storage.lake import Lake
 from storage.shards import Output, ShardWriter, column_names, count_rows, iter_batches, read_table, write_table
@@ -126,11 +126,6 @@ class Eraser:
                     sizes[row["fate"]] += row["length"]
         counted = {f"{fate}_records": records[fate] for fate in schema.FATES}
         return counted | {f"{fate}_bytes": sizes[fate] for fate in schema.FATES}
-
-
-def relative(lake: Lake, uri: str) -> str:
-    """A file's path within its lake."""
-    return uri.removeprefix(lake.absolute("").rstrip("/")).lstrip("/")
 
 
 def _domain(row: Mapping[str, Any]) -> str:

@@ -13,7 +13,8 @@ import pyarrow.compute as pc
 
 from flows.dataset_card import NOTHING_KNOWN, Provenance, card_text, provenance_of
 from flows.dedup_steps import outputs_of
-from flows.forgetting.erase import Eraser, relative
+from flows.forgetting.erase import Eraser
+from flows.forgetting.request import relative
 from flows.mix_task import write_card
 from flows.recorded import recorded_recipe
 from pipeline.mix import END_TOKENS
@@ -79,7 +80,9 @@ def write_cards(lake: Lake, folders: Collection[str]) -> None:
         config, provenance = _origin(lake, row)
         summary = json.loads(row["summary"])
         summary |= {"given_tokens": sum(one["given_tokens"] for one in mixture)}
-        card = write_card(lake, folder, card_text(row["key"], config, mixture, shards, provenance, None))
+        card = write_card(
+            lake, folder, card_text(row["key"], config, mixture, shards, provenance, summary.get("shortfall"))
+        )
         row["outputs"] = [(card if o.table == "card" else o).to_dict() for o in outputs]
         row["summary"] = json.dumps(summary, sort_keys=True)
         write_table(lake.root, relative(lake, uri), "steps", pa.Table.from_pylist([row], schema.STEPS))

@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from storage import files
 from storage.catalog import Catalog
 from storage.errors import UserError
 from storage.lake import Lake
@@ -102,6 +103,14 @@ def find_holdings(lake: Lake, ids: set[str]) -> list[Holding]:
     return [*found, *sequences, *trainings]
 
 
+def relative(lake: Lake, uri: str) -> str:
+    """A file's path within its lake."""
+    if files.is_local(lake.root):
+        inside = files.local_path(uri).resolve().relative_to(files.local_path(lake.root).resolve())
+        return inside.as_posix()
+    return uri.removeprefix(lake.absolute("").rstrip("/")).lstrip("/")
+
+
 def _matching(lake: Lake, pages: Sequence[str], request: Request) -> list[Target]:
     hosts = [host for kind, host in request.names() if kind == "host"]
     wanted = {"pages": list(pages), "hosts": hosts, "urls": list(request.urls), "docs": list(request.docs)}
@@ -146,7 +155,7 @@ def _rows_holding(lake: Lake, table: str, column: str, ids: set[str]) -> Iterato
         if rows:
             listed = ", ".join(f"{row:,}" for row in rows[:_SHOWN])
             more = f" and {len(rows) - _SHOWN:,} more" if len(rows) > _SHOWN else ""
-            yield uri[uri.index(f"/{table}/") + 1 :], f"rows {listed}{more}"
+            yield relative(lake, uri), f"rows {listed}{more}"
 
 
 def _places(column: Any, wanted: Any) -> list[int]:

@@ -24,6 +24,7 @@ PEERS = (
     ("benchmark items and toxicity", ["tests.bench.bench_safety"]),
     ("encoding, packing and stored tokens, beside HF tokenizers and Parquet lists", ["tests.bench.bench_tokens"]),
     ("the loader", ["tests.bench.bench_loader"]),
+    ("domains told by a page's form", ["tests.bench.bench_domains"]),
 )
 DATATROVE = "the FineWeb filters, beside datatrove"
 PIPELINE = (
