@@ -1,7 +1,8 @@
 """Memory between batches: kept by the process, not given back to the system and asked for again.
 
-Each batch of pages takes and frees the same dozen arrays of megabytes. glibc returns blocks of that size to the system
-at once, and every page of the next batch is then faulted in anew, which cost more than decoding its text.
+Each batch of pages takes and frees the same dozens of arrays of up to megabytes. glibc returns blocks of that size to
+the system at once, and every page of the next batch is then faulted in anew, which cost more than decoding its text.
+Larger blocks, of a batch with a giant page in it, do go back, and so does what is free beyond a few batches' need.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import ctypes
 from functools import cache
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # malloc.h
-_LARGEST = 1 << 30
+_LARGEST_KEPT, _MOST_KEPT = 4 << 20, 64 << 20  # bytes
 
 
 @cache
@@ -20,4 +21,4 @@ def keep_freed_memory() -> bool:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError):
         return False
-    return bool(mallopt(_MMAP_THRESHOLD, _LARGEST) and mallopt(_TRIM_THRESHOLD, _LARGEST))
+    return bool(mallopt(_MMAP_THRESHOLD, _LARGEST_KEPT) and mallopt(_TRIM_THRESHOLD, _MOST_KEPT))

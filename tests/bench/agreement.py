@@ -5,8 +5,9 @@
 Texts: pages of `docs-crawl` and `wcxb-dev`, extracted once with resiliparse, and the shared clean texts, so many of
 each.
 Numbers are compared where datatrove's own functions are given Winnow's words: they agree to 1e-9, or the difference
-is named here and pinned by a test. Keep or drop is compared with each side's own words. Exit code 1 where a number
-differs unexplained, or less than 99.5 % of the pages are judged alike.
+is named here and pinned by a test. Keep or drop is compared with each side's own words. Addresses are the
+archives' own, half of them with listed words put in, and go through both sides' rules with the same lists. Exit code 1
+where a number differs unexplained, or less than 99.5 % of the pages or addresses are judged alike.
 
 datatrove has an environment of its own, as in `vs_datatrove`.
 """
@@ -32,7 +33,7 @@ from rich.console import Console
 from rich.table import Table
 
 from flows.recipe import load_recipe
-from pipeline.archive.page import to_page
+from pipeline.archive.page import host_of, to_page
 from pipeline.archive.reader import read_archive
 from pipeline.archive.records import Page, Record
 from pipeline.batch import DocumentBatch
@@ -56,13 +57,14 @@ def main() -> None:
     options = parser.parse_args()
     sources = {name: list(itertools.islice(texts, options.pages)) for name, texts in all_texts().items()}
     texts = list(dict.fromkeys(text for found in sources.values() for text in found))
-    theirs = datatrove(texts, prepare_environment(options.venv))
+    urls = list(all_urls(4 * options.pages))
+    theirs = datatrove(texts, urls, prepare_environment(options.venv))
     signals = compare_signals(measure(texts), theirs["signals"])
-    verdicts = compare_verdicts(texts, theirs["verdicts"])
+    verdicts = compare_verdicts(texts, theirs["verdicts"]) | compare_urls(urls, theirs["urls"])
     Console(width=110).print(", ".join(f"{len(found)} of {name}" for name, found in sources.items()))
     Console(width=110).print(signals_table(signals), verdicts_table(verdicts))
     unexplained = [name for name, row in signals.items() if row["differ"] and name not in EXPLAINED]
-    sys.exit(bool(unexplained) or verdicts["all four"] < ALIKE)
+    sys.exit(bool(unexplained) or min(verdicts["all four"], verdicts["url"]) < ALIKE)
 
 
 def all_texts() -> dict[str, Iterator[str]]:
@@ -101,11 +103,50 @@ def clean_texts(path: Path) -> Iterator[str]:
             yield json.loads(line)["text"][:20_000]
 
 
-def datatrove(texts: list[str], python: Path) -> dict[str, Any]:
-    """datatrove's signals and verdicts of the texts."""
+def all_urls(count: int) -> Iterator[str]:
+    """Addresses of the archives' pages, every second one with one or two listed words or strings put into it."""
+    lists = url_lists()
+    listed = [*lists["words"], *lists["soft_words"], *lists["strings"]]
+    for number, url in enumerate(itertools.islice(page_urls(), count)):
+        if number % 2:
+            joint = ("/", "-", "")[number % 3]
+            url += joint + listed[number % len(listed)] + joint + listed[(7 * number) % len(listed)]
+        yield url
+
+
+def page_urls() -> Iterator[str]:
+    """Addresses of the archives' records, in order."""
+    for path in (*sorted((DATA / "warc" / "docs-crawl").glob("*.warc.gz")), DATA / "warc" / "wcxb-dev.warc.gz"):
+        with path.open("rb") as stream:
+            for item in read_archive(stream, path.name, path.stat().st_size):
+                if isinstance(item, Record) and item.url and item.url.startswith("http"):
+                    yield item.url
+
+
+def url_lists() -> dict[str, list[str]]:
+    """The default lists of the `url` family, and a host of the archives with a domain that is none."""
+    section = load_recipe("fineweb").url
+    hosts = ["docs.python.org", "www.gnu.org", "example.com"]
+    return {
+        "hosts": hosts,
+        **{name: list(getattr(section, name)) for name in ("words", "soft_words", "strings")},
+    }
+
+
+def compare_urls(urls: list[str], theirs: list[bool]) -> dict[str, float]:
+    """Share of addresses that both sides keep, or both drop."""
+    section = load_recipe("fineweb", [f"url.hosts={json.dumps(url_lists()['hosts'])}"]).url
+    columns = {"url": pa.array(urls), "host": pa.array([host_of(url) for url in urls])}
+    kept = run_stages(DocumentBatch(columns), section.stages()).kept
+    return {"url": float(np.mean(kept == np.array(theirs))), "url: dropped by Winnow": float(np.mean(~kept))}
+
+
+def datatrove(texts: list[str], urls: list[str], python: Path) -> dict[str, Any]:
+    """datatrove's signals and verdicts of the texts, and which addresses it keeps."""
     with tempfile.TemporaryDirectory() as folder:
         given, found = Path(folder, "texts.json"), Path(folder, "results.json")
-        given.write_text(json.dumps({"texts": texts, "words": [words_of(text) for text in texts]}))
+        words = [words_of(text) for text in texts]
+        given.write_text(json.dumps({"texts": texts, "words": words, "urls": urls, "lists": url_lists()}))
         script = Path(__file__).with_name("agreement_side.py")
         done = subprocess.run([python, script, given, found], capture_output=True, text=True)
         if done.returncode:

@@ -18,12 +18,14 @@ from datatrove.pipeline.filters import (
     FineWebQualityFilter,
     GopherQualityFilter,
     GopherRepetitionFilter,
+    URLFilter,
 )
 from datatrove.pipeline.filters import fineweb_quality_filter as fineweb_module
 from datatrove.pipeline.filters import gopher_quality_filter as quality_module
 from datatrove.pipeline.filters import gopher_repetition_filter as repetition_module
 from datatrove.utils.text import PUNCTUATION_SET
 from datatrove.utils.word_tokenizers import load_word_tokenizer
+from tldextract import TLDExtract
 
 WORDS: dict[str, list[str]] = {}
 REPETITION, QUALITY = GopherRepetitionFilter(), GopherQualityFilter()
@@ -117,16 +119,29 @@ def verdicts(text: str) -> dict[str, Any]:
     }
 
 
+def addresses(urls: list[str], lists: dict[str, list[str]]) -> list[bool]:
+    """Which URLs `URLFilter` keeps with those lists and none of its own."""
+    step = URLFilter(
+        extra_domains=lists["hosts"],
+        banned_words=lists["words"],
+        soft_banned_words=lists["soft_words"],
+        banned_subwords=lists["strings"],
+        use_integrated_lists=False,
+    )
+    step.tldextractor = TLDExtract(suffix_list_urls=())  # the list it carries: no network
+    return [step.filter(Document(text="", id="0", metadata={"url": url})) is True for url in urls]
+
+
 def main() -> None:
     """Measure every text of the file with the words given, and judge it with spaCy's."""
-    texts, words = json.loads(Path(sys.argv[1]).read_text()).values()
+    texts, words, urls, lists = json.loads(Path(sys.argv[1]).read_text()).values()
     for module in (repetition_module, quality_module, fineweb_module):
         module.split_into_words = lambda text, language=None: split(text)
     WORDS.update(zip(texts, words, strict=True))
     signals = [repetition(text) | quality(text) | fineweb(text) for text in texts]
     WORDS.clear()
     judged = [verdicts(text) for text in texts]
-    Path(sys.argv[2]).write_text(json.dumps({"signals": signals, "verdicts": judged}))
+    Path(sys.argv[2]).write_text(json.dumps({"signals": signals, "verdicts": judged, "urls": addresses(urls, lists)}))
 
 
 if __name__ == "__main__":

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import gzip
+import re
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from flows.recipe import Recipe, load_recipe
 from flows.url_lists import UrlSection
@@ -47,6 +50,73 @@ def test_a_domain_blocks_the_hosts_in_it(host: str | None, blocked: int) -> None
     found = row("https://x/", UrlConfig(hosts=("bad.example",)), host)
     assert found["url_host_blocked"] == blocked
     assert found["failed_rules"] == ["url.url_host_blocked"] * blocked
+
+
+LISTED = UrlConfig(words=("xxx", "porn"), soft_words=("sex", "nude", "bet"), strings=("pornhub", "cam", "sexcam"))
+ADDRESSES = st.lists(
+    st.sampled_from(
+        [
+            "xxx",
+            "porn",
+            "hub",
+            "Porn",
+            "sex",
+            "nude",
+            "bet",
+            "cam",
+            "pornhub",
+            "a",
+            "7",
+            "٣",
+            "é",
+            "\u212a",
+            "-",
+            "/",
+            ".",
+            "?",
+        ]
+    ),
+    max_size=12,
+).map("".join)
+
+
+def plain_counts(url: str, config: UrlConfig) -> list[float]:
+    """Characters, digits' share and what is listed, as `SIGNALS` says."""
+    words, letters = set(re.split(r"[^a-z0-9]+", url.lower())), re.sub(r"[^a-z0-9]+", "", url.lower())
+    longest_first = "|".join(sorted(config.strings, key=len, reverse=True))
+    digits = sum(c.isdigit() for c in url) / len(url) if url else 0
+    found = (words & set(config.words), words & set(config.soft_words), set(re.findall(longest_first, letters)))
+    return [len(url), digits, *map(len, found)]
+
+
+def datatrove_keeps(url: str, config: UrlConfig) -> bool:
+    """datatrove 0.10's URLFilter, without its lists of domains, said again."""
+    words, letters = set(re.split(r"[^a-zA-Z0-9]+", url)), re.sub(r"[^a-zA-Z0-9]+", "", url).lower()
+    soft = len(words & set(config.soft_words))
+    return not (words & set(config.words) or soft >= 2 or any(text in letters for text in config.strings))
+
+
+@given(st.lists(st.one_of(ADDRESSES, st.text(max_size=30)), max_size=5))
+@settings(deadline=None, max_examples=150)
+def test_urls_equal_plain_python(urls: list[str]) -> None:
+    (stage,) = LISTED.stages()
+    table = run_stages(DocumentBatch({"url": pa.array(urls, pa.string())}), [stage]).table
+    names = [name for name in stage.adds.names if name != "url_host_blocked"]
+    assert [list(row.values()) for row in table.select(names).to_pylist()] == [
+        plain_counts(url, LISTED) for url in urls
+    ]
+
+
+@given(ADDRESSES.map(str.lower))
+@settings(deadline=None, max_examples=150)
+def test_verdicts_are_datatroves_on_lower_case_urls(url: str) -> None:
+    assert (row(url, LISTED)["failed_rules"] == []) == datatrove_keeps(url, LISTED)
+
+
+def test_capitals_hide_no_word() -> None:
+    """datatrove looks for words in the URL as it is written: there this one stays."""
+    assert datatrove_keeps("http://a.example/XXX", LISTED)
+    assert row("http://a.example/XXX", LISTED)["failed_rules"] == ["url.url_banned_word_count"]
 
 
 def test_length_and_digits_on_the_limit() -> None:
