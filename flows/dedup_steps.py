@@ -18,6 +18,7 @@ from flows import dedup_task, spans_task
 from flows.dedup_job import DedupJob
 from flows.progress import progress, tell
 from flows.steps import Step, run_step
+from flows.trim_task import document_path
 from flows.work import gather, unit_of_work
 from pipeline.dedup.config import DedupConfig
 from storage.catalog import Catalog
@@ -133,11 +134,7 @@ def dedup_units(job: DedupJob, workers: int) -> dict[str, tuple[list[Output], di
 
 def texts_to_mix(documents: Sequence[Output], steps: Mapping[str, Step]) -> list[Output]:
     """The documents files, each replaced by the one without its repeated spans where a search wrote one."""
-    shorter = {
-        spans_task.document_path(output.path): output
-        for step in steps.values()
-        for output in step.outputs_of("trimmed")
-    }
+    shorter = {document_path(output.path): output for step in steps.values() for output in step.outputs_of("trimmed")}
     return [shorter.get(output.path, output) for output in documents]
 
 

@@ -40,6 +40,7 @@ class Page:
     crawl: str = "c"
     payload_digest: str | None = None
     fetched_at: datetime | None = None
+    host: str | None = None
 
 
 def pages_of(texts: Sequence[str]) -> list[Page]:
