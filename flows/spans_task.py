@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from flows.dedup_job import DedupJob
-from flows.dedup_task import clear
+from flows.dedup_results import clear
 from flows.repeated_blocks import gather_blocks, wanted_kinds, write_block_spans
 from flows.repeated_sequences import find_sequences, gather_windows, plan_groups, write_shared
 from flows.trim_task import resolve_emptied, trim_file, trimmed_path
