@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline.dedup.config import DedupConfig
 from storage import files
 from storage.catalog import Catalog, Scratch
 from storage.lake import Lake
 from storage.schema import PAGE_KEY, field, table
-from storage.shards import Output
+from storage.shards import Output, read_table
 
 BandRange = tuple[int, int]
 """Bands low to high, high exclusive."""
@@ -130,3 +131,10 @@ class DedupJob:
     def scratch(self) -> Scratch:
         """A database with half of the memory: the other half is for texts and shingles."""
         return Catalog(Lake(self.lake)).scratch(f"{self.config.memory_limit_bytes // 2**21}MiB", self.threads)
+
+
+def count_settled(job: DedupJob) -> int:
+    """Settled pages come first, so their number is the rank of the first that is not."""
+    if not job.settled_documents:
+        return 0
+    return int(pc.sum(read_table(job.uri("pages"), ["settled"])["settled"]).as_py() or 0)

@@ -14,10 +14,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from flows import dedup_task, spans_task
+from flows import dedup_buckets, dedup_parts, dedup_results, dedup_task, spans_task
 from flows.dedup_job import DedupJob
 from flows.progress import progress, tell
 from flows.steps import Step, run_step
+from flows.trim_task import document_path
 from flows.work import gather, unit_of_work
 from pipeline.dedup.config import DedupConfig
 from storage.catalog import Catalog
@@ -111,13 +112,13 @@ def dedup_units(job: DedupJob, workers: int) -> dict[str, tuple[list[Output], di
         For every crawl of the job its files and the search's summary.
     """
     unit_task.submit(f"{job.name} rank", dedup_task.rank_pages, replace(job, threads=workers)).result()
-    ranges = dedup_task.plan_bands(job, units=2 * workers)
-    _all_units({f"{job.name} bands {low}-{high}": (dedup_task.link_bands, job, (low, high)) for low, high in ranges})
-    parts = dedup_task.plan_parts(job, ranges)
-    numbers = dedup_task.plan_texts(job)
-    _all_units({f"{job.name} texts {number}": (dedup_task.gather_texts, job, number) for number in numbers})
-    _all_units({f"{job.name} part {part}": (dedup_task.judge_part, job, part) for part in range(parts)})
-    outputs, summary = dedup_task.write_duplicates(replace(job, threads=workers))
+    ranges = dedup_buckets.plan_bands(job, units=2 * workers)
+    _all_units({f"{job.name} bands {low}-{high}": (dedup_buckets.link_bands, job, (low, high)) for low, high in ranges})
+    parts = dedup_parts.plan_parts(job, ranges)
+    numbers = dedup_parts.plan_texts(job)
+    _all_units({f"{job.name} texts {number}": (dedup_parts.gather_texts, job, number) for number in numbers})
+    _all_units({f"{job.name} part {part}": (dedup_parts.judge_part, job, part) for part in range(parts)})
+    outputs, summary = dedup_results.write_duplicates(replace(job, threads=workers))
     files = {crawl: [output] for crawl, output in zip(job.crawls, outputs, strict=True)}
     if job.config.spans_wanted:
         found, counts = spans_task.find_spans(replace(job, threads=workers), outputs, _all_units)
@@ -133,11 +134,7 @@ def dedup_units(job: DedupJob, workers: int) -> dict[str, tuple[list[Output], di
 
 def texts_to_mix(documents: Sequence[Output], steps: Mapping[str, Step]) -> list[Output]:
     """The documents files, each replaced by the one without its repeated spans where a search wrote one."""
-    shorter = {
-        spans_task.document_path(output.path): output
-        for step in steps.values()
-        for output in step.outputs_of("trimmed")
-    }
+    shorter = {document_path(output.path): output for step in steps.values() for output in step.outputs_of("trimmed")}
     return [shorter.get(output.path, output) for output in documents]
 
 

@@ -120,7 +120,7 @@ DUPLICATES = table(
 SPANS = table(
     *PAGE_KEY,
     field("doc_id", STRING, "the page"),
-    field("kind", STRING, "line (on many pages of the host) or substring (long word sequence met before)"),
+    field("kind", STRING, "line or paragraph (on many pages of the host) or substring (long word sequence met before)"),
     field("start", INT, "where it starts in the document's text", "characters"),
     field("chars", INT, "its length", "characters"),
     field("removed", pa.bool_(), "left out of the corpus; false: measured only"),

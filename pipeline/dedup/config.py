@@ -64,8 +64,9 @@ class DedupConfig(Section):
     repeated_lines: Handling = Field(
         "off", description="lines that many pages of one host have (navigation, banners, licences); one copy stays"
     )
-    line_min_pages: int = Field(10, ge=2, description="pages of a host that make a line repeated")
-    line_min_chars: int = Field(1, ge=1, description="shorter lines are left alone")
+    repeated_paragraphs: Handling = Field("off", description="the same of whole paragraphs (lines up to an empty one)")
+    line_min_pages: int = Field(10, ge=2, description="pages of a host that make a line or paragraph repeated")
+    line_min_chars: int = Field(1, ge=1, description="shorter lines and paragraphs are left alone")
     repeated_substrings: Handling = Field(
         "off", description="word sequences that stand in the texts more than once; the first copy stays"
     )
@@ -87,12 +88,21 @@ class DedupConfig(Section):
     @property
     def spans_wanted(self) -> bool:
         """Whether parts of texts are looked at."""
-        return self.repeated_lines != "off" or self.repeated_substrings != "off"
+        return any(handling != "off" for handling in self.spans.values())
 
     @property
     def removes_spans(self) -> bool:
         """Whether texts of the corpus become shorter."""
-        return "remove" in (self.repeated_lines, self.repeated_substrings)
+        return "remove" in self.spans.values()
+
+    @property
+    def spans(self) -> dict[str, Handling]:
+        """Kind of span to what is done with it."""
+        return {
+            "line": self.repeated_lines,
+            "paragraph": self.repeated_paragraphs,
+            "substring": self.repeated_substrings,
+        }
 
     def signature_settings(self) -> dict[str, Any]:
         """What decides digests and band keys: a later step's threshold does not touch an archive's rows."""

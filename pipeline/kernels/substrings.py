@@ -61,8 +61,14 @@ def find_runs(first: np.ndarray, times: np.ndarray, least: int) -> np.ndarray:
 
     The first copy of each repeated sequence so stays whole.
 
+    Args:
+        first: As `link_repeats` gives it; numbers below -1 stand for copies elsewhere, before everything here.
+        times: How often each is met.
+        least: Symbols of a sequence.
+
     Returns:
-        int64[runs, 4]: start, end, the place of its first copy, times it is met; at least `least` symbols each.
+        int64[runs, 4]: start, end, `first` and `times` of the last sequence that begins by the start; at least `least`
+        symbols each.
     """
     n = len(first)
     found = np.empty((n // max(least, 1) + 1, 4), np.int64)
@@ -71,9 +77,8 @@ def find_runs(first: np.ndarray, times: np.ndarray, least: int) -> np.ndarray:
     for at in range(n + 1):
         if at < n and first[at] == at:
             protected_to = at + least
-        if at < n and first[at] >= 0 and first[at] != at:
-            if at >= covered_to:
-                source, met = first[at] - at, times[at]
+        if at < n and first[at] != -1 and first[at] != at:
+            source, met = first[at], times[at]
             covered_to = at + least
         gone = at < n and at < covered_to and at >= protected_to
         if gone and start < 0:
@@ -83,7 +88,7 @@ def find_runs(first: np.ndarray, times: np.ndarray, least: int) -> np.ndarray:
             # a sequence met here first that begins before the stretch ends has cut it there already
             if at - start >= least:
                 found[runs, 0], found[runs, 1] = start, at
-                found[runs, 2], found[runs, 3] = start + from_source, from_met
+                found[runs, 2], found[runs, 3] = from_source, from_met
                 runs += 1
             start = -1
     return found[:runs]

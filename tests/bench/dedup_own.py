@@ -9,7 +9,6 @@ loaded: here that are the kernels and the table of folded characters, run once o
 from __future__ import annotations
 
 import json
-import resource
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -45,9 +44,15 @@ def run(path: Path, folder: Path) -> dict[str, Any]:
     outputs, _ = dedup_task.find_duplicates(job)
     steps = {"signatures": round(signed - started, 3), "search": round(time.process_time() - signed, 3)}
     rows = read_table(str(folder / "lake" / outputs[0].path)).to_pylist()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak = peak_mb()
     loading = round(started - begun, 3)
-    return {"steps": steps, "loading": loading, "peak_mb": round(peak), "removed": [row["doc_id"] for row in rows]}
+    return {"steps": steps, "loading": loading, "peak_mb": peak, "removed": [row["doc_id"] for row in rows]}
+
+
+def peak_mb() -> int:
+    """Most memory this process had; what `getrusage` says begins with that of the process it was started from."""
+    [line] = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")]
+    return round(int(line.split()[1]) / 1024)
 
 
 def sign(folder: Path, lines: Iterator[str]) -> DedupJob:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import shutil
 import subprocess
 import sys
@@ -28,7 +27,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from flows import dedup_task
+from flows import dedup_buckets, dedup_parts, dedup_results, dedup_task
 from flows.dedup_job import DedupJob
 from pipeline.batch import Utf8
 from pipeline.dedup.config import DedupConfig
@@ -36,6 +35,7 @@ from pipeline.dedup.signatures import band_keys, shingle, sign
 from storage.lake import Lake
 from storage.schema import BANDS, DOCUMENTS
 from storage.shards import Output, ShardWriter
+from tests.bench.dedup_own import peak_mb
 
 ROWS_PER_FILE, ROWS_PER_PIECE = 500_000, 50_000
 WORDS, MOST_APPENDED, LARGEST = 16, 4, 100_000
@@ -173,23 +173,23 @@ def find(folder: Path, memory_bytes: int) -> dict[str, Any]:
 
     with ThreadPoolExecutor(WORKERS) as pool:
         timed("rank", lambda: dedup_task.rank_pages(replace(job, threads=WORKERS)))
-        ranges = dedup_task.plan_bands(job, 2 * WORKERS)
-        timed("link", lambda: list(pool.map(lambda bands: dedup_task.link_bands(job, bands), ranges)))
-        parts = timed("cluster", lambda: dedup_task.plan_parts(job, ranges))
-        timed("gather", lambda: list(pool.map(lambda n: dedup_task.gather_texts(job, n), dedup_task.plan_texts(job))))
-        timed("judge", lambda: list(pool.map(lambda part: dedup_task.judge_part(job, part), range(parts))))
+        ranges = dedup_buckets.plan_bands(job, 2 * WORKERS)
+        timed("link", lambda: list(pool.map(lambda bands: dedup_buckets.link_bands(job, bands), ranges)))
+        parts = timed("cluster", lambda: dedup_parts.plan_parts(job, ranges))
+        timed("gather", lambda: list(pool.map(lambda n: dedup_parts.gather_texts(job, n), dedup_parts.plan_texts(job))))
+        timed("judge", lambda: list(pool.map(lambda part: dedup_parts.judge_part(job, part), range(parts))))
         disk = sum(path.stat().st_size for path in Path(job.folder).iterdir())
-        _, summary = timed("write", lambda: dedup_task.write_duplicates(replace(job, threads=WORKERS)))
+        _, summary = timed("write", lambda: dedup_results.write_duplicates(replace(job, threads=WORKERS)))
     shutil.rmtree(folder / "documents")
     return {
         "documents": summary["pages"],
         "cpu_seconds": round(time.process_time() - started[0], 1),
         "wall_seconds": round(time.perf_counter() - started[1], 1),
         "steps_wall": steps,
-        "peak_gib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 2),
+        "peak_gib": round(peak_mb() / 1024, 2),
         "working_gib": round(disk / 2**30, 2),
         "parts": parts,
-        **summary,
+        **{name: count for name, count in summary.items() if not name.startswith("sketch")},
     }
 
 

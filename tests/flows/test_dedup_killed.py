@@ -1,4 +1,4 @@
-"""kill -9 before a file of a search for duplicates and spans is committed, then resumed: the same bytes."""
+"""kill -9 in every step of a search for duplicates and spans, each time resumed: the same bytes."""
 
 from __future__ import annotations
 
@@ -12,28 +12,41 @@ from typing import Any
 
 import pytest
 
-from flows import dedup_task, spans_task
+from flows import dedup_task, repeated_sequences, spans_task
 from pipeline.dedup.config import DedupConfig
 from storage.files import write_bytes
 from storage.shards import Output, ShardWriter
 from tests.flows.test_dedup_task import grouped_pages, make_job, near_copies
 
 CONFIG = DedupConfig(
-    bands=20, rows=4, ngram=2, repeated_lines="remove", repeated_substrings="remove", line_min_pages=2, line_min_chars=5
+    bands=20,
+    rows=4,
+    ngram=2,
+    repeated_lines="remove",
+    repeated_paragraphs="remove",
+    repeated_substrings="remove",
+    line_min_pages=2,
+    line_min_chars=5,
 )
 
 
-def search(root: str, units: int, result: str, kill_at: int | None) -> None:
-    """Everything in this process, which ends itself with SIGKILL when the file of that number is about to be there."""
-    finish, files = ShardWriter.finish, 0
+STEPS = (
+    *("pages", "met", "links", "members", "texts", "removed", "duplicates"),
+    *("blocks", "found-line", "found-paragraph", "windows", "shared", "found-substring", "trimmed", "emptied", "spans"),
+)
+"""Tables or files of the working folder, each written by a step of its own; a kill comes before its first file."""
+
+
+def search(root: str, units: int, result: str, kill_at: str | None) -> None:
+    """Everything in this process, which ends itself with SIGKILL before the first file of that step is there."""
+    finish = ShardWriter.finish
 
     def finish_or_die(writer: ShardWriter) -> Output:
-        nonlocal files
-        if files == kill_at:
+        if kill_at and writer._path.startswith(kill_at):
             os.kill(os.getpid(), signal.SIGKILL)
-        files += 1
         return finish(writer)
 
+    repeated_sequences.BYTES_A_WORD = 1 << 40  # each file is a group of its own
     job = make_job(Path(root), [near_copies(30, seed=3), grouped_pages(3)], CONFIG)
     ShardWriter.finish = finish_or_die  # type: ignore[method-assign, assignment]
     duplicates, summary = dedup_task.find_duplicates(job, units)
@@ -48,11 +61,11 @@ def all_at_once(units: Mapping[str, tuple[Any, ...]]) -> None:
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="this system has no SIGKILL")
-def test_killed_before_a_file_and_resumed_gives_the_same_bytes(tmp_path: Path) -> None:
+def test_killed_in_every_step_and_resumed_gives_the_same_bytes(tmp_path: Path) -> None:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])
 
-    def run(root: Path, units: int, kill_at: int | None) -> int | None:
+    def run(root: Path, units: int, kill_at: str | None) -> int | None:
         process = context.Process(target=search, args=(str(root), units, str(root / "result"), kill_at))
         process.start()
         process.join(60)
@@ -61,10 +74,9 @@ def test_killed_before_a_file_and_resumed_gives_the_same_bytes(tmp_path: Path) -
     assert run(tmp_path / "whole", 2, None) == 0
     expected = (tmp_path / "whole" / "result").read_bytes()
     assert b"'line_spans': 0" not in expected and b"'near': 0" not in expected
-    killed, step = 0, 13
-    while (code := run(tmp_path / str(killed), 2, killed)) == -signal.SIGKILL:
-        assert not (tmp_path / str(killed) / "result").exists()
-        assert run(tmp_path / str(killed), 3, None) == 0
-        assert (tmp_path / str(killed) / "result").read_bytes() == expected, f"killed at file {killed}"
-        killed += step  # every one takes minutes and was gone through once
-    assert code == 0 and killed > 12
+    root = tmp_path / "killed"
+    for number, step in enumerate(STEPS):
+        assert run(root, 2 + number % 2, step) == -signal.SIGKILL, f"there is no step {step}"
+        assert not (root / "result").exists()
+    assert run(root, 3, None) == 0
+    assert (root / "result").read_bytes() == expected

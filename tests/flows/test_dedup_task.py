@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flows import dedup_task
+from flows import dedup_buckets, dedup_parts, dedup_task
 from flows.dedup_job import DedupJob
 from pipeline.batch import DocumentBatch
 from pipeline.dedup.config import DedupConfig
@@ -40,6 +40,7 @@ class Page:
     crawl: str = "c"
     payload_digest: str | None = None
     fetched_at: datetime | None = None
+    host: str | None = None
 
 
 def pages_of(texts: Sequence[str]) -> list[Page]:
@@ -252,11 +253,11 @@ def test_parts_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     pages = grouped_pages()
     expected = dedup_task.find_duplicates(make_job(tmp_path / "one", [pages], LAX))
     monkeypatch.setattr(DedupConfig, "part_bytes", property(lambda self: 2000))
-    monkeypatch.setattr(dedup_task, "PART_ROWS", 2000)
+    monkeypatch.setattr(dedup_parts, "PART_ROWS", 2000)
     job = make_job(tmp_path / "many", [pages], LAX)
     dedup_task.rank_pages(job)
-    dedup_task.link_bands(job, (0, 41))
-    assert dedup_task.plan_parts(job, [(0, 41)]) > 3
+    dedup_buckets.link_bands(job, (0, 41))
+    assert dedup_parts.plan_parts(job, [(0, 41)]) > 3
     assert dedup_task.find_duplicates(job) == expected
     assert expected[1]["near"] == 24, "copies of a page removed as nearly the same go the same way"
 
@@ -264,7 +265,7 @@ def test_parts_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_keys_in_several_passes_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pages = near_copies(60, seed=2)
     expected = dedup_task.find_duplicates(make_job(tmp_path / "one", [pages], LAX))
-    monkeypatch.setattr(dedup_task, "MEMORY_BYTES_A_KEY", 1 << 23)
+    monkeypatch.setattr(dedup_buckets, "MEMORY_BYTES_A_KEY", 1 << 23)
     assert dedup_task.find_duplicates(make_job(tmp_path / "many", [pages], LAX), 3) == expected
 
 
@@ -274,15 +275,15 @@ def test_a_killed_run_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
     expected = dedup_task.find_duplicates(make_job(tmp_path / "whole", pages, LAX))
     for done in range(8):
         job = make_job(tmp_path / f"killed{done}", pages, LAX)
-        ranges = dedup_task.plan_bands(job, 2)
+        ranges = dedup_buckets.plan_bands(job, 2)
         steps = [
             lambda job=job: dedup_task.rank_pages(job),
-            lambda job=job, ranges=ranges: dedup_task.link_bands(job, ranges[1]),
-            lambda job=job, ranges=ranges: dedup_task.link_bands(job, ranges[0]),
-            lambda job=job, ranges=ranges: dedup_task.plan_parts(job, ranges),
-            lambda job=job: dedup_task.gather_texts(job, 1),
-            lambda job=job: dedup_task.gather_texts(job, 0),
-            lambda job=job: dedup_task.judge_part(job, 0),
+            lambda job=job, ranges=ranges: dedup_buckets.link_bands(job, ranges[1]),
+            lambda job=job, ranges=ranges: dedup_buckets.link_bands(job, ranges[0]),
+            lambda job=job, ranges=ranges: dedup_parts.plan_parts(job, ranges),
+            lambda job=job: dedup_parts.gather_texts(job, 1),
+            lambda job=job: dedup_parts.gather_texts(job, 0),
+            lambda job=job: dedup_parts.judge_part(job, 0),
             lambda job=job: dedup_task.find_duplicates(job),
         ]
         for step in steps[: done + 1]:
@@ -350,8 +351,8 @@ def test_settled_pages_are_named_and_never_removed(tmp_path: Path) -> None:
 
 def test_bands_are_cut_evenly_and_wholly(tmp_path: Path) -> None:
     job = make_job(tmp_path, [pages_of(["a"])], DedupConfig())
-    assert dedup_task.plan_bands(job, 4) == [(0, 4), (4, 8), (8, 11), (11, 15)], "the last are the payloads"
-    assert dedup_task.plan_bands(job, 99)[-1] == (14, 15)
+    assert dedup_buckets.plan_bands(job, 4) == [(0, 4), (4, 8), (8, 11), (11, 15)], "the last are the payloads"
+    assert dedup_buckets.plan_bands(job, 99)[-1] == (14, 15)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,5 @@
 -- Repeated stretches of one crawl's texts (table SPANS).
--- In: $found, $documents (files), $crawl, $lines and $sequences (whether stretches of that kind are removed).
+-- In: $found, $documents (files), $crawl, $removed (kinds of stretches that are removed).
 WITH placed AS (
     SELECT
         (list_position($documents, filename) - 1)::BIGINT * 4294967296 + file_row_number AS page,
@@ -8,7 +8,7 @@ WITH placed AS (
 )
 SELECT
     page.crawl, page.archive, page."offset", page.doc_id, found.kind, found.start, found.chars,
-    CASE found.kind WHEN 'line' THEN $lines ELSE $sequences END AS removed,
+    list_contains($removed, found.kind) AS removed,
     found.pages, kept.doc_id AS survivor_id, kept.crawl AS survivor_crawl, kept.archive AS survivor_archive,
     kept."offset" AS survivor_offset
 FROM read_parquet($found, hive_partitioning = false) AS found

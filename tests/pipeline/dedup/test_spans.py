@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.dedup.spans import cut_text, find_repeats
+from pipeline.batch import DocumentBatch
+from pipeline.dedup.spans import Windows, cut_text, find_repeats, list_paragraphs, list_windows
 
 DOCUMENTS = st.lists(st.lists(st.integers(0, 2), max_size=12), max_size=5)
 
@@ -65,6 +66,58 @@ def test_a_copy_of_every_sequence_stays_whole(documents: list[list[int]], least:
                 left.add(tuple(document[start : start + least]))
     everything = Counter(tuple(d[s : s + least]) for d in documents for s in range(len(d) - least + 1))
     assert {sequence for sequence, times in everything.items() if times > 1} <= left
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.lists(DOCUMENTS, min_size=1, max_size=3), st.integers(1, 4))
+def test_groups_find_together_what_one_group_finds(groups: list[list[list[int]]], least: int) -> None:
+    expected = repeats_of([document for group in groups for document in group], least)
+    columns = [
+        (
+            np.array([word for document in group for word in document], np.uint64),
+            np.cumsum([0, *map(len, group)]).astype(np.int64),
+        )
+        for group in groups
+    ]
+    shared: dict[int, list[tuple[int, int, int]]] = defaultdict(list)  # hash: (group, document, times) of each group
+    for number, (words, offsets) in enumerate(columns):
+        for key, document, times in zip(*(c.tolist() for c in list_windows(words, offsets, least)), strict=True):
+            shared[key].append((number, document, times))
+    found, first_document, first_word = [], 0, 0
+    for number, (words, offsets) in enumerate(columns):
+        keys = sorted(key for key, met in shared.items() if len(met) > 1 and number in [one[0] for one in met])
+        firsts = [shared[key][0] for key in keys]
+        before = [sum(map(len, groups[:g])) for g, _, _ in firsts]
+        source = [b + d if g < number else -1 for b, (g, d, _) in zip(before, firsts, strict=True)]
+        elsewhere = Windows(
+            np.array(keys, np.uint64),
+            np.array(source, np.int64),
+            np.array([sum(one[2] for one in shared[key]) for key in keys], np.int64),
+        )
+        for document, start, end, kept, times in zip(
+            *(c.tolist() for c in find_repeats(words, offsets, least, elsewhere)), strict=True
+        ):
+            where = kept + first_document if kept >= 0 else source[-2 - kept]
+            found.append((document + first_document, start + first_word, end + first_word, where, times))
+        first_document, first_word = first_document + len(groups[number]), first_word + len(words)
+    assert found == expected
+
+
+def test_paragraphs_are_lines_up_to_an_empty_one() -> None:
+    texts = ["a\nb\n\nc", "", "\n a\n \na\nb", "b\na", "c"]
+    batch = DocumentBatch.of_texts(texts)
+    found = list_paragraphs(batch.lines)
+    base = batch.characters.doc_offsets[found.document]
+    spans = [
+        (d, texts[d][s:e])
+        for d, s, e in zip(
+            found.document.tolist(), (found.start - base).tolist(), (found.end - base).tolist(), strict=True
+        )
+    ]
+    assert spans == [(0, "a\nb"), (0, "c"), (2, " a"), (2, "a\nb"), (3, "b\na"), (4, "c")]
+    same = {tuple(text for (_, text), key in zip(spans, found.hash, strict=True) if key == one) for one in found.hash}
+    assert same == {("a\nb", "a\nb"), ("c", "c"), (" a",), ("b\na",)}
+    assert not len(list_paragraphs(DocumentBatch.of_texts(["", "\n\n"]).lines).hash)
 
 
 def test_a_stretch_names_its_first_copy_and_how_often_it_is_met() -> None:
