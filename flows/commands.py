@@ -94,11 +94,18 @@ def try_page(
     text = row.pop("text", None)
     for name, value in row.items():
         if value not in (None, []):
-            print(f"{name:34} {value}")
+            print(f"{name:34} {_in_rows(value)}")
     if not text:
         print("\n(no text)")
         return
     Console(highlight=False, soft_wrap=True).print("\n", highlighted(section, loaded, text, row), sep="")
+
+
+def _in_rows(value: Any) -> str:
+    """A value of a page's row; rows within it, as spans are, on lines of their own."""
+    if not (isinstance(value, list) and isinstance(value[0], dict)):
+        return str(value)
+    return "\n  ".join(["", *("  ".join(f"{name} {part}" for name, part in row.items()) for row in value)])
 
 
 def _stages_of(recipe: Recipe, section: str) -> list[Stage]:

@@ -32,7 +32,7 @@ def highlighted(section: str, recipe: Recipe, text: str, row: Mapping[str, Any])
         for span in row.get("contamination_spans") or ():
             shown.stylize(ACTIONS[span["action"]], span["start"], span["start"] + span["chars"])
     elif section == "toxicity":
-        for model, colour in ((recipe.toxicity.model, "red"), (recipe.toxicity.spam_model, "yellow")):
+        for model, colour in ((recipe.toxicity.spam_model, "yellow"), (recipe.toxicity.model, "red")):  # the last shows
             if model:
                 _mark_lines(shown, load_classifier(model), colour, recipe.toxicity.max_lines)
     return shown

@@ -23,12 +23,12 @@ from pipeline.dedup.normalise import fold_table
 from pipeline.kernels.contamination import hash_words
 from storage.errors import UserError
 
-SINK = re.compile(r"(?:0\.0\.0\.0|127\.0\.0\.1|::1?|fe80::1\S*|255\.255\.255\.255)\s+(\S+)")
+SINK = re.compile(r"(?:0\.0\.0\.0|127\.0\.0\.1|::1?|fe80::1\S*|255\.255\.255\.255)\s+(?=\S)")
 ADBLOCK = re.compile(r"(@@)?\|\|([^\^/$|*]+)(?:\^|$|\$)")
 DNSMASQ = re.compile(r"(?:address|server|local)=/([^/]+)/")
 UNBOUND = re.compile(r'local-(?:zone|data):\s*"([^"\s]+)')
 ZONE = re.compile(r"(\S+?)\.?\s+(?:\d+\s+)?(?:IN\s+)?CNAME\s", re.I)
-HOST = re.compile(r"(?:\*\.|\.)?((?:[\w\-]+\.)+[\w\-]{2,})\.?", re.A)
+HOST = re.compile(r"(?:\*\.|\.)?((?:[\w\-]+\.)+[\w\-]{2,}|(?:\d{1,3}\.){3}\d{1,3})\.?", re.A)
 LOCAL_NAMES = frozenset(("localhost.localdomain", "ip6-localhost", "broadcasthost"))
 
 
@@ -57,7 +57,10 @@ def _parents(host: str) -> list[str]:
 
 
 def _beginnings(url: str) -> Iterator[str]:
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # http://[half an address
+        return
     path = [part for part in parts.path.split("/") if part]
     for name in _parents((parts.hostname or "").lower()):
         for length in range(1, len(path) + 1):
@@ -87,7 +90,11 @@ def _enter(line: str, hosts: set[str], exceptions: set[str], urls: set[str]) -> 
     line = re.split(r"\s#|^[#!;\[]", line, maxsplit=1)[0].strip()
     if not line:
         return
-    for pattern in (SINK, DNSMASQ, UNBOUND, ZONE):
+    if sink := SINK.match(line):
+        for name in line[sink.end() :].split():  # a hosts file may have several names a line
+            _add(name, hosts)
+        return
+    for pattern in (DNSMASQ, UNBOUND, ZONE):
         if found := pattern.match(line):
             line = found[1]
             break

@@ -137,13 +137,23 @@ def _digits(data, at, end, known, stretches, counts, runs):
     """Kinds told by how many digits a run has. `known`: how far each sort of run has been measured."""
     if at >= known[0]:
         start, stop = _run(data, at, known[0], end, FILL, runs)
-        n = _count(data, start, stop, DIGIT, runs)
         known[0] = stop
-        if n >= MIN_PHONE:
+        digits = group = second = third = 0  # the run's, and those of its last groups, the last first
+        social = card = False
+        for i in range(start, stop):
+            if runs[data[i]] & DIGIT:
+                group += 1
+                digits += 1
+                social |= group >= MIN_SSN or (group == 4 and second == 2 and third >= 3)
+                card |= group >= MIN_CARD or (second >= 4 and third >= 4) or (group >= 4 and second == 6 and third >= 4)
+            else:
+                apart = not (data[i] == 0x2D or data[i] == 0x20)
+                third, second, group = (0, 0, 0) if apart else (second, group, 0)
+        if digits >= MIN_PHONE:
             _add(stretches, counts, PHONE, start, stop)
-        if n >= MIN_SSN:
+        if social:
             _add(stretches, counts, SSN, start, stop)
-        if n >= MIN_CARD:
+        if card:
             _add(stretches, counts, CARD, start, stop)
     if at >= known[1]:
         start, stop = _run(data, at, known[1], end, UPPER_FILL, runs)
@@ -239,6 +249,18 @@ def _name_before(data, at, begin, runs):
     return data[at + 1] == 0x2E  # u. n.
 
 
+@inlined
+def _is_date(data, at, begin, end, runs):
+    """True at the second number of three with - . or / between, the first of one, two or four digits."""
+    first = 0
+    while at - 2 - first >= begin and first < 5 and runs[data[at - 2 - first]] & DIGIT:
+        first += 1
+    if first == 3 or first > 4:
+        return False
+    stop = at + 2 if at + 1 < end and runs[data[at + 1]] & DIGIT else at + 1
+    return stop + 1 < end and 0x2D <= data[stop] <= 0x2F and runs[data[stop + 1]] & DIGIT != 0
+
+
 @called
 def _digit(data, at, begin, end, stretches, counts, runs):
     """Kinds told by a digit and the few bytes before and after it."""
@@ -248,9 +270,12 @@ def _digit(data, at, begin, end, stretches, counts, runs):
     if _house_before(data, at, end, runs) or _name_before(data, at, begin, runs):
         _add(stretches, counts, ADDRESS, at, at + 1)
     three = at + 3 < end and (runs[data[at + 1]] & runs[data[at + 2]] & runs[data[at + 3]] & DIGIT)
-    century = three and ((data[at] == 0x31 and data[at + 1] == 0x39) or (data[at] == 0x32 and data[at + 1] == 0x30))
+    whole = at + 4 >= end or not runs[data[at + 4]] & DIGIT
+    century = (
+        three and whole and ((data[at] == 0x31 and data[at + 1] == 0x39) or (data[at] == 0x32 and data[at + 1] == 0x30))
+    )
     parted = at > begin + 1 and runs[data[at - 2]] & DIGIT and 0x2D <= before <= 0x2F  # - . /
-    if century or parted:
+    if century or (parted and _is_date(data, at, begin, end, runs)):
         _add(stretches, counts, BIRTHDATE, at, at + 1)
     if three and parted and before == 0x2E:
         _add(stretches, counts, GEO, at, at + 1)

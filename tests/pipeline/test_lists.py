@@ -22,7 +22,8 @@ def hosts(tmp_path: Path, text: str):
     [
         "bad.test", "*.bad.test", ".bad.test", "0.0.0.0 bad.test", "127.0.0.1\tbad.test # ads", "||bad.test^",
         "||bad.test^$third-party", "address=/bad.test/0.0.0.0", 'local-zone: "bad.test" always_nxdomain',
-        "bad.test CNAME .", "bad.test. 300 IN CNAME .", "http://bad.test/", "BAD.test",
+        "bad.test CNAME .", "bad.test. 300 IN CNAME .", "http://bad.test/", "BAD.test", "0.0.0.0 worse.test bad.test",
+        "::1 bad.test", "||bad.test^$all,domain=x.test", "address=/bad.test/", "server=/bad.test/",
     ],
 )  # fmt: skip
 def test_every_format_lists_the_host_and_its_subdomains(tmp_path, line) -> None:
@@ -38,10 +39,18 @@ def test_exceptions_and_paths(tmp_path) -> None:
     assert not found.lists("site.test", "http://site.test/adulthood") and not found.lists("localhost", None)
 
 
+def test_addresses_are_hosts_and_half_an_address_is_no_error(tmp_path) -> None:
+    found = hosts(tmp_path, "192.0.2.7\nsite.test/x\n")
+    assert found.lists("192.0.2.7", None) and not found.lists("192.0.2.70", None)
+    assert not found.lists(None, "http://[2001:db8")
+
+
 def test_a_directory_of_categories(tmp_path) -> None:
     (tmp_path / "adult").mkdir()
     (tmp_path / "adult" / "domains").write_text("one.test\n")
     (tmp_path / "adult" / "urls.gz").write_bytes(gzip.compress(b"two.test/x\n"))
+    (tmp_path / "adult" / "usage").write_text("black\n")
+    (tmp_path / "adult" / "expressions").write_text("(adultsight|adultsite|s[e3]x)\n")
     found = read_hosts((str(tmp_path / "adult"),))
     assert found.lists("one.test", None) and found.lists("two.test", "https://two.test/x/y")
 

@@ -66,6 +66,20 @@ def test_without_a_limit_it_only_measures(model) -> None:
     assert verdicts.table["spam_prob"].to_pylist() == verdicts.table["toxic_prob"].to_pylist()
 
 
+def test_spam_has_a_model_and_a_limit_of_its_own(model, tmp_path) -> None:
+    spam = ["win a free prize now", "cheap pills online order now", "you win cheap prize pills"]
+    examples = [Example(f"{text} {n}", positive) for n in range(60)
+                for texts, positive in ((KIND + RUDE, False), (spam, True)) for text in texts]  # fmt: skip
+    path = tmp_path / "spam.bin"
+    assert train_classifier(examples, path, 0.2)["thresholds"][1]["f1"] > 0.9
+    verdicts = judge(
+        ToxicityConfig(model=str(model), spam_model=str(path)), [KIND[0], RUDE[0], spam[0]], ["a.test"] * 3
+    )
+    assert verdicts.table["failed_rules"].to_pylist() == [[], ["toxicity.toxic_prob"], ["toxicity.spam_prob"]]
+    measured = judge(ToxicityConfig(spam_model=str(path), max_spam_prob=None), spam, ["a.test"] * 3)
+    assert measured.kept.all() and min(measured.table["spam_prob"].to_pylist()) > 0.5
+
+
 def test_nothing_named_is_no_stage_and_what_is_missing_is_said(tmp_path) -> None:
     assert ToxicityConfig().stages() == ()
     for section in (ToxicityConfig(model="nowhere.bin"), ToxicityConfig(host_lists=("nowhere",))):
