@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 import typer
 
 from flows import ledger_commands, scaling_commands
+from flows.catalog_commands import catalog_app
 from flows.decontaminate_commands import decontaminate_app
 from flows.dedup_commands import dedup_app
 from flows.domains_commands import domains_app
@@ -56,6 +57,7 @@ app.add_typer(toxicity_app, name="toxicity")
 app.add_typer(pii_app, name="pii")
 app.add_typer(domains_app, name="domains")
 app.command()(forget)
+app.add_typer(catalog_app, name="catalog")
 
 LEARNING: tuple[Callable[..., None], ...] = (tokens, pretrain, evaluate, probe, generate, export, params)
 SCALING: tuple[Callable[..., None], ...] = (

@@ -20,7 +20,7 @@ import fsspec
 import pyarrow as pa
 from fsspec.spec import AbstractFileSystem
 
-from storage import files, views
+from storage import ducklake, files, views
 from storage.errors import Fatal, ShardFailed, UserError, WinnowError
 from storage.known_files import KnownFiles
 from storage.lake import Lake, fingerprint
@@ -144,6 +144,31 @@ class Catalog:
                 return cast(pa.Table, relation.to_arrow_table())
             except duckdb.Error as error:
                 raise UserError(_first_words(error), _hint(error)) from error
+
+    def export_ducklake(self, target: str) -> dict[str, int]:
+        """Register the files in force in a DuckLake catalogue, without copying; of each table those it did not have.
+
+        Args:
+            target: `meta.ducklake` (a DuckDB file), `sqlite:meta.sqlite` or `postgres:dbname=...`.
+
+        Raises:
+            UserError: An extension is not to be had, DuckLake refuses, or the catalogue lists files that are no longer
+                in force.
+        """
+        self.lake.check_exists()
+        selection = self.selection()
+        with closing(_connect(None, _store_of(self._protocol), {})) as connection:
+            for extension in ducklake.extensions_for(target):
+                _load(connection, extension)
+            try:
+                connection.execute(ducklake.attach(target, self.lake))
+                connection.execute("BEGIN")
+                files_of = ducklake.files_in_force(self.lake, selection)
+                added = {table: _register(connection, table, listed) for table, listed in files_of.items()}
+                connection.execute("COMMIT")
+            except duckdb.Error as error:
+                raise UserError(f"{target} cannot take the lake's files: {_first_words(error)}") from error
+        return added
 
     def selection(self) -> Selection:
         """What is in force in the lake now."""
@@ -302,6 +327,45 @@ def _refused(uri: str, error: Exception) -> WinnowError:
     if files.is_local(uri) and not files.exists(uri):
         return UserError(f"There is no file {uri}.", "Check the path.")
     return UserError(f"{uri} cannot be asked: {' '.join(words.split())}")
+
+
+def _load(connection: duckdb.DuckDBPyConnection, extension: str) -> None:
+    """Load an extension: a package's, the one that is installed, else what DuckDB's installer fetches."""
+    [[version]] = connection.execute("SELECT library_version FROM pragma_version()").fetchall()
+    [[platform]] = connection.execute("SELECT platform FROM pragma_platform()").fetchall()
+    found = ducklake.packaged(extension, version, platform)
+    try:
+        if found:
+            return connection.load_extension(found)
+        with suppress(duckdb.Error):
+            return connection.load_extension(extension)
+        connection.install_extension(extension)
+        connection.load_extension(extension)
+    except duckdb.Error as error:
+        raise UserError(
+            f"DuckDB {version} has no extension {extension} here and could not fetch it.",
+            f"Install it with DuckDB's own `INSTALL {extension}` where there is a network, or as a package made for "
+            "this DuckDB. The lake needs no extension: `winnow sql` and winnow.duckdb read it as it is.",
+        ) from error
+
+
+def _register(connection: duckdb.DuckDBPyConnection, table: str, listed: Sequence[str]) -> int:
+    """Register those of a table's files that the catalogue lacks; how many they were."""
+    tables = connection.execute("SELECT table_name FROM duckdb_tables() WHERE database_name = $1", [ducklake.NAME])
+    known: set[str] = set()
+    if (table,) in tables.fetchall():
+        query = "SELECT data_file FROM ducklake_list_files($1, $2)"
+        known = {path for (path,) in connection.execute(query, [ducklake.NAME, table]).fetchall()}
+    if gone := sorted(known - set(listed)):
+        raise UserError(
+            f"the catalogue lists {gone[0]}, which is no longer in force in the lake.",
+            "Export to a new catalogue: what is in force is not taken out of one that others may be reading.",
+        )
+    new = [path for path in listed if path not in known]
+    if new:
+        for statement in ducklake.registration(table, new, f"read_parquet({views.literal_list(new[:1])})"):
+            connection.execute(statement)
+    return len(new)
 
 
 class _Variables:

@@ -66,11 +66,11 @@ class Selection:
         return [output["path"] for output in self.archive_outputs(table)]
 
     def archive_outputs(self, table: str) -> list[Row]:
-        """What is known of the files of one table, of all archives in force: path and columns."""
+        """What is known of the files of one table, of all archives in force: path, rows and columns."""
         outputs = cast("pa.ListArray[Any]", self.rows["outputs"].combine_chunks()).flatten()
         wanted = outputs.filter(pc.is_in(pc.struct_field(outputs, "table"), value_set=pa.array([table])))
-        parts = {name: pc.struct_field(wanted, name).to_pylist() for name in ("path", "columns")}
-        return [{"path": path, "columns": columns} for path, columns in zip(*parts.values(), strict=True)]
+        parts = {name: pc.struct_field(wanted, name).to_pylist() for name in ("path", "rows", "columns")}
+        return [dict(zip(parts, values, strict=True)) for values in zip(*parts.values(), strict=True)]
 
     def steps_with(self, table: str) -> list[InForce]:
         """The steps in force that wrote files of one table."""

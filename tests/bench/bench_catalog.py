@@ -3,9 +3,9 @@
     python -m tests.bench.bench_catalog [--archives 90000] [--s3]
 
 The lake is synthetic: committed rows of real shape in a manifest, a name for each of them, and ledgers that are links
-to a few small files. Planning is a question with LIMIT 0: no page is read. Without a manifest every row is opened; that is
-measured on a thousand of them. `--s3` puts manifest, run and one ledger on a local server (moto): planning must ask for
-nothing else.
+to a few small files. Planning is a question with LIMIT 0: no page is read. Without a manifest every row is opened; that
+is measured on a thousand of them. `--s3` puts manifest, run and one ledger on a local server (moto): planning must ask
+for nothing else.
 """
 
 from __future__ import annotations
