@@ -192,12 +192,17 @@ def sql(
 def check(
     lake: LakeOption = DEFAULT_LAKE,
     deep: Annotated[bool, typer.Option(help="Read every file again and compare its digest.")] = True,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="First write manifest and views anew, from the committed rows alone.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Audit: books, digests, and that every record has exactly one row. Exit code 1 when something is wrong."""
     from flows import query
     from storage.lake import Lake
 
+    if repair:
+        query.repair(Lake(lake))
     if not query.print_check(Lake(lake), deep, as_json):
         raise typer.Exit(1)
 

@@ -200,7 +200,8 @@ class Catalog:
         On the spot too where there are many archives: their files are then named by variables of the connection, where
         the file would have to spell each of them out in every view, which takes longer to read than to make.
         """
-        if self._protocol is None and self._anything() and len(self.lake.files_of("archives")) <= _MOST_SPELT:
+        many = self._protocol is None and files.holds_more_than(self.lake.absolute("archives"), _MOST_SPELT)
+        if self._protocol is None and not many and self._anything():
             path = self.lake.absolute(CATALOG_FILE)
             with suppress(Fatal):  # a lake that cannot be written to can still be read
                 if not self._open_current(connection, path):

@@ -15,6 +15,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -198,6 +199,11 @@ def list_files(prefix: str, suffix: str = "") -> list[str]:
     """Finished files below a directory or bucket prefix whose name ends in `suffix`, sorted; [] when none."""
     found = _local_files(local_path(prefix)) if is_local(prefix) else list_remote(prefix)
     return sorted(path for path in found if path.endswith(suffix) and not path.endswith(TEMPORARY))
+
+
+def holds_more_than(directory: str, count: int) -> bool:
+    """Whether a local directory has more files than that, below it too; it stops looking where it has."""
+    return next(islice(_local_files(local_path(directory)), count, None), None) is not None
 
 
 def list_stamps(prefix: str, suffix: str = "") -> dict[str, str]:
