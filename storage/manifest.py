@@ -104,7 +104,9 @@ def _is_complete(rows: pa.Table, lake: Lake) -> bool:
 
 
 def finished_runs(lake: Lake) -> str | None:
-    """The lake's runs with the marks of their rows, JSON; None while one of them may still add archives."""
+    """The runs of a lake in a store, with marks of their rows, JSON; None while one of them may still add archives."""
+    if files.is_local(lake.root):
+        return None
     stamps = files.list_stamps(lake.absolute("runs"), ".parquet")
     states = {state for uri in stamps for state in read_table(uri, ["state"])["state"].to_pylist()}
     marks = {uri.rpartition("/")[2]: stamp for uri, stamp in stamps.items()}
