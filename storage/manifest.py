@@ -1,7 +1,8 @@
 """All committed archive rows of a lake in one file, so that a lake of 90,000 archives need not be opened 90,000 times.
 
 The rows themselves stay the truth: a row's path carries its fingerprint and is never written again, so what the
-manifest says of a row cannot be wrong. It can only be behind. What is committed and not in it is read from the rows;
+manifest says of a row cannot be wrong. It can only be behind. (`winnow forget`, which alone changes rows in place, takes it
+away first.) What is committed and not in it is read from the rows;
 what is in it and gone is left out. Without it everything is read from the rows: delete it and nothing is lost.
 
 On a local disk the names of the rows are listed each time, which is cheap. An object store lists a thousand names a
@@ -76,8 +77,13 @@ def refresh(lake: Lake) -> int:
 
 def rebuild(lake: Lake) -> int:
     """Write the manifest from the rows alone, whatever it said; the rows it has."""
-    files.remove(lake.absolute(PATH))
+    remove(lake)
     return refresh(lake)
+
+
+def remove(lake: Lake) -> None:
+    """Take the manifest away, before rows change in place: `winnow forget` alone does that."""
+    files.remove(lake.absolute(PATH))
 
 
 def _read(lake: Lake) -> pa.Table:
