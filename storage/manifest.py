@@ -1,9 +1,9 @@
 """All committed archive rows of a lake in one file, so that a lake of 90,000 archives need not be opened 90,000 times.
 
 The rows themselves stay the truth: a row's path carries its fingerprint and is never written again, so what the
-manifest says of a row cannot be wrong. It can only be behind. (`winnow forget`, which alone changes rows in place, takes it
-away first.) What is committed and not in it is read from the rows;
-what is in it and gone is left out. Without it everything is read from the rows: delete it and nothing is lost.
+manifest says of a row cannot be wrong. It can only be behind. (`winnow forget` alone changes rows in place: it takes
+the manifest away first.) What is committed and not in it is read from the rows; what is in it and gone is left out.
+Without it everything is read from the rows: delete it and nothing is lost.
 
 On a local disk the names of the rows are listed each time, which is cheap. An object store lists a thousand names a
 request: there the manifest also says which runs were finished when it was made, and while the lake's runs are exactly
