@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 import typer
 
 from flows import ledger_commands, scaling_commands
+from flows.catalog_commands import catalog_app
 from flows.decontaminate_commands import decontaminate_app
 from flows.dedup_commands import dedup_app
 from flows.domains_commands import domains_app
@@ -56,6 +57,7 @@ app.add_typer(toxicity_app, name="toxicity")
 app.add_typer(pii_app, name="pii")
 app.add_typer(domains_app, name="domains")
 app.command()(forget)
+app.add_typer(catalog_app, name="catalog")
 
 LEARNING: tuple[Callable[..., None], ...] = (tokens, pretrain, evaluate, probe, generate, export, params)
 SCALING: tuple[Callable[..., None], ...] = (
@@ -190,12 +192,17 @@ def sql(
 def check(
     lake: LakeOption = DEFAULT_LAKE,
     deep: Annotated[bool, typer.Option(help="Read every file again and compare its digest.")] = True,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="First write manifest and views anew, from the committed rows alone.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Audit: books, digests, and that every record has exactly one row. Exit code 1 when something is wrong."""
     from flows import query
     from storage.lake import Lake
 
+    if repair:
+        query.repair(Lake(lake))
     if not query.print_check(Lake(lake), deep, as_json):
         raise typer.Exit(1)
 

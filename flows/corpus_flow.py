@@ -38,6 +38,7 @@ from storage.catalog import Catalog
 from storage.errors import Fatal, ShardFailed, UserError
 from storage.files import exists, remove_stale, sha256_of
 from storage.lake import Lake, fingerprint
+from storage.manifest import refresh
 from storage.schema import Section
 from storage.shards import Output, read_table, write_table
 from storage.snapshots import Store
@@ -171,6 +172,7 @@ def run_plan(plan: CorpusPlan, submit: Submit, pools: Pools) -> CorpusResult:
     done = {label: fp for label, fp in plan.fingerprints.items() if label not in failures}
     steps = [*plan.selections, *dedup.values(), mix]
     write_run(plan, "finished", done, steps, failures, count_judged(lake, plan.jobs, rows))
+    refresh(lake)
     Catalog(lake).rebuild()
     publish_corpus(lake)
     return CorpusResult(plan.run_id, rows, dedup, mix, failures)

@@ -24,6 +24,7 @@ from pipeline.dedup.config import DedupConfig
 from storage.catalog import Catalog
 from storage.errors import UserError
 from storage.lake import Lake, fingerprint
+from storage.manifest import committed
 from storage.selection import DEDUP, InForce, Selection
 from storage.shards import Output
 
@@ -189,7 +190,7 @@ def _applies(name: str, crawl: str, config: DedupConfig, arrived: Mapping[str, d
 def _arrivals(lake: Lake) -> dict[str, datetime]:
     """When the first archive of every crawl came into the lake, under whatever recipe."""
     arrived: dict[str, datetime] = {}
-    for row in lake.archive_rows():
+    for row in committed(lake).select(["crawl", "finished_at"]).to_pylist():
         arrived[row["crawl"]] = min(row["finished_at"], arrived.get(row["crawl"], row["finished_at"]))
     return arrived
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -18,10 +18,13 @@ from typing import Any, cast
 import duckdb
 import fsspec
 import pyarrow as pa
+from fsspec.spec import AbstractFileSystem
 
-from storage import files, views
+from storage import ducklake, files, views
 from storage.errors import Fatal, ShardFailed, UserError, WinnowError
+from storage.known_files import KnownFiles
 from storage.lake import Lake, fingerprint
+from storage.manifest import committed
 from storage.selection import Row, Selection, select
 from storage.statements import only_reads, quoted
 from storage.web import is_web
@@ -37,6 +40,8 @@ _QUIET = "SET enable_progress_bar = false"  # it would be drawn in the middle of
 _BATCH_ROWS = 8192
 _STORE_SETTINGS: dict[str, Any] = {"threads": 2, "memory_limit": "1GB"}
 """Of a statement over a file in a store; each thread is a connection."""
+_MOST_SPELT = 1000
+"""Archives of a lake up to which its views are read from their file."""
 _LISTED = ("archives", "steps", "trainings", "evaluations")
 """Tables of small files, each written once, that the views are made from."""
 
@@ -56,7 +61,7 @@ class Scratch:
     def __init__(self, spill: Path, memory_limit: str, threads: int, remote: str | None = None) -> None:
         self._spill = spill
         settings = {"memory_limit": memory_limit, "threads": threads, "preserve_insertion_order": False}
-        self._connection = _connect(spill, remote, settings)
+        self._connection = _connect(spill, _store_of(remote), settings)
 
     def __enter__(self) -> Scratch:
         return self
@@ -97,6 +102,7 @@ class Catalog:
 
     def __init__(self, lake: Lake) -> None:
         self.lake = Lake(str(files.local_path(lake.root).absolute())) if files.is_local(lake.root) else lake
+        self._store: KnownFiles | None = None
 
     def rebuild(self) -> None:
         """Write `winnow.duckdb` anew. Readers of the old one go on undisturbed.
@@ -109,7 +115,9 @@ class Catalog:
         try:
             with _building(target), closing(duckdb.connect(str(temporary), config=_OFFLINE)) as connection:
                 connection.execute("SET TimeZone = 'UTC'")
+                state = self._state()  # before looking: what is added meanwhile must count as change
                 self._define(connection)
+                connection.execute(f"CREATE TABLE state.made_from AS SELECT {quoted(state)} AS state")
             files.publish(temporary, target)
         finally:
             temporary.unlink(missing_ok=True)
@@ -129,7 +137,7 @@ class Catalog:
             UserError: There is no lake, the statement is no SELECT, or DuckDB refuses it.
         """
         self.lake.check_exists()
-        with self._reader(allow_files) as connection:
+        with self._reader(statement, allow_files) as connection:
             _check_reads_only(connection, statement)
             try:
                 relation = connection.sql(statement, params=params or None)
@@ -137,9 +145,34 @@ class Catalog:
             except duckdb.Error as error:
                 raise UserError(_first_words(error), _hint(error)) from error
 
+    def export_ducklake(self, target: str) -> dict[str, int]:
+        """Register the files in force in a DuckLake catalogue, without copying; of each table those it did not have.
+
+        Args:
+            target: `meta.ducklake` (a DuckDB file), `sqlite:meta.sqlite` or `postgres:dbname=...`.
+
+        Raises:
+            UserError: An extension is not to be had, DuckLake refuses, or the catalogue lists files that are no longer
+                in force.
+        """
+        self.lake.check_exists()
+        selection = self.selection()
+        with closing(_connect(None, _store_of(self._protocol), {})) as connection:
+            for extension in ducklake.extensions_for(target):
+                _load(connection, extension)
+            try:
+                connection.execute(ducklake.attach(target, self.lake))
+                connection.execute("BEGIN")
+                files_of = ducklake.files_in_force(self.lake, selection)
+                added = {table: _register(connection, table, listed) for table, listed in files_of.items()}
+                connection.execute("COMMIT")
+            except duckdb.Error as error:
+                raise UserError(f"{target} cannot take the lake's files: {_first_words(error)}") from error
+        return added
+
     def selection(self) -> Selection:
         """What is in force in the lake now."""
-        with closing(_connect(None, self._protocol, {})) as connection:
+        with closing(_connect(None, _store_of(self._protocol), {})) as connection:
             return self._select(connection)
 
     def scratch(self, memory_limit: str = "2GB", threads: int = 1) -> Scratch:
@@ -147,10 +180,11 @@ class Catalog:
         return Scratch(self._spill_directory(), memory_limit, threads, self._protocol)
 
     @contextmanager
-    def _reader(self, allow_files: bool) -> Iterator[duckdb.DuckDBPyConnection]:
+    def _reader(self, statement: str, allow_files: bool) -> Iterator[duckdb.DuckDBPyConnection]:
         spill = Path(tempfile.gettempdir()) / f"winnow-{files.writer_tag()}"
-        with closing(_connect(spill, self._protocol, {})) as connection:
-            self._attach(connection)
+        self._store = None if self._protocol is None else KnownFiles(fsspec.filesystem(self._protocol))
+        with closing(_connect(spill, self._store, {})) as connection:
+            self._attach(connection, statement)
             if not allow_files:
                 connection.execute("SET allowed_directories = $1", [self._readable()])
                 connection.execute("SET enable_external_access = false")
@@ -160,16 +194,21 @@ class Catalog:
             finally:
                 shutil.rmtree(spill, ignore_errors=True)
 
-    def _attach(self, connection: duckdb.DuckDBPyConnection) -> None:
-        """Have the views in the connection: from the file, or made on the spot where none can be kept."""
-        if self._protocol is None and self._anything():
+    def _attach(self, connection: duckdb.DuckDBPyConnection, statement: str) -> None:
+        """Have the views a statement needs in the connection: from the file, or made on the spot without one.
+
+        On the spot too where there are many archives: their files are then named by variables of the connection, where
+        the file would have to spell each of them out in every view, which takes longer to read than to make.
+        """
+        many = self._protocol is None and files.holds_more_than(self.lake.absolute("archives"), _MOST_SPELT)
+        if self._protocol is None and not many and self._anything():
             path = self.lake.absolute(CATALOG_FILE)
             with suppress(Fatal):  # a lake that cannot be written to can still be read
                 if not self._open_current(connection, path):
                     self.rebuild()
                     _open_read_only(connection, path)
                 return
-        self._define(connection)
+        self._define(connection, _Variables(connection, self._store).list_of, views.needed(statement))
 
     def _open_current(self, connection: duckdb.DuckDBPyConnection, path: str) -> bool:
         """Open the catalog file if it is there, is one, and was made from what is in the lake now."""
@@ -185,16 +224,27 @@ class Catalog:
         connection.execute("DETACH DATABASE IF EXISTS winnow")
         return False
 
-    def _define(self, connection: duckdb.DuckDBPyConnection) -> None:
-        state = self._state()  # before looking: what is added meanwhile must count as change
-        for statement in views.statements(self.lake, self._select(connection)):
+    def _define(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        list_of: Callable[[Sequence[str]], str] = views.literal_list,
+        wanted: Sequence[str] = views.VIEWS,
+    ) -> None:
+        """Make those views in the connection; `list_of` says how a list of files is written into them."""
+        selection = self._select(connection)
+        connection.execute("CREATE SCHEMA state")
+        for name, rows in views.in_force(selection).items():
+            connection.register("given_rows", rows)
+            connection.execute(f"CREATE TABLE state.{name} AS FROM given_rows")
+            connection.unregister("given_rows")
+        for statement in views.statements(self.lake, selection, list_of, wanted):
             connection.execute(statement)
-        connection.execute(f"CREATE TABLE state.made_from AS SELECT {quoted(state)} AS state")
         for name, header in views.headers().items():
-            connection.execute(f"COMMENT ON VIEW {name} IS {quoted(header)}")
+            if name in wanted:
+                connection.execute(f"COMMENT ON VIEW {name} IS {quoted(header)}")
 
     def _select(self, connection: duckdb.DuckDBPyConnection) -> Selection:
-        return select(*(self._rows(connection, table) for table in ("archives", "steps", "runs")))
+        return select(committed(self.lake), *(self._rows(connection, table) for table in ("steps", "runs")))
 
     def _rows(self, connection: duckdb.DuckDBPyConnection, table: str) -> list[Row]:
         uris = self.lake.files_of(table)
@@ -246,7 +296,7 @@ def querying(uri: str, statement: str, params: Mapping[str, Any]) -> Iterator[pa
     spill = Path(tempfile.gettempdir()) / f"winnow-{files.writer_tag()}"
     protocol = None if web or files.is_local(uri) else uri.partition("://")[0]
     failure: WinnowError | None = None
-    with closing(_connect(spill, protocol, _STORE_SETTINGS)) as connection:
+    with closing(_connect(spill, _store_of(protocol), _STORE_SETTINGS)) as connection:
         try:
             if web:
                 connection.register_filesystem(web)
@@ -280,13 +330,74 @@ def _refused(uri: str, error: Exception) -> WinnowError:
     return UserError(f"{uri} cannot be asked: {' '.join(words.split())}")
 
 
-def _connect(spill: Path | None, remote: str | None, settings: Mapping[str, Any]) -> duckdb.DuckDBPyConnection:
+def _load(connection: duckdb.DuckDBPyConnection, extension: str) -> None:
+    """Load an extension: a package's, the one that is installed, else what DuckDB's installer fetches."""
+    [[version]] = connection.execute("SELECT library_version FROM pragma_version()").fetchall()
+    [[platform]] = connection.execute("SELECT platform FROM pragma_platform()").fetchall()
+    found = ducklake.packaged(extension, version, platform)
+    try:
+        if found:
+            return connection.load_extension(found)
+        with suppress(duckdb.Error):
+            return connection.load_extension(extension)
+        connection.install_extension(extension)
+        connection.load_extension(extension)
+    except duckdb.Error as error:
+        raise UserError(
+            f"DuckDB {version} has no extension {extension} here and could not fetch it.",
+            f"Install it with DuckDB's own `INSTALL {extension}` where there is a network, or as a package made for "
+            "this DuckDB. The lake needs no extension: `winnow sql` and winnow.duckdb read it as it is.",
+        ) from error
+
+
+def _register(connection: duckdb.DuckDBPyConnection, table: str, listed: Sequence[str]) -> int:
+    """Register those of a table's files that the catalogue lacks; how many they were."""
+    tables = connection.execute("SELECT table_name FROM duckdb_tables() WHERE database_name = $1", [ducklake.NAME])
+    known: set[str] = set()
+    if (table,) in tables.fetchall():
+        query = "SELECT data_file FROM ducklake_list_files($1, $2)"
+        known = {path for (path,) in connection.execute(query, [ducklake.NAME, table]).fetchall()}
+    if gone := sorted(known - set(listed)):
+        raise UserError(
+            f"the catalogue lists {gone[0]}, which is no longer in force in the lake.",
+            "Export to a new catalogue: what is in force is not taken out of one that others may be reading.",
+        )
+    new = [path for path in listed if path not in known]
+    if new:
+        for statement in ducklake.registration(table, new, f"read_parquet({views.literal_list(new[:1])})"):
+            connection.execute(statement)
+    return len(new)
+
+
+class _Variables:
+    """Lists of files as variables of a connection; where they are in a store, it is told that they are there."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, store: KnownFiles | None) -> None:
+        self._connection, self._store, self._count = connection, store, 0
+
+    def list_of(self, uris: Sequence[str]) -> str:
+        """An SQL expression for the list."""
+        if self._store:
+            self._store.known.update(uris)
+        self._count += 1
+        name = f"winnow_files_{self._count}"
+        self._connection.execute(f"SET VARIABLE {name} = $1", [list(uris)])
+        return f"getvariable('{name}')"
+
+
+def _store_of(remote: str | None) -> AbstractFileSystem | None:
+    return fsspec.filesystem(remote) if remote else None
+
+
+def _connect(
+    spill: Path | None, store: AbstractFileSystem | None, settings: Mapping[str, Any]
+) -> duckdb.DuckDBPyConnection:
     place = {"temp_directory": str(spill)} if spill else {}
     connection = duckdb.connect(config={**_OFFLINE, **place, **settings})
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute(_QUIET)
-    if remote:
-        connection.register_filesystem(fsspec.filesystem(remote))
+    if store:
+        connection.register_filesystem(store)
     return connection
 
 

@@ -15,13 +15,14 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import fsspec
 
 from storage.errors import Fatal, UserError
-from storage.remote import list_remote, open_remote, read_errors, upload
+from storage.remote import list_remote, mark_of, open_remote, read_errors, stamps_remote, upload
 
 TEMPORARY = ".tmp"
 """How the name of an unfinished file ends; no reader ever looks at one."""
@@ -200,6 +201,18 @@ def list_files(prefix: str, suffix: str = "") -> list[str]:
     return sorted(path for path in found if path.endswith(suffix) and not path.endswith(TEMPORARY))
 
 
+def holds_more_than(directory: str, count: int) -> bool:
+    """Whether a local directory has more files than that, below it too; it stops looking where it has."""
+    return next(islice(_local_files(local_path(directory)), count, None), None) is not None
+
+
+def list_stamps(prefix: str, suffix: str = "") -> dict[str, str]:
+    """The files of `list_files`, each with a mark that changes when its content does."""
+    if is_local(prefix):
+        return {uri: stamp(uri) for uri in list_files(prefix, suffix)}
+    return {uri: mark for uri, mark in stamps_remote(prefix).items() if uri.endswith(suffix)}
+
+
 def stamp(uri: str) -> str:
     """Changes when the file's content does: size and time of change, or a store's own mark."""
     with read_errors(uri):
@@ -207,8 +220,7 @@ def stamp(uri: str) -> str:
             found = local_path(uri).stat()
             return f"{found.st_size}-{found.st_mtime_ns}"
         filesystem, path = fsspec.url_to_fs(uri)
-        info = filesystem.info(path)
-        return str(info.get("ETag") or (info.get("size"), info.get("LastModified") or info.get("created")))
+        return mark_of(filesystem.info(path))
 
 
 def remove(uri: str) -> None:
@@ -285,7 +297,7 @@ def _sync(path: Path) -> None:
 
 
 def _local_files(root: Path) -> Iterable[str]:
-    return (str(path) for path in root.rglob("*") if path.is_file())
+    return (str(Path(folder) / name) for folder, _, names in os.walk(root) for name in names)
 
 
 def _writer_is_dead(name: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -161,6 +161,23 @@ def upload(temporary: Path, uri: str) -> None:
     filesystem, path = fsspec.url_to_fs(uri)
     filesystem.put_file(str(temporary), path)  # an object is seen when its upload is complete, never before
     temporary.unlink()
+
+
+def stamps_remote(prefix: str) -> dict[str, str]:
+    """URLs of all objects below a prefix, each with its store's mark of the content; asked for anew."""
+    with read_errors(prefix):
+        filesystem, path = fsspec.url_to_fs(prefix)
+        filesystem.invalidate_cache(path)
+        try:
+            found = filesystem.find(path, detail=True)
+        except FileNotFoundError:
+            return {}
+        return {filesystem.unstrip_protocol(name): mark_of(info) for name, info in found.items()}
+
+
+def mark_of(info: Mapping[str, Any]) -> str:
+    """What a store says of an object that changes when its content does."""
+    return str(info.get("ETag") or (info.get("size"), info.get("LastModified") or info.get("created")))
 
 
 def list_remote(prefix: str) -> list[str]:

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 Row = Mapping[str, Any]
 StepName = tuple[str, str]
@@ -43,6 +46,7 @@ class Selection:
 
     Attributes:
         archives: Rows of archives.
+        rows: The same as a table: `storage.manifest.SCHEMA`.
         steps: Rows of whole-corpus steps; a crawl may have several searches for duplicates in force, each for
             the archives of another run.
         dedup: Fingerprint of the search for duplicates that an archive took part in, by the archive's name.
@@ -53,6 +57,7 @@ class Selection:
     archives: tuple[InForce, ...]
     steps: tuple[InForce, ...]
     dedup: Mapping[StepName, str]
+    rows: pa.Table
     rules: tuple[tuple[str, int, Row], ...] = ()
     failed: Mapping[str, int] = field(default_factory=dict)
 
@@ -61,21 +66,48 @@ class Selection:
         return [output["path"] for output in self.archive_outputs(table)]
 
     def archive_outputs(self, table: str) -> list[Row]:
-        """What is known of the files of one table, of all archives in force."""
-        return [output for archive in self.archives for output in archive.outputs(table)]
+        """What is known of the files of one table, of all archives in force: path, rows and columns."""
+        outputs = cast("pa.ListArray[Any]", self.rows["outputs"].combine_chunks()).flatten()
+        wanted = outputs.filter(pc.is_in(pc.struct_field(outputs, "table"), value_set=pa.array([table])))
+        parts = {name: pc.struct_field(wanted, name).to_pylist() for name in ("path", "rows", "columns")}
+        return [dict(zip(parts, values, strict=True)) for values in zip(*parts.values(), strict=True)]
 
     def steps_with(self, table: str) -> list[InForce]:
         """The steps in force that wrote files of one table."""
         return [step for step in self.steps if step.files(table)]
 
 
-def select(archives: Iterable[Row], steps: Iterable[Row], runs: Iterable[Row]) -> Selection:
-    """The rows in force among all that are committed: rows of `ARCHIVES`, `STEPS` and `RUNS`.
+class _ArchiveRow(Mapping[str, Any]):
+    """A row of a large table, of which little is asked: the rest is looked up when it is."""
 
-    A row may have further columns, such as the file it was read from; they are kept.
+    def __init__(self, table: pa.Table, place: int, told: Row) -> None:
+        self._table, self.place, self._told = table, place, told
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._told:
+            self._told = self._table.slice(self.place, 1).to_pylist()[0]
+        return self._told[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._table.column_names)
+
+    def __len__(self) -> int:
+        return self._table.num_columns
+
+
+_ASKED = ["crawl", "archive", "fingerprint", "finished_at", "records"]
+
+
+def select(archives: pa.Table, steps: Iterable[Row], runs: Iterable[Row]) -> Selection:
+    """The rows in force among all that are committed: rows of `storage.manifest.SCHEMA`, `STEPS` and `RUNS`.
+
+    A row of a step may have further columns, such as the file it was read from; they are kept.
     """
     by_age = sorted(runs, key=lambda run: (run["finished_at"] or run["started_at"], run["run_id"]))
-    chosen_archives = _choose(((_archive_name(row), row) for row in archives), by_age)
+    told = archives.select(_ASKED).to_pylist()
+    chosen_archives = _choose(
+        ((_archive_name(row), _ArchiveRow(archives, place, row)) for place, row in enumerate(told)), by_age
+    )
     named_steps = [((row["step"], row["key"]), row) for row in steps]
     chosen_steps = {(name, item.row["fingerprint"]): item for name, item in _choose(named_steps, by_age).items()}
     searches = {run["run_id"]: _searches(run) for run in by_age}
@@ -93,7 +125,9 @@ def select(archives: Iterable[Row], steps: Iterable[Row], runs: Iterable[Row]) -
     judging = [run for run in by_age if run["run_id"] in in_force]
     rules = [rule for run in judging for rule in _rules(run)]
     chosen = tuple(chosen_archives[name] for name in sorted(chosen_archives))
-    return Selection(chosen, in_order, dedup, tuple(rules), _failed(judging))
+    places = [item.row.place for item in chosen if isinstance(item.row, _ArchiveRow)]
+    table = archives.take(pa.array(places, pa.int64()))
+    return Selection(chosen, in_order, dedup, table, tuple(rules), _failed(judging))
 
 
 def records_of(archives: Iterable[InForce]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -42,6 +43,9 @@ EXAMPLE_PAGES = 100_000
 _SEEN_ENOUGH = 20
 """Pages expected to fail a rule among those, below which its failed pages are looked for everywhere."""
 
+_LOOKS_AROUND = re.compile(r"\b(show|describe|summarize|information_schema|duckdb_\w+|pragma_\w+)\b", re.IGNORECASE)
+"""What asks which views there are."""
+
 _SQL = Path(__file__).parent / "sql"
 
 _PAGES = pa.schema(
@@ -67,18 +71,61 @@ def headers() -> dict[str, str]:
     return {name: "\n".join(_header_lines(sql_text(name))).replace("{pages:,}", f"{EXAMPLE_PAGES:,}") for name in VIEWS}
 
 
-def statements(lake: Lake, selection: Selection) -> list[str]:
-    """What to execute, in order, for every view; the selection's rows say as `filename` where they lie."""
-    rows = _rows(lake, selection)
-    texts = {name: _filled(sql_text(name), rows.get(name)) for name in VIEWS}
+def needed(statement: str) -> tuple[str, ...]:
+    """The views that a statement names, and those that they read; all of them where it names none."""
+    named = {view for view in VIEWS if _names(statement, view)}
+    if not named or _LOOKS_AROUND.search(statement):
+        return VIEWS
+    for view in reversed(VIEWS):  # each is after those it reads
+        if view in named:
+            text = _body(sql_text(view))
+            named |= {other for other in VIEWS if _names(text, other)}
+    return tuple(view for view in VIEWS if view in named)
+
+
+def statements(
+    lake: Lake, selection: Selection, list_of: Callable[[Sequence[str]], str], wanted: Sequence[str] = VIEWS
+) -> list[str]:
+    """What to execute, in order, for those views.
+
+    Args:
+        lake: Where everything lies.
+        selection: What is in force; a step's row says as `filename` where it lies.
+        list_of: Gives an SQL expression for a list of files.
+
+    The tables of `in_force` must be in the schema `state` already.
+    """
+    rows = _rows(lake, selection, list_of)
+    texts = {name: _filled(sql_text(name), rows[name]() if name in rows else None) for name in wanted}
     near = "\nUNION ALL\n".join(near_limits.queries(selection)) or near_limits.NONE
-    texts["near_limit"] = texts["near_limit"].format(queries=near)
-    texts["examples"] = _examples(lake, selection, near)
-    views = [f"CREATE VIEW {name} AS\n{texts[name]}" for name in VIEWS]
-    return ["CREATE SCHEMA state", *_current_tables(selection), *views]
+    if "near_limit" in wanted:
+        texts["near_limit"] = texts["near_limit"].format(queries=near)
+    if "examples" in wanted:
+        texts["examples"] = _examples(lake, selection, near, list_of)
+    views = [f"CREATE VIEW {name} AS\n{texts[name]}" for name in wanted]
+    return [*_rule_table(selection), *views]
 
 
-def _examples(lake: Lake, selection: Selection, near: str) -> str:
+def in_force(selection: Selection) -> dict[str, pa.Table]:
+    """What the views take from the selection, as tables: `books` (the archives' rows) and which archives and steps."""
+    archives = [
+        (a.row["crawl"], a.row["archive"], a.row["fingerprint"], a.run_id, selection.dedup.get(a.name))
+        for a in selection.archives
+    ]
+    steps = [(*item.name, item.row["fingerprint"], item.run_id) for item in (*selection.archives, *selection.steps)]
+    return {
+        "books": selection.rows.drop_columns(["path"]),
+        "archives": _table(("crawl", "archive", "fingerprint", "run_id", "dedup_fingerprint"), archives),
+        "steps": _table(("step", "key", "fingerprint", "run_id"), steps),
+    }
+
+
+def literal_list(uris: Sequence[str]) -> str:
+    """Files as an SQL list."""
+    return f"[{', '.join(map(quoted, uris))}]"
+
+
+def _examples(lake: Lake, selection: Selection, near: str, list_of: Callable[[Sequence[str]], str]) -> str:
     """The view `examples`: whole archives drawn for it, and the rules that fail too rarely to be met in them."""
     drawn = spread(selection.archives, EXAMPLE_PAGES)
     files = alike(lake, (output for archive in drawn for output in archive.outputs("pages")))
@@ -87,7 +134,7 @@ def _examples(lake: Lake, selection: Selection, near: str) -> str:
     rules = ", ".join(map(quoted, sorted(rare)))
     return sql_text("examples").format(
         pages=EXAMPLE_PAGES,
-        sample=relation(files, _with_signals(_PAGES, selection)),
+        sample=relation(files, _with_signals(_PAGES, selection), list_of),
         queries=near,
         rarely=f"list_has_any(failed_rules, [{rules}])" if rare else "false",
     )
@@ -104,39 +151,42 @@ def sql_type(kind: pa.DataType) -> str:
     return _SIMPLE_TYPES[kind]
 
 
-def _rows(lake: Lake, selection: Selection) -> dict[str, str]:
-    """What each base view reads from, by its name: a parenthesised query."""
+def _rows(lake: Lake, selection: Selection, list_of: Callable[[Sequence[str]], str]) -> dict[str, Callable[[], str]]:
+    """What gives, for each base view, what it reads from: a parenthesised query."""
 
     def read(outputs: Iterable[Row], columns: pa.Schema) -> str:
-        return relation(alike(lake, outputs), columns)
+        return relation(alike(lake, outputs), columns, list_of)
 
     def keyed(table: str, columns: pa.Schema, label: str | None) -> str:
         return _keyed(selection.steps_with(table), table, columns, label, read)
 
     def small(uris: Sequence[str], columns: pa.Schema) -> str:
-        return relation([("", uris)], columns)
+        return relation([("", uris)], columns, list_of)
 
-    costs = [
-        *selection.archive_outputs("costs"),
-        *(output for step in selection.steps for output in step.outputs("costs")),
-    ]
+    def costs() -> str:
+        of_steps = [output for step in selection.steps for output in step.outputs("costs")]
+        return read([*selection.archive_outputs("costs"), *of_steps], schema.COSTS)
+
+    def of_archives(table: str, columns: pa.Schema) -> Callable[[], str]:
+        return lambda: read(selection.archive_outputs(table), columns)
+
     return {
-        "archives": small([archive.row["filename"] for archive in selection.archives], schema.ARCHIVES),
-        "steps": small([step.row["filename"] for step in selection.steps], schema.STEPS),
-        "runs": small(lake.files_of("runs"), schema.RUNS),
-        "trainings": small(lake.files_of("trainings"), schema.TRAININGS),
-        "evaluations": small(lake.files_of("evaluations"), schema.EVALUATIONS),
-        "pages": read(selection.archive_outputs("pages"), _with_signals(_PAGES, selection)),
-        "documents": read(selection.archive_outputs("documents"), schema.DOCUMENTS),
-        "pii": read(selection.archive_outputs("pii"), schema.PII),
-        "contamination": read(selection.archive_outputs("contamination"), schema.CONTAMINATION),
-        "benchmarks": read(selection.archive_outputs("benchmarks"), schema.BENCHMARKS),
-        "costs": read(costs, schema.COSTS),
-        "duplicates": keyed("duplicates", schema.DUPLICATES, None),
-        "spans": keyed("spans", schema.SPANS, None),
-        "mixture": keyed("mixture", schema.MIXTURE, "corpus"),
-        "fertility": keyed("fertility", schema.FERTILITY, "corpus"),
-        "corpus": keyed("corpus", schema.CORPUS, "corpus"),
+        "archives": lambda: "state.books",
+        "steps": lambda: small([step.row["filename"] for step in selection.steps], schema.STEPS),
+        "runs": lambda: small(lake.files_of("runs"), schema.RUNS),
+        "trainings": lambda: small(lake.files_of("trainings"), schema.TRAININGS),
+        "evaluations": lambda: small(lake.files_of("evaluations"), schema.EVALUATIONS),
+        "pages": of_archives("pages", _with_signals(_PAGES, selection)),
+        "documents": of_archives("documents", schema.DOCUMENTS),
+        "pii": of_archives("pii", schema.PII),
+        "contamination": of_archives("contamination", schema.CONTAMINATION),
+        "benchmarks": of_archives("benchmarks", schema.BENCHMARKS),
+        "costs": costs,
+        "duplicates": lambda: keyed("duplicates", schema.DUPLICATES, None),
+        "spans": lambda: keyed("spans", schema.SPANS, None),
+        "mixture": lambda: keyed("mixture", schema.MIXTURE, "corpus"),
+        "fertility": lambda: keyed("fertility", schema.FERTILITY, "corpus"),
+        "corpus": lambda: keyed("corpus", schema.CORPUS, "corpus"),
     }
 
 
@@ -148,19 +198,24 @@ def alike(lake: Lake, outputs: Iterable[Row]) -> list[tuple[str, list[str]]]:
     return list(groups.items())
 
 
-def relation(groups: Iterable[tuple[str, Sequence[str]]], columns: pa.Schema) -> str:
+def relation(
+    groups: Iterable[tuple[str, Sequence[str]]],
+    columns: pa.Schema,
+    list_of: Callable[[Sequence[str]], str] = literal_list,
+) -> str:
     """A query over files, in parentheses: typed columns even without a file, further ones as the files have them.
 
     Args:
         groups: Files that have the same columns, of which the first is asked for them; those of "" are all looked into.
         columns: What there is in any case.
+        list_of: Gives an SQL expression for a list of files.
     """
     nothing = ", ".join(f'NULL::{sql_type(column.type)} AS "{column.name}"' for column in columns)
     parts = [f"SELECT {nothing} WHERE false"]
     for digest, uris in groups:
         if uris:
             by_name = "" if digest else "union_by_name = true, "
-            parts.append(f"FROM read_parquet([{', '.join(map(quoted, uris))}], {by_name}hive_partitioning = false)")
+            parts.append(f"FROM read_parquet({list_of(uris)}, {by_name}hive_partitioning = false)")
     return f"({' UNION ALL BY NAME '.join(parts)})"
 
 
@@ -182,26 +237,9 @@ def _keyed(
     return "(" + " UNION ALL BY NAME ".join(parts) + ")"
 
 
-def _current_tables(selection: Selection) -> list[str]:
-    """Two small tables that say what is in force: the views join them."""
-    archives = [
-        (a.row["crawl"], a.row["archive"], a.row["fingerprint"], a.run_id, selection.dedup.get(a.name))
-        for a in selection.archives
-    ]
-    steps = [(*item.name, item.row["fingerprint"], item.run_id) for item in (*selection.archives, *selection.steps)]
-    return [
-        *_table("state.archives", ("crawl", "archive", "fingerprint", "run_id", "dedup_fingerprint"), archives),
-        *_table("state.steps", ("step", "key", "fingerprint", "run_id"), steps),
-        *_rule_table(selection),
-    ]
-
-
-def _table(name: str, columns: Sequence[str], rows: Sequence[Sequence[str | None]]) -> list[str]:
-    made = [f"CREATE TABLE {name} ({', '.join(f'{column} VARCHAR' for column in columns)})"]
-    values = ["(" + ", ".join("NULL" if value is None else quoted(value) for value in row) + ")" for row in rows]
-    if values:
-        made.append(f"INSERT INTO {name} VALUES {', '.join(values)}")
-    return made
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str | None]]) -> pa.Table:
+    """Rows of strings."""
+    return pa.table({name: pa.array([row[i] for row in rows], pa.string()) for i, name in enumerate(columns)})
 
 
 def _rule_table(selection: Selection) -> list[str]:
@@ -230,6 +268,16 @@ def _with_signals(columns: pa.Schema, selection: Selection) -> pa.Schema:
     signals = dict.fromkeys(rule["signal"] for _, _, rule in selection.rules)
     new = [pa.field(name, pa.float64()) for name in signals if name not in columns.names]
     return pa.schema([*columns, *new])
+
+
+def _names(text: str, view: str) -> bool:
+    return re.search(rf"\b{view}\b", text, re.IGNORECASE) is not None
+
+
+def _body(statement: str) -> str:
+    """A statement without its header, and near_limit's without the place of its queries, which read `pages`."""
+    lines = statement.splitlines()
+    return "\n".join(lines[_first_code(lines) :]).replace("{queries}", "pages")
 
 
 def _filled(statement: str, rows: str | None) -> str:

@@ -125,12 +125,12 @@ def add_step(lake: Lake, step: str, key: str, fingerprint: str, outputs: Sequenc
 
 def add_duplicates(
     lake: Lake, pairs: Sequence[tuple[str, int, str, int]], crawl: str = "c1", fingerprint: str = "d" * 16,
-    kind: str = "near", jaccard: float = 0.9,
+    kind: str = "near", jaccard: float = 0.9, kept_crawl: str | None = None,
 ) -> None:  # fmt: skip
     """Write a search for duplicates: (archive, offset) of the page removed, then of its survivor."""
     rows = [
         {"crawl": crawl, "archive": archive, "offset": offset, "doc_id": "copy", "survivor_id": "kept",
-         "survivor_crawl": crawl, "survivor_archive": kept_in, "survivor_offset": kept_at, "kind": kind,
+         "survivor_crawl": kept_crawl or crawl, "survivor_archive": kept_in, "survivor_offset": kept_at, "kind": kind,
          "jaccard": jaccard}
         for archive, offset, kept_in, kept_at in pairs
     ]  # fmt: skip

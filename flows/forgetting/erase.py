@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -113,7 +114,7 @@ class Eraser:
         if not (self.resumed or output.path in self.changed) or not files.exists(uri):
             return output
         rows = count_rows(uri) if output.path.endswith(".parquet") else output.rows
-        return Output(output.table, output.path, rows, _size(uri), files.sha256_of(uri))
+        return replace(output, rows=rows, bytes=_size(uri), sha256=files.sha256_of(uri))
 
     def _books(self, outputs: list[Output]) -> dict[str, int]:
         """An archive's records and bytes by fate, counted anew from its pages."""

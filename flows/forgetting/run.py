@@ -29,7 +29,7 @@ from flows.tables import print_table, table_of, to_json
 from flows.tokens_flow import TokensRequest, tokens_flow
 from flows.work import prefect_api
 from pipeline.tokens import TokensConfig
-from storage import files
+from storage import files, manifest
 from storage.catalog import Catalog
 from storage.errors import UserError
 from storage.lake import Lake
@@ -106,7 +106,9 @@ def work_off(lake: Lake, journal: Journal, workers: int, resumed: bool = False) 
     clear_corpora(eraser, journal.mixtures)
     eraser.clear_tables()
     eraser.clear_pages()
+    manifest.remove(lake)  # rows are about to change in place, which it takes for impossible
     eraser.refresh_rows()
+    manifest.refresh(lake)
     write_cards(lake, journal.mixtures)
     Catalog(lake).rebuild()
     for left in journal.token_sets.values():

@@ -7,9 +7,11 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from typer.testing import CliRunner
 
 from flows import query
 from flows.check import check
+from flows.cli import app
 from flows.tables import cell_text, print_table, to_csv, to_json
 from flows.why import explain
 from storage.errors import UserError
@@ -51,6 +53,20 @@ def test_printed_tables_fit_a_terminal_and_lose_nothing_in_a_pipe(still: Lake, c
     assert "deep/b.warc.gz" in out and "…" not in out
     assert out.endswith("2 archives, 10 records, 907 bytes: all accounted for\n")
     assert max(map(len, out.splitlines())) <= 100
+
+
+def test_repair_writes_manifest_and_views_from_the_rows(lake: Lake) -> None:
+    repair = ["check", "--repair", "--lake", lake.root]
+    assert CliRunner().invoke(app, repair).exit_code == 0
+    manifest = Path(lake.root, "manifest", "archives.parquet")
+    right = manifest.read_bytes()
+    rows = pq.read_table(manifest)
+    false = pa.array([5] * len(rows), pa.int64())
+    pq.write_table(rows.set_column(rows.column_names.index("records"), rows.schema.field("records"), false), manifest)
+    Path(lake.root, "winnow.duckdb").unlink()
+    assert CliRunner().invoke(app, ["check", "--lake", lake.root]).exit_code == 1
+    assert CliRunner().invoke(app, repair).exit_code == 0
+    assert manifest.read_bytes() == right
 
 
 def test_an_unknown_view_is_a_users_mistake(still: Lake) -> None:

@@ -39,7 +39,8 @@ def make_lake(folder: Path) -> Lake:
     rows = [annotate(job) for job in jobs]
     steps = [("annotate", f"{row['crawl']}/{row['archive']}", row["fingerprint"]) for row in rows]
     [first, copy] = _places(lake, rows, "good article")
-    add_duplicates(lake, [(copy["archive"], copy["offset"], first["archive"], first["offset"])], "autumn", kind="exact")
+    pair = (copy["archive"], copy["offset"], first["archive"], first["offset"])
+    add_duplicates(lake, [pair], CRAWLS[1], kind="exact", jaccard=1.0, kept_crawl=CRAWLS[0])
     add_mixture(lake, "fineweb", 12)
     run = {
         "run_id": "golden", "flow": "corpus", "name": "fineweb", "recipe": json.dumps(recipe_record(recipe)),
