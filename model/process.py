@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import torch
+import torch.distributed as dist
 from pydantic import BaseModel, ValidationError
 
 from model.config import Device
@@ -40,7 +41,7 @@ def emit(event: str, **values: Any) -> None:
 
     Where nobody listens any more this process is asked to end, as by SIGTERM: a training saves its state then.
     """
-    if os.environ.get("RANK", "0") != "0":
+    if dist.is_initialized() and dist.get_rank() != 0:
         return
     try:
         print(json.dumps({"event": event, **values}), flush=True)
