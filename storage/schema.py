@@ -348,9 +348,7 @@ TRAININGS = table(
     field("device", STRING, "device name"),
     field("ranks", INT, "devices side by side", null=_BEFORE),
     field("precision", STRING, "float32 or bf16", null=_BEFORE),
-    field(
-        "device_flops", FLOAT, "measured: one large matrix product in that precision", "FLOP/s", null="unknown"
-    ),
+    field("device_flops", FLOAT, "measured: one large matrix product in that precision", "FLOP/s", null="unknown"),
     field("mfu", FLOAT, "model FLOPs utilisation, as mfu_convention says, 0..1", null="no measured rate"),
     field("mfu_convention", STRING, "numerator and denominator of mfu", null=_BEFORE),
     field("batches_digest", STRING, "sha256 over all batches: the same data in the same order", null=_BEFORE),
