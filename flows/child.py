@@ -78,12 +78,13 @@ def _start(module: str, argument: str, ranks: int, stderr: IO[str]) -> subproces
 
 def _end(process: subprocess.Popen[str]) -> None:
     """End a process and all it started; nothing where it has ended by itself."""
-    if process.poll() is None:
-        process.terminate()
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(_GRACE_SECONDS)
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
+    if process.poll() is not None:
+        return
+    process.terminate()
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(_GRACE_SECONDS)
+        return
+    os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
 

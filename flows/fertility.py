@@ -6,12 +6,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from model.config import Counts
 from pipeline.batch import DocumentBatch
-from pipeline.kernels.words import count_words
 from storage import schema
 from storage.schema import Section
 
@@ -50,7 +50,7 @@ class Tally:
     def add(self, split: str, rows: pa.RecordBatch, token_counts: Sequence[int]) -> None:
         """Documents of a batch with text, domain, language and epoch, and how many tokens each became."""
         batch = DocumentBatch({"text": rows["text"]})
-        words = count_words(batch.characters, batch.chunks).tolist() if rows.num_rows else []
+        words = np.diff(batch.words.doc_offsets).tolist()
         columns = (rows[name].to_pylist() for name in ("domain", "language", "epoch"))
         for domain, language, epoch, *counts in zip(*columns, sizes(rows), words, token_counts, strict=True):
             entry = self._counts[Group(split, domain, language, epoch == 0)]

@@ -14,7 +14,6 @@ from prefect import flow
 from pydantic import Field
 
 from flows.fertility import SPLITS, fertility_table, total
-from flows.model_files import identity_of
 from flows.progress import progress, tell
 from flows.run_rows import run_row
 from flows.settings import settings
@@ -30,7 +29,7 @@ from flows.work import gather, phase, publish_table, threads, unit_of_work
 from model.config import Counts, EncoderTokens, Packing, Split, TokenSet
 from pipeline.tokens import Tokenizer, TokensConfig
 from storage.errors import ShardFailed
-from storage.files import write_bytes
+from storage.files import sha256_of, write_bytes
 from storage.lake import Lake, fingerprint
 from storage.schema import Section
 from storage.shards import read_table, write_table
@@ -75,6 +74,15 @@ def tokens_flow(request: TokensRequest) -> Step:
         f"{tokens.train.total.tokens:,} tokens to train on, {tokens.held_out.total.tokens:,} held out; {packed(tokens)}"
     )
     return step
+
+
+def identity_of(config: TokensConfig) -> TokensConfig:
+    """A configuration as fingerprints see it: a tokenizer by its content, not by where it lies.
+
+    Raises:
+        UserError: There is no such file.
+    """
+    return config.model_copy(update={"tokenizer": sha256_of(config.tokenizer)}) if config.tokenizer else config
 
 
 @unit_of_work("tokenizer")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+from pydantic import ValidationError
 
 from flows.child import run_child
 from model.config import Device, ModelConfig, TokenSet, TrainConfig, TrainingResult, TrainingSpec
@@ -90,8 +91,11 @@ def read_token_set(lake: Lake, tokens_dir: str) -> TokenSet:
     path = lake.absolute(f"{tokens_dir}/meta.json")
     if not files.exists(path):
         raise UserError(f"there are no finished tokens in {tokens_dir}.", "Run `winnow tokens` first.")
-    with files.open_read(path) as stream:
-        return TokenSet.model_validate_json(stream.read())
+    try:
+        with files.open_read(path) as stream:
+            return TokenSet.model_validate_json(stream.read())
+    except ValidationError as error:
+        raise UserError(f"{path} was written by another version of Winnow.", "Run `winnow tokens` again.") from error
 
 
 def absolute(lake: Lake, path: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -277,6 +277,14 @@ class TokenSet(Section):
     train: Split
     held_out: Split
     left_out: Counts = Field(description="repeats of held-out documents: neither trained on nor measured twice")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_before(cls, values: Any) -> Any:
+        """Sets of the time when all were a decoder's did not say their width; trainings keep a copy of theirs."""
+        if isinstance(values, dict) and "sequence_length" in values:
+            return {"width": values["sequence_length"] + 1} | values
+        return values
 
 
 class TrainingSpec(Section):

@@ -7,7 +7,6 @@ that any number of ranks can go on from it.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -51,16 +50,15 @@ class Ranks:
 @contextmanager
 def join_ranks(device: torch.device) -> Iterator[Ranks]:
     """The ranks `torchrun` started, or this process alone, for as long as the block lasts."""
-    count = int(os.environ.get("WORLD_SIZE", "1"))
-    if count == 1:
+    if not dist.is_torchelastic_launched():
         yield Ranks(0, 1, device)
         return
     if device.type == "cuda":
-        device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+        device = torch.device("cuda", dist.get_node_local_rank())
         torch.cuda.set_device(device)
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
-        yield Ranks(dist.get_rank(), count, device)
+        yield Ranks(dist.get_rank(), dist.get_world_size(), device)
     finally:
         dist.destroy_process_group()
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import torch
+import torch.distributed as dist
 from pydantic import BaseModel, ValidationError
 
 from model.config import Device
@@ -29,19 +31,23 @@ def serve(kind: type[Spec], work: Callable[[Spec], None]) -> int:
     except WinnowError as error:
         emit("error", kind=type(error).__name__, message=error.message, hint=error.hint)
         return 2
-    except BrokenPipeError:  # whoever started us is gone
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
     except KeyboardInterrupt:
         return 130
     return 0
 
 
 def emit(event: str, **values: Any) -> None:
-    """One line of JSON to whoever started us; of several ranks the first speaks."""
-    if os.environ.get("RANK", "0") != "0":
+    """One line of JSON to whoever started us; of several ranks the first speaks.
+
+    Where nobody listens any more this process is asked to end, as by SIGTERM: a training saves its state then.
+    """
+    if dist.is_initialized() and dist.get_rank() != 0:
         return
-    print(json.dumps({"event": event, **values}), flush=True)
+    try:
+        print(json.dumps({"event": event, **values}), flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        signal.raise_signal(signal.SIGTERM)
 
 
 def choose_device(wish: Device) -> torch.device:

@@ -97,10 +97,6 @@ class TokensConfig(Section):
         encoder = (self.classification, self.separator, self.mask)
         return list(dict.fromkeys((self.end_of_document, self.padding, *encoder, *self.special_tokens)))
 
-    def files(self) -> dict[str, str]:
-        """Files whose content, not whose path, decides what comes out."""
-        return {"tokenizer": self.tokenizer} if self.tokenizer else {}
-
 
 def train_tokenizer(texts: Iterable[str], config: TokensConfig) -> str:
     """Train a byte-level BPE; gives the content of its `tokenizer.json`, the same for the same texts.

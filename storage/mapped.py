@@ -35,7 +35,9 @@ def open_fixed(uri: str, column: str) -> tuple[list[Bytes], pa.Schema, int]:
             schema = file.schema_arrow
             kind = schema.field(column).type
             if not pa.types.is_fixed_size_binary(kind):
-                raise ShardFailed(f"{uri}: column {column} is {kind}, not fixed-size binary.")
+                raise ShardFailed(
+                    f"{uri}: column {column} is {kind}, not fixed-size binary.", "Run `winnow tokens` again."
+                )
             groups = range(file.metadata.num_row_groups)
             index = schema.get_field_index(column)
             found = _mapped(uri, file.metadata, index, kind.byte_width)

@@ -12,9 +12,8 @@ import pytest
 import tokenizers
 
 from flows.fertility import SPLITS, fertility_table
-from flows.model_files import identity_of
 from flows.steps import Step, find_step, run_step
-from flows.tokens_flow import write_meta
+from flows.tokens_flow import identity_of, write_meta
 from flows.tokens_task import TokensJob, encode_shard, load_tokenizer, make_tokenizer, read_bounds
 from model.config import TokenSet
 from pipeline.splits import split_number
@@ -169,6 +168,8 @@ def test_another_tokenizer_is_another_token_set(tmp_path: Path) -> None:
     configs = [CONFIG.model_copy(update={"tokenizer": str(tmp_path / f"{name}.json")}) for name in "abc"]
     first, same, other = (fingerprint(identity_of(config)) for config in configs)
     assert first == same != other
+    with pytest.raises(UserError, match=r"gone\.json"):
+        identity_of(CONFIG.model_copy(update={"tokenizer": "gone.json"}))
 
 
 def test_best_fit_cuts_only_what_is_longer_than_a_sequence(made: tuple[Lake, TokenSet], tmp_path: Path) -> None:
@@ -249,3 +250,11 @@ def test_meta_is_plain_json(made: tuple[Lake, TokenSet]) -> None:
     lake, tokens = made
     path = Path(lake.absolute(lake.tokens_dir("toy", "t"))) / "meta.json"
     assert TokenSet.model_validate(json.loads(path.read_text())) == tokens
+
+
+def test_a_set_of_before_is_read_as_a_decoders(made: tuple[Lake, TokenSet]) -> None:
+    values = made[1].model_dump()
+    for name in ("width", "packing", "specials", "encoder"):
+        del values[name]
+    old = TokenSet.model_validate(values)
+    assert (old.width, old.packing, old.encoder) == (33, "concatenate", None)
