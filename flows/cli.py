@@ -17,7 +17,8 @@ from flows import ledger_commands, scaling_commands
 from flows.decontaminate_commands import decontaminate_app
 from flows.dedup_commands import dedup_app
 from flows.interrupts import stop_on_interrupt
-from flows.learning_commands import export, generate, params, pretrain, tokens
+from flows.learning_commands import export, generate, import_, params, pretrain, tokens
+from flows.memory_commands import memory
 from flows.options import (
     DEFAULT_LAKE,
     DEFAULT_WORKERS,
@@ -51,11 +52,12 @@ app.add_typer(decontaminate_app, name="decontaminate")
 app.add_typer(toxicity_app, name="toxicity")
 app.add_typer(pii_app, name="pii")
 
-LEARNING: tuple[Callable[..., None], ...] = (tokens, pretrain, generate, export, params)
+LEARNING: tuple[Callable[..., None], ...] = (tokens, pretrain, generate, export, params, memory)
 SCALING: tuple[Callable[..., None], ...] = (scaling_commands.run, scaling_commands.fit, scaling_commands.plan)
 LEDGER: tuple[Callable[..., None], ...] = (ledger_commands.funnel, ledger_commands.alarms, ledger_commands.what_if)
 for command in (*LEDGER, *LEARNING):
     app.command()(command)
+app.command("import")(import_)
 for command in SCALING:
     scaling_app.command()(command)
 

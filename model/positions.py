@@ -10,7 +10,8 @@ import math
 import torch
 from torch import Tensor
 
-from model.config import ModelConfig, RopeScaling
+from model.config import ModelConfig
+from model.parts import RopeScaling
 
 
 def rotary_angles(config: ModelConfig, start: int, positions: int, device: torch.device) -> tuple[Tensor, Tensor]:
