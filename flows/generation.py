@@ -59,7 +59,7 @@ def write(
     """
     row = find_training(lake, training)
     directory = row["checkpoint"].rpartition("/")[0]
-    tokenizer, tokens = _load_tokenizer(lake, directory)
+    tokenizer, tokens = load_language(lake, directory)
     model = ModelConfig.model_validate(json.loads(row["config"])["model"])
     spec = GenerationSpec(
         weights=absolute(lake, row["checkpoint"]),
@@ -68,7 +68,7 @@ def write(
         pad_id=tokens.pad_id,
         **settings,
     )
-    texts = [_Text(tokenizer, stop) for _ in prompts]
+    texts = [Text(tokenizer, stop) for _ in prompts]
     with closing(run_child("model.generate", "-", spec.model_dump_json())) as events:
         for event in events:
             if event["event"] == "token" and not texts[event["row"]].ended:
@@ -101,7 +101,7 @@ def _spell(tokenizer: Tokenizer, token: int) -> str:
     return tokenizer.decode([token]) if token < tokenizer.vocab_size else f"<extra_id_{token - tokenizer.vocab_size}>"
 
 
-class _Text:
+class Text:
     """One prompt's text as its tokens come: characters whole, stop strings never shown.
 
     Attributes:
@@ -160,9 +160,9 @@ def find_training(lake: Lake, which: str) -> dict[str, Any]:
     )
 
 
-def _load_tokenizer(lake: Lake, directory: str) -> tuple[Tokenizer, TokenSet]:
-    """The tokenizer kept beside the weights, and the tokens they learned from."""
-    with files.open_read(lake.absolute(f"{directory}/tokens.json")) as stream:
+def load_language(lake: Lake, directory: str, name: str = "tokens.json") -> tuple[Tokenizer, TokenSet]:
+    """The tokenizer kept beside some weights, and the tokens they learned from."""
+    with files.open_read(lake.absolute(f"{directory}/{name}")) as stream:
         tokens = TokenSet.model_validate_json(stream.read())
     with files.open_read(lake.absolute(f"{directory}/tokenizer.json")) as stream:
         return Tokenizer(stream.read().decode(), tokens.end_of_document, tokens.padding), tokens

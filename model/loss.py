@@ -15,8 +15,12 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-CHUNK_VALUES = 1 << 24
-"""Logits that exist at once: 64 MB in float32."""
+_CHUNK_VALUES, _CHUNK_ROWS = 1 << 21, 256
+
+
+def rows_at_once(vocabulary: int) -> int:
+    """Rows whose logits exist together: some MB of them, but never so few rows that reading the matrix is the work."""
+    return max(_CHUNK_ROWS, _CHUNK_VALUES // vocabulary)
 
 
 class Loss(NamedTuple):
@@ -47,14 +51,12 @@ def head_loss(
         return loss
     nats = torch.zeros((), dtype=torch.float32, device=rows_ND.device)
     for rows, targets in _chunks(rows_ND, targets_N, len(weight_VD)):
-        logits = _logits(rows, weight_VD, bias_V)
-        log_sum = logits.logsumexp(dim=1)
-        nats += _nats(logits, log_sum, targets, z_loss)
+        nats += _turn_to_chances(_logits(rows, weight_VD, bias_V), targets, z_loss)[0]
     return nats
 
 
 def _chunks(rows_ND: Tensor, targets_N: Tensor, vocabulary: int) -> list[tuple[Tensor, Tensor]]:
-    size = max(1, CHUNK_VALUES // vocabulary)
+    size = rows_at_once(vocabulary)
     return list(zip(rows_ND.split(size), targets_N.split(size), strict=True))  # type: ignore[no-untyped-call]
 
 
@@ -63,9 +65,15 @@ def _logits(rows_ND: Tensor, weight_VD: Tensor, bias_V: Tensor | None) -> Tensor
     return logits if bias_V is None else logits.add_(bias_V.float())
 
 
-def _nats(logits_NV: Tensor, log_sum_N: Tensor, targets_N: Tensor, z_loss: float) -> Tensor:
-    nats = (log_sum_N - logits_NV.gather(1, targets_N[:, None])[:, 0]).sum()
-    return nats + z_loss * log_sum_N.square().sum() if z_loss else nats
+def _turn_to_chances(logits_NV: Tensor, targets_N: Tensor, z_loss: float) -> tuple[Tensor, Tensor]:
+    """Sum of losses, and the logarithm of each row's denominator; what were logits are probabilities afterwards."""
+    asked = logits_NV.gather(1, targets_N[:, None])[:, 0]
+    most = logits_NV.amax(dim=1)
+    total = logits_NV.sub_(most[:, None]).exp_().sum(dim=1)
+    log_sum = total.log() + most
+    logits_NV.div_(total[:, None])
+    nats = (log_sum - asked).sum()
+    return (nats + z_loss * log_sum.square().sum() if z_loss else nats), log_sum
 
 
 class _HeadLoss(torch.autograd.Function):
@@ -81,10 +89,9 @@ class _HeadLoss(torch.autograd.Function):
         to_bias = None if bias_V is None else torch.zeros_like(bias_V, dtype=torch.float32)
         start = 0
         for rows, targets in _chunks(rows_ND, targets_N, len(weight_VD)):
-            logits = _logits(rows, weight_VD, bias_V)
-            log_sum = logits.logsumexp(dim=1)
-            nats += _nats(logits, log_sum, targets, z_loss)
-            slope = logits.sub_(log_sum[:, None]).exp_()  # in place: the logits' gradient takes their room
+            slope = _logits(rows, weight_VD, bias_V)
+            found, log_sum = _turn_to_chances(slope, targets, z_loss)
+            nats += found
             if z_loss:
                 slope *= (1 + 2 * z_loss * log_sum)[:, None]
             slope[torch.arange(len(targets), device=targets.device), targets] -= 1

@@ -19,8 +19,8 @@ from model.memory import block_parameters, count_parameters, kv_cache_bytes
 Precision = Literal["float32", "bf16", "pure_bf16"]
 Checkpointing = Literal["none", "full"]
 
-_CHUNK_VALUES = 1 << 24
-"""Logits that exist at once; `model.loss.CHUNK_VALUES`, which a test holds against this."""
+_CHUNK_VALUES, _CHUNK_ROWS = 1 << 21, 256
+"""As in `model.loss`, where torch is; a test holds one against the other."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,8 @@ class Need:
         copies: bf16 copies of weights that autocast keeps through a step, or that FSDP has gathered.
         activations: Kept for going back, logits apart.
         logits: The chunk of them that exists, and the output matrix's gradient, which is made with the loss.
+        recomputed: One block's activations, made again where blocks keep only their inputs.
+        head_gradient: The output matrix's share of `logits`, which stays.
     """
 
     weights: float
@@ -70,11 +72,16 @@ class Need:
     optimizer: float
     activations: float
     logits: float
+    recomputed: float
+    head_gradient: float
 
     @property
     def total(self) -> float:
-        """When most is held: at the loss, before anything has gone back; or when all gradients are there."""
-        return self.weights + self.optimizer + max(self.copies + self.activations + self.logits, self.gradients)
+        """When most is held: at the loss, before anything has gone back; at the first block computed again; or when
+        all gradients are there.
+        """
+        going_back = max(self.logits, self.head_gradient + self.recomputed)
+        return self.weights + self.optimizer + max(self.copies + self.activations + going_back, self.gradients)
 
 
 def training_need(config: ModelConfig, layout: Layout) -> Need:
@@ -95,6 +102,8 @@ def training_need(config: ModelConfig, layout: Layout) -> Need:
         optimizer=8 * held,
         activations=activation_bytes(config, layout),
         logits=logits_bytes(config, layout) + 4 * head,
+        recomputed=block_bytes(config, layout) if layout.checkpointing == "full" else 0.0,
+        head_gradient=4 * head,
     )
 
 
@@ -120,23 +129,30 @@ def block_values(config: ModelConfig, layout: Layout) -> tuple[float, float]:
     return inner, float32
 
 
-def activation_bytes(config: ModelConfig, layout: Layout) -> float:
-    """Kept for going back, of all tokens a GPU computes at once, logits apart."""
-    tokens = layout.batch * layout.length
-    compute = 4 if layout.precision == "float32" else 2
+def block_bytes(config: ModelConfig, layout: Layout) -> float:
+    """What one block keeps for going back, of all tokens a GPU computes at once."""
     inner, float32 = block_values(config, layout)
-    stream = 2 if layout.precision == "pure_bf16" else 4
-    block = tokens * (compute * inner + (2 if layout.precision == "pure_bf16" else 4) * float32)
-    layers = config.n_layers + config.decoder_layers
-    end = tokens * stream * config.d_model * 4  # last norm, rows of the head and their gradients
-    if layout.checkpointing == "full":
-        return (layers * tokens * stream * config.d_model + block + end) / layout.tensor
-    return (layers * block + end) / layout.tensor
+    compute, stream = _widths(layout)
+    return layout.batch * layout.length * (compute * inner + stream * float32) / layout.tensor
+
+
+def activation_bytes(config: ModelConfig, layout: Layout) -> float:
+    """Kept for going back by all blocks and by the end of the stack; the logits apart."""
+    _, stream = _widths(layout)
+    row = layout.batch * layout.length * stream * config.d_model / layout.tensor
+    block = row if layout.checkpointing == "full" else block_bytes(config, layout)
+    return (config.n_layers + config.decoder_layers) * block + 4 * row  # last norm, the head's rows and gradients
+
+
+def _widths(layout: Layout) -> tuple[int, int]:
+    """Bytes of a number in products, and in the residual stream and norms."""
+    return {"float32": (4, 4), "bf16": (2, 4), "pure_bf16": (2, 2)}[layout.precision]
 
 
 def logits_bytes(config: ModelConfig, layout: Layout) -> float:
     """The chunk of logits that exists at once."""
-    values = min(layout.batch * layout.length * config.vocab_size, max(_CHUNK_VALUES, config.vocab_size))
+    rows = min(layout.batch * layout.length, max(_CHUNK_ROWS, _CHUNK_VALUES // config.vocab_size))
+    values = rows * config.vocab_size
     return values * (4 if layout.precision == "float32" else 8) / layout.tensor
 
 

@@ -26,11 +26,11 @@ from model.prepare import Prepared
 from model.presets import preset
 from model.rules import settle
 
-_SIZES = {"d_model": 512, "n_layers": 6, "n_heads": 8, "vocab_size": 16_384, "max_positions": 2048}
+_SIZES = {"d_model": 384, "n_layers": 4, "n_heads": 6, "vocab_size": 8_192, "max_positions": 1024}
 
 
 def _model(name: str, **changes: object) -> ModelConfig:
-    sizes = _SIZES | {"n_kv_heads": 8, "ffn_dim": None, "init_std": None}
+    sizes = _SIZES | {"n_kv_heads": 6, "ffn_dim": None, "init_std": None}
     return ModelConfig.model_validate(preset(name).model_dump() | sizes | changes)
 
 
@@ -51,7 +51,7 @@ def measure(name: str) -> int:
     """Highest use of two training steps in this process, beyond what the program itself takes; bytes."""
     config, layout = CASES[name]
     torch.set_num_threads(1)
-    _steps(_model("llama3-8b", n_kv_heads=8, d_model=64, n_layers=1), Layout(precision=layout.precision, length=16))
+    _steps(_model("llama3-8b", d_model=96, n_layers=1, vocab_size=128), Layout(precision=layout.precision, length=16))
     Path("/proc/self/clear_refs").write_text("5")
     before = _memory("VmRSS")
     _steps(config, layout)

@@ -24,6 +24,8 @@ PEERS = (
     ("benchmark items and toxicity", ["tests.bench.bench_safety"]),
     ("encoding, packing and stored tokens, beside HF tokenizers and Parquet lists", ["tests.bench.bench_tokens"]),
     ("the loader", ["tests.bench.bench_loader"]),
+    ("a training step, beside transformers", ["tests.bench.bench_train_step"]),
+    ("memory of a training step, beside its prediction", ["tests.bench.bench_memory"]),
 )
 DATATROVE = "the FineWeb filters, beside datatrove"
 PIPELINE = (
