@@ -104,6 +104,7 @@ class _HeadLoss(torch.autograd.Function):
             else:
                 to_weight += slope.T @ rows
             start += len(rows)
+            del slope  # before the next chunk's logits are there
         ctx.save_for_backward(to_rows, to_weight, to_bias)
         ctx.spent = False
         ctx.kinds = weight_VD.dtype, None if bias_V is None else bias_V.dtype
