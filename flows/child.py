@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
@@ -34,7 +34,9 @@ _GRACE_SECONDS = 3.0
 _KINDS = {kind.__name__: kind for kind in (errors.Fatal, errors.UserError, errors.ShardFailed, errors.Transient)}
 
 
-def run_child(module: str, argument: str, standard_input: str = "", ranks: int = 1) -> Iterator[dict[str, Any]]:
+def run_child(
+    module: str, argument: str, standard_input: str = "", ranks: int = 1
+) -> Generator[dict[str, Any], None, None]:
     """Run `python -m module argument`; its events as they come. Closing the iterator ends the process: it is asked
     to (a training saves its state then), and killed when it does not.
 

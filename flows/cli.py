@@ -21,7 +21,8 @@ from flows.domains_commands import domains_app
 from flows.evaluation_commands import evaluate
 from flows.forget_command import forget
 from flows.interrupts import stop_on_interrupt
-from flows.learning_commands import export, generate, params, pretrain, tokens
+from flows.learning_commands import export, generate, import_, params, pretrain, tokens
+from flows.memory_commands import memory
 from flows.options import (
     DEFAULT_LAKE,
     DEFAULT_WORKERS,
@@ -59,7 +60,7 @@ app.add_typer(domains_app, name="domains")
 app.command()(forget)
 app.add_typer(catalog_app, name="catalog")
 
-LEARNING: tuple[Callable[..., None], ...] = (tokens, pretrain, evaluate, probe, generate, export, params)
+LEARNING: tuple[Callable[..., None], ...] = (tokens, pretrain, evaluate, probe, generate, export, params, memory)
 SCALING: tuple[Callable[..., None], ...] = (
     scaling_commands.ladder,
     scaling_commands.run,
@@ -71,6 +72,7 @@ SCALING: tuple[Callable[..., None], ...] = (
 LEDGER: tuple[Callable[..., None], ...] = (ledger_commands.funnel, ledger_commands.alarms, ledger_commands.what_if)
 for command in (*LEDGER, *LEARNING):
     app.command()(command)
+app.command("import")(import_)
 for command in SCALING:
     scaling_app.command()(command)
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from flows.child import run_child
 from flows.generation import find_training
 from flows.training_task import absolute
-from model.config import ExportSpec, TokenSet
+from model.config import ExportSpec, ModelConfig, TokenSet
+from model.objective_config import added_ids, objective_of
+from model.parts import ObjectiveConfig
 from storage import files
 from storage.errors import UserError
 from storage.lake import Lake
@@ -32,9 +35,10 @@ def export(lake: Lake, training: str, out_dir: str) -> dict[str, Any]:
     directory = row["checkpoint"].rpartition("/")[0]
     with files.open_read(lake.absolute(f"{directory}/tokens.json")) as stream:
         tokens = TokenSet.model_validate_json(stream.read())
+    added = _added(row, tokens)
     with files.open_read(lake.absolute(f"{directory}/tokenizer.json")) as stream:
-        files.write_bytes(files.join(out_dir, "tokenizer.json"), stream.read())
-    settings = json.dumps(_tokenizer_settings(tokens), indent=2)
+        files.write_bytes(files.join(out_dir, "tokenizer.json"), _extended(stream.read(), added))
+    settings = json.dumps(_tokenizer_settings(tokens, added), indent=2)
     files.write_bytes(files.join(out_dir, "tokenizer_config.json"), settings.encode())
     spec = ExportSpec(
         weights=absolute(lake, row["checkpoint"]),
@@ -47,13 +51,36 @@ def export(lake: Lake, training: str, out_dir: str) -> dict[str, Any]:
     return {"training": row["training_id"], "name": row["name"], **written["exported"], "folder": out_dir}
 
 
-def _tokenizer_settings(tokens: TokenSet) -> dict[str, Any]:
-    names = {number: name for name, number in tokens.specials.items()}
+def _added(row: dict[str, Any], tokens: TokenSet) -> dict[str, int]:
+    """Special tokens that the training put behind the tokenizer's own: names and ids."""
+    config = json.loads(row["config"])
+    if "train" not in config:
+        return {}
+    objective = ObjectiveConfig.model_validate(config["train"].get("objective", {}))
+    return added_ids(tokens, objective_of(ModelConfig.model_validate(config["model"]), objective), objective)
+
+
+def _extended(tokenizer: bytes, added: Mapping[str, int]) -> bytes:
+    """A tokenizer.json with further special tokens."""
+    if not added:
+        return tokenizer
+    spec = json.loads(tokenizer)
+    plain = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
+    spec["added_tokens"] += [{"id": number, "content": name, **plain} for name, number in added.items()]
+    return json.dumps(spec, ensure_ascii=False, indent=1).encode()
+
+
+def _tokenizer_settings(tokens: TokenSet, added: Mapping[str, int]) -> dict[str, Any]:
+    names = {number: name for name, number in {**tokens.specials, **added}.items()}
     encoder = tokens.encoder
-    special = (
-        {"cls_token": names[encoder.classification], "sep_token": names[encoder.separator],
-         "mask_token": names[encoder.mask]} if encoder else {}
-    )  # fmt: skip
+    special: dict[str, Any] = {}
+    if encoder:
+        special = {"cls_token": names[encoder.classification], "sep_token": names[encoder.separator],
+                   "mask_token": names[encoder.mask]}  # fmt: skip
+    elif "[MASK]" in added:
+        special = {"cls_token": "[CLS]", "sep_token": "[SEP]", "mask_token": "[MASK]"}
+    elif added:
+        special = {"additional_special_tokens": [*added]}
     return special | {
         "tokenizer_class": "PreTrainedTokenizerFast",
         "bos_token": tokens.end_of_document,  # a document begins after the end of another

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
-from typing import Annotated, Any
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,6 +18,9 @@ from flows.options import (
     SetOption,
     WorkersOption,
 )
+
+if TYPE_CHECKING:
+    from flows.generation import Piece
 
 
 def tokens(
@@ -66,7 +69,9 @@ def pretrain(
 
 
 def generate(
-    prompt: Annotated[str, typer.Argument(help="Beginning of the text; may be empty.")] = "",
+    prompts: Annotated[
+        list[str] | None, typer.Argument(help="Beginnings of texts; none: an empty one. A T5 fills in <extra_id_0>.")
+    ] = None,
     training: Annotated[str, typer.Option(help="Training: its id or name; by default the newest.")] = "latest",
     max_tokens: Annotated[int, typer.Option(min=1)] = 120,
     temperature: Annotated[float, typer.Option(min=0, help="0: always the likeliest token.")] = 0.8,
@@ -74,19 +79,52 @@ def generate(
     top_p: Annotated[
         float, typer.Option(min=0.001, max=1, help="Only the likeliest that make up this probability.")
     ] = 0.95,
-    seed: int = 0,
+    min_p: Annotated[
+        float, typer.Option(min=0, max=1, help="Only those at least this share as likely as the likeliest.")
+    ] = 0.0,
+    repetition_penalty: Annotated[
+        float, typer.Option(min=0.01, help="Over 1: tokens already there become less likely.")
+    ] = 1.0,
+    beams: Annotated[int, typer.Option(min=1, help="Over 1: the best text of a beam search.")] = 1,
+    length_penalty: Annotated[float, typer.Option(help="Of beams: over 0 favours long texts.")] = 1.0,
+    stop: Annotated[list[str] | None, typer.Option(help="String that ends a text; may be given again.")] = None,
+    why: Annotated[int, typer.Option(min=0, help="Show so many candidates of every token, with probabilities.")] = 0,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
     lake: LakeOption = DEFAULT_LAKE,
 ) -> None:
     """Text from a trained model, as it comes."""
-    from flows.generation import generate as pieces
+    from flows.generation import write
     from storage.lake import Lake
 
-    sys.stdout.write(prompt)
-    options: dict[str, Any] = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "seed": seed}
-    for piece in pieces(Lake(lake), prompt, training, max_tokens=max_tokens, **options):
-        sys.stdout.write(piece)
-        sys.stdout.flush()
-    print()
+    texts = prompts or [""]
+    options: dict[str, Any] = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "min_p": min_p, "seed": seed}
+    options |= {"repetition_penalty": repetition_penalty, "beams": beams, "length_penalty": length_penalty, "why": why}
+    pieces = write(Lake(lake), texts, training, stop or (), max_tokens=max_tokens, **options)
+    if why:
+        _print_why(pieces)
+    elif len(texts) == 1:
+        sys.stdout.write(texts[0])
+        for piece in pieces:
+            sys.stdout.write(piece.text)
+            sys.stdout.flush()
+        print()
+    else:
+        _print_texts(texts, pieces)
+
+
+def _print_why(pieces: Iterable[Piece]) -> None:
+    """A line a token: itself, then the candidates with the model's probability and that of drawing each."""
+    for piece in pieces:
+        if piece.token is not None:
+            shown = "  ".join(f"{text!r} {given:.3f}/{drawn:.3f}" for text, given, drawn in piece.why)
+            print(f"{piece.row}  {piece.token!r:20}  {shown}", flush=True)
+
+
+def _print_texts(prompts: Sequence[str], pieces: Iterable[Piece]) -> None:
+    texts = list(prompts)
+    for piece in pieces:
+        texts[piece.row] += piece.text
+    print("\n\n".join(texts))
 
 
 def export(
@@ -104,6 +142,23 @@ def export(
         print(json.dumps(written))
     else:
         print(f"{written['folder']}: {written['architecture']}, {written['bytes']:,} bytes, of {written['training']}")
+
+
+def import_(
+    folder: Annotated[str, typer.Argument(help="Folder of a Llama, GPT-2, BERT or T5 that `transformers` saved.")],
+    name: Annotated[str | None, typer.Option(help="To find it by; by default the folder's.")] = None,
+    lake: LakeOption = DEFAULT_LAKE,
+    as_json: JsonOption = False,
+) -> None:
+    """A model that `transformers` saved, into the lake: `winnow generate --training NAME` writes with it."""
+    from flows.importing import import_model
+    from storage.lake import Lake
+
+    came = import_model(Lake(lake), folder, name)
+    if as_json:
+        print(json.dumps(came))
+    else:
+        print(f"{came['name']}: {came['type']}, {came['parameters']:,} parameters, from {came['folder']}")
 
 
 def params(

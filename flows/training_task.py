@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from flows.child import run_child
 from model.config import Device, ModelConfig, TokenSet, TrainConfig, TrainingResult, TrainingSpec
 from model.memory import training_flops
+from model.objective_config import training_model
 from model.rules import essence, settle
 from storage import files, schema
 from storage.errors import UserError
@@ -56,7 +57,7 @@ def train_once(
         Fatal: The process died, or its loss stopped being a number.
     """
     tokens = read_token_set(lake, tokens_dir)
-    model = model.model_copy(update={"vocab_size": tokens.vocab_size})
+    model = training_model(model, tokens, train.objective)
     train = settle(train, model)
     training_id = identify(name, tokens, model, train)
     path = lake.training_path(training_id)

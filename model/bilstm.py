@@ -22,7 +22,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from model.config import LstmConfig, ModelConfig
+from model.config import ModelConfig
+from model.parts import LstmConfig
 
 
 class CharacterWords(nn.Module):

@@ -2,43 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from model.parts import LstmConfig, ObjectiveConfig, RopeScaling
 from storage.schema import Section
-
-
-class RopeScaling(Section):
-    """Rotary positions stretched over more text than a model was first trained on.
-
-    Source: Chen et al. 2023, arXiv:2306.15595 (linear); Dubey et al. 2024 (llama3: slow angles are stretched, fast
-    ones kept, those between blended).
-    """
-
-    kind: Literal["linear", "llama3"] = "linear"
-    factor: float = Field(8.0, ge=1, description="how many times as far; Llama 3.1: 8")
-    low_freq_factor: float = Field(1.0, gt=0, description="llama3: fewer turns over the old length are stretched")
-    high_freq_factor: float = Field(4.0, gt=0, description="llama3: more turns than this are kept")
-    original_positions: int = Field(8_192, ge=1, description="llama3: the length trained on before")
-
-
-class LstmConfig(Section):
-    """What ELMo has in place of attention: words read letter by letter, then LSTMs of both directions.
-
-    Source: Peters et al. 2018, arXiv:1802.05365; Kim et al. 2016, arXiv:1508.06615 (filters, highway layers).
-    """
-
-    cells: int = Field(4_096, ge=1, description="cells of each LSTM; d_model is what they are projected to")
-    char_ids: int = Field(262, ge=262, description="256 bytes, six marks: word begin and end, sentence, padding...")
-    char_dim: int = Field(16, ge=1, description="width of a character's vector")
-    word_chars: int = Field(50, ge=4, description="characters read of a word, its two marks included")
-    filters: tuple[tuple[int, int], ...] = Field(
-        ((1, 32), (2, 32), (3, 64), (4, 128), (5, 256), (6, 512), (7, 1024)),
-        min_length=1,
-        description="width in characters and number of each kind of filter",
-    )
-    highways: int = Field(2, ge=0, description="highway layers between filters and projection")
 
 
 class ModelConfig(Section):
@@ -90,6 +59,7 @@ class ModelConfig(Section):
         False, description="BERT's head: a matrix, GELU and a norm before the output matrix, which has a bias"
     )
     pooler: bool = Field(False, description="a matrix and tanh over the first position's output (BERT)")
+    pair_head: bool = Field(False, description="whether two pieces follow each other, from the pooler (BERT)")
     init_std: float | None = Field(
         None,
         gt=0,
@@ -105,6 +75,8 @@ class ModelConfig(Section):
             raise ValueError(f"d_model {self.d_model} must be n_heads {self.n_heads} times an even number")
         if self.n_heads % self.n_kv_heads:
             raise ValueError(f"n_heads {self.n_heads} must be a multiple of n_kv_heads {self.n_kv_heads}")
+        if self.pair_head and not self.pooler:
+            raise ValueError("pair_head reads what pooler makes: set both")
         if self.lstm is not None and self.lstm.cells <= self.d_model:
             raise ValueError(f"lstm.cells {self.lstm.cells} must be more than d_model {self.d_model}")
         return self
@@ -144,6 +116,7 @@ class TrainConfig(Section):
     What is null is set by published rules for the model's size and budget: see `model.rules`.
     """
 
+    objective: ObjectiveConfig = ObjectiveConfig()
     train_tokens: int = Field(600_000, ge=1, description="tokens to see, repeats counted; rounded to whole steps")
     batch_tokens: int | None = Field(
         None, ge=1, description="tokens a step; at least one sequence. null: Step Law (Li et al. 2025)"
@@ -355,15 +328,29 @@ class ExportSpec(Section):
     pad_id: int = Field(ge=0, description="token that only fills")
 
 
+class ImportSpec(Section):
+    """All an importing process is told. Paths are absolute."""
+
+    folder: str = Field(description="with config.json and safetensors, as transformers saves them")
+    weights: str = Field(description="model.safetensors to write")
+    tokenizer_sha256: str = Field(description="digest of the model's tokenizer.json")
+
+
 class GenerationSpec(Section):
     """All a generating process is told."""
 
     weights: str = Field(description="absolute path of a model.safetensors")
-    prompt_ids: tuple[int, ...] = Field(min_length=1)
+    prompts: tuple[Annotated[tuple[int, ...], Field(min_length=1)], ...] = Field(min_length=1)
     max_tokens: int = Field(100, ge=1)
     temperature: float = Field(0.8, ge=0, description="0: always the likeliest token")
     top_k: int = Field(0, ge=0, description="only the k likeliest; 0: all")
     top_p: float = Field(0.95, gt=0, le=1, description="only the likeliest that make up this probability")
-    seed: int = Field(0, ge=0)
+    min_p: float = Field(0.0, ge=0, le=1, description="only those at least this share as likely as the likeliest")
+    repetition_penalty: float = Field(1.0, gt=0, description="over 1: tokens already there become less likely")
+    beams: int = Field(1, ge=1, description="over 1: the best text of a search that keeps so many, nothing drawn")
+    length_penalty: float = Field(1.0, description="of beams: over 0 favours long texts")
+    seed: int = Field(0, ge=0, description="of what is drawn; each further prompt has the next one")
     stop_id: int | None = Field(None, description="token that ends the text")
+    pad_id: int = Field(0, ge=0, description="token that fills; a T5's decoder begins with it")
+    why: int = Field(0, ge=0, description="candidates to tell of each place")
     threads: int = Field(0, ge=0)

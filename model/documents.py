@@ -12,7 +12,6 @@ Source: Dubey et al. 2024, section 3.2; Dong et al. 2024, "Flex Attention", arXi
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -30,41 +29,84 @@ Attend = Callable[[Tensor, Tensor, Tensor, Tensor | None], Tensor]
 
 
 @dataclass(frozen=True)
-class Group:
-    """Documents of about one length, made up to one by repeating a position.
+class Side:
+    """Where the positions of one side, queries or keys, lie among the groups.
 
     Attributes:
-        queries, keys: Where in the flattened batch each position is, int64[N, Q] and [N, S].
-        visible: False for what only makes up the length, bool[N, S].
+        sources: The position in the flattened batch that is in each place of the groups, int64; documents are made
+            up to their group's length by repeating their last position.
+        real: False for what only makes up a length, bool, as long.
+        places: The place of each position, int64[B T].
+        shapes: Documents and length of each group.
+        ids: Number of each position's document in its row, int32[B, T].
     """
 
-    queries: Tensor
-    keys: Tensor
-    visible: Tensor
+    sources: Tensor
+    real: Tensor
+    places: Tensor
+    shapes: tuple[tuple[int, int], ...]
+    ids: Tensor
+
+    def group(self, x_BTHE: Tensor) -> list[Tensor]:
+        """Documents of about one length side by side, a tensor [N, Q, H, E] for each group."""
+        return self._split(_move(x_BTHE.flatten(0, 1), self.sources, self.places, None))
+
+    def ungroup(self, groups: list[Tensor], like_BTHE: Tensor) -> Tensor:
+        """Back where they were, [B, T, H, E]."""
+        flat = torch.cat([group.flatten(0, 1) for group in groups])
+        return _move(flat, self.places, self.sources, self.real).view_as(like_BTHE)
+
+    def visible(self) -> list[Tensor]:
+        """`real` of each group, bool[N, Q]."""
+        return self._split(self.real)
+
+    def _split(self, x: Tensor) -> list[Tensor]:
+        parts = torch.split(x, [documents * length for documents, length in self.shapes])
+        return [part.view(*shape, *x.shape[1:]) for part, shape in zip(parts, self.shapes, strict=True)]
+
+    def to(self, device: torch.device) -> Side:
+        """On another device."""
+        sources, real, places, ids = (
+            x.to(device, non_blocking=True) for x in (self.sources, self.real, self.places, self.ids)
+        )
+        return Side(sources, real, places, self.shapes, ids)
+
+
+class _Move(torch.autograd.Function):
+    """Rows of x in another order, gradients by the inverse order: several times faster than indexing's own backward,
+    which must add up. What is there twice only makes up a length, and its gradient is 0.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, order: Tensor, inverse: Tensor, real: Tensor | None) -> Tensor:
+        ctx.save_for_backward(inverse, real)
+        return x.index_select(0, order)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
+        inverse, real = ctx.saved_tensors
+        gradient = gradients[0].index_select(0, inverse)
+        if real is not None:
+            gradient = gradient.masked_fill_(~real.view(-1, *[1] * (gradient.ndim - 1)), 0.0)
+        return gradient, None, None, None
+
+
+def _move(x: Tensor, order: Tensor, inverse: Tensor, real: Tensor | None) -> Tensor:
+    moved: Tensor = _Move.apply(x, order, inverse, real)  # type: ignore[no-untyped-call]
+    return moved
 
 
 @dataclass(frozen=True)
 class Documents:
-    """Which positions belong together, in a batch whose every position belongs to one document.
+    """Which positions belong together, in a batch whose every position belongs to one document."""
 
-    Attributes:
-        groups: All documents, by length.
-        places: Where each position's output is among those of the groups, int64[B T].
-        query_ids, key_ids: Number of each position's document in its row, int32[B, T] and [B, S].
-    """
-
-    groups: tuple[Group, ...]
-    places: Tensor
-    query_ids: Tensor
-    key_ids: Tensor
+    queries: Side
+    keys: Side
 
     def attend(self, attend: Attend, q_BTHE: Tensor, k_BSKE: Tensor, v_BSKE: Tensor) -> Tensor:
         """Attention of every document by itself, [B, T, H, E]."""
-        q, k, v = (x.flatten(0, 1) for x in (q_BTHE, k_BSKE, v_BSKE))
-        found = [
-            attend(q[group.queries], k[group.keys], v[group.keys], group.visible).flatten(0, 1) for group in self.groups
-        ]
-        return torch.cat(found)[self.places].view_as(q_BTHE)
+        sides = (self.queries.group(q_BTHE), self.keys.group(k_BSKE), self.keys.group(v_BSKE), self.keys.visible())
+        return self.queries.ungroup([attend(*group) for group in zip(*sides, strict=True)], q_BTHE)
 
     def attend_blocks(self, q_BTHE: Tensor, k_BSKE: Tensor, v_BSKE: Tensor, scale: float, blocks: BlockMask) -> Tensor:
         """The same by FlexAttention, under the mask of `block_mask`; for a GPU."""
@@ -76,7 +118,7 @@ class Documents:
 
     def block_mask(self, causal: bool) -> BlockMask:
         """Which blocks of 128 x 128 positions any document spans; made once a batch, used by all layers."""
-        queries, keys = self.query_ids, self.key_ids
+        queries, keys = self.queries.ids, self.keys.ids
 
         def visible(b: Tensor, h: Tensor, q: Tensor, k: Tensor) -> Tensor:
             same = queries[b, q] == keys[b, k]
@@ -87,10 +129,8 @@ class Documents:
 
     def to(self, device: torch.device) -> Documents:
         """On another device."""
-        groups = tuple(
-            Group(group.queries.to(device), group.keys.to(device), group.visible.to(device)) for group in self.groups
-        )
-        return Documents(groups, *(x.to(device) for x in (self.places, self.query_ids, self.key_ids)))
+        queries = self.queries.to(device)
+        return Documents(queries, queries if self.keys is self.queries else self.keys.to(device))
 
 
 @cache
@@ -105,43 +145,47 @@ def documents_of(starts: Sequence[Ints], positions: int) -> Documents:
         starts: For every row, ascending positions below `positions`.
         positions: T.
     """
-    lengths = [_lengths(row, positions) for row in starts]
-    return match_documents(lengths, lengths, positions, positions)
+    edges = [np.unique(np.concatenate([[0], row, [positions]])) for row in starts]
+    return match_documents([np.diff(row) for row in edges])
 
 
-def _lengths(starts: Ints, positions: int) -> Ints:
-    edges = np.unique(np.concatenate([[0], np.asarray(starts, np.int64), [positions]]))
-    return np.diff(edges[(edges >= 0) & (edges <= positions)])
-
-
-def match_documents(queries: Sequence[Ints], keys: Sequence[Ints], positions: int, seen: int) -> Documents:
-    """Document i of each row attends to document i of its other side: lengths of both, which fill the rows.
+def match_documents(queries: Sequence[Ints], keys: Sequence[Ints] | None = None) -> Documents:
+    """Document i of each row attends to document i of its other side, or to itself.
 
     Args:
-        queries, keys: For every row the lengths of its documents, as many on either side; their sums are
-            `positions` and `seen`.
+        queries, keys: For every row the lengths of its documents, as many on either side; a side's rows are of one
+            length. None: the same side.
     """
-    spans: dict[tuple[int, int], list[tuple[int, int, int, int]]] = defaultdict(list)
-    for row, (long, wide) in enumerate(zip(queries, keys, strict=True)):
-        first = row * positions + np.cumsum(long) - long
-        other = row * seen + np.cumsum(wide) - wide
-        for span in zip(first.tolist(), long.tolist(), other.tolist(), wide.tolist(), strict=True):
-            spans[_rounded(span[1]), _rounded(span[3])].append(span)
-    groups, places = [], np.zeros(len(queries) * positions, np.int64)
-    done = 0
-    for (most, widest), members in sorted(spans.items()):
-        start, length, other, width = (np.array(column)[:, None] for column in zip(*members, strict=True))
-        rank, key_rank = np.arange(min(most, length.max())), np.arange(min(widest, width.max()))
-        index, keys_NS = start + np.minimum(rank, length - 1), other + np.minimum(key_rank, width - 1)
-        real = rank < length
-        places[index[real]] = done + np.flatnonzero(real)
-        done += index.size
-        groups.append(Group(*(torch.from_numpy(x) for x in (index, keys_NS, key_rank < width))))
-    numbers = (np.stack([np.repeat(np.arange(len(row)), row) for row in side]) for side in (queries, keys))
-    return Documents(tuple(groups), torch.from_numpy(places), *(torch.from_numpy(x.astype(np.int32)) for x in numbers))
+    lengths = np.concatenate([*queries])
+    others = lengths if keys is None else np.concatenate([*keys])
+    kinds = np.stack([_rounded(lengths), _rounded(others)], axis=1)
+    order = np.lexsort((kinds[:, 1], kinds[:, 0]))
+    edges = np.flatnonzero(np.any(np.diff(kinds[order], axis=0, prepend=-1), axis=1))
+    groups = np.split(order, edges[1:])
+    side = _side(lengths, groups, queries)
+    return Documents(side, side if keys is None else _side(others, groups, keys))
 
 
-def _rounded(length: int) -> int:
-    """Length that documents are made up to: 16, 24, 32, 48, 64...: at most half more."""
-    step = max(16, 1 << max(length - 1, 0).bit_length())
-    return step * 3 // 4 if length <= step * 3 // 4 and step > 16 else step
+def _side(lengths: Ints, groups: list[Ints], rows: Sequence[Ints]) -> Side:
+    """Where everything goes: `groups` says which documents, of those counted through all rows, are side by side."""
+    starts = np.cumsum(lengths) - lengths
+    sources, real, shapes = [], [], []
+    for group in groups:
+        length, rank = lengths[group, None], np.arange(lengths[group].max())
+        sources.append((starts[group, None] + np.minimum(rank, length - 1)).ravel())
+        real.append((rank < length).ravel())
+        shapes.append((len(group), len(rank)))
+    source, is_real = np.concatenate(sources), np.concatenate(real)
+    places = np.empty(lengths.sum(), np.int64)
+    places[source[is_real]] = np.flatnonzero(is_real)
+    ids = np.stack([np.repeat(np.arange(len(row), dtype=np.int32), row) for row in rows])
+    return Side(
+        torch.from_numpy(source), torch.from_numpy(is_real), torch.from_numpy(places), tuple(shapes),
+        torch.from_numpy(ids),
+    )  # fmt: skip
+
+
+def _rounded(lengths: Ints) -> Ints:
+    """Lengths up to which documents are made up: 16, 24, 32, 48, 64...: at most half more."""
+    power = 1 << np.ceil(np.log2(np.maximum(lengths, 16))).astype(np.int64)
+    return np.where(lengths <= power * 3 // 4, np.maximum(power * 3 // 4, 16), power)

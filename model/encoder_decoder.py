@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 from model.attention import Context, KVCache
@@ -30,6 +31,10 @@ class PackedPairs:
     encoder: Documents
     decoder: Documents
     between: Documents
+
+    def to(self, device: torch.device) -> PackedPairs:
+        """On another device."""
+        return PackedPairs(self.encoder.to(device), self.decoder.to(device), self.between.to(device))
 
 
 class EncoderDecoder(nn.Module):

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from model.config import Counts
 from model.data import Sequences
-from model.objectives import Loss
+from model.loss import Loss
 
 _BATCH = 16
 

@@ -26,6 +26,8 @@ def export(spec: ExportSpec) -> None:
     positions = model.config.max_positions if learned else spec.max_positions
     config = to_config(model.config.model_copy(update={"max_positions": positions}))
     ends = {"bos_token_id": spec.end_id, "eos_token_id": spec.end_id, "pad_token_id": spec.pad_id}
+    if model.config.kind == "encoder_decoder":
+        ends["decoder_start_token_id"] = spec.pad_id
     weights = safetensors.torch.save(to_state(model.config, model.state_dict()), {"format": "pt"})
     files.write_bytes(files.join(spec.out_dir, "model.safetensors"), weights)
     for name, values in (("generation_config.json", ends), ("config.json", config | ends)):

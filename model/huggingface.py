@@ -35,7 +35,8 @@ _RENAMED = {
     "bert": {
         "embedding.": "bert.embeddings.word_embeddings.", "position_embedding.": "bert.embeddings.position_embeddings.",
         "segment_embedding.": "bert.embeddings.token_type_embeddings.", "embedding_norm.": "bert.embeddings.LayerNorm.",
-        "pooler.": "bert.pooler.dense.", "blocks.": "bert.encoder.layer.", "attention.q.": "attention.self.query.",
+        "pooler.": "bert.pooler.dense.", "pair_head.": "cls.seq_relationship.",
+        "blocks.": "bert.encoder.layer.", "attention.q.": "attention.self.query.",
         "attention.k.": "attention.self.key.", "attention.v.": "attention.self.value.",
         "attention.o.": "attention.output.dense.", "attention_norm.": "attention.output.LayerNorm.",
         "feed_forward_norm.": "output.LayerNorm.", "feed_forward.up.": "intermediate.dense.",

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple
 
-from model.config import ModelConfig, RopeScaling
+from model.config import ModelConfig
+from model.parts import RopeScaling
 from storage.errors import UserError
 
 
@@ -127,8 +128,9 @@ def _read_gpt2(values: Mapping[str, Any]) -> ModelConfig:
 
 
 def _write_bert(config: ModelConfig) -> dict[str, Any]:
+    kinds = {(True, True): "BertForPreTraining", (True, False): "BertForMaskedLM"}
     return {
-        "model_type": "bert", "architectures": ["BertForMaskedLM" if config.masked_head else "BertModel"],
+        "model_type": "bert", "architectures": [kinds.get((config.masked_head, config.pair_head), "BertModel")],
         "vocab_size": config.vocab_size, "hidden_size": config.d_model, "intermediate_size": config.hidden_dim,
         "num_hidden_layers": config.n_layers, "num_attention_heads": config.n_heads, "hidden_act": "gelu",
         "max_position_embeddings": config.max_positions, "type_vocab_size": config.segments,
@@ -138,14 +140,17 @@ def _write_bert(config: ModelConfig) -> dict[str, Any]:
 
 
 def _read_bert(values: Mapping[str, Any]) -> ModelConfig:
-    masked = "BertForMaskedLM" in (values.get("architectures") or [])
+    architectures = values.get("architectures") or []
+    pairs = "BertForPreTraining" in architectures
+    masked = pairs or "BertForMaskedLM" in architectures
     return ModelConfig(
         vocab_size=values["vocab_size"], d_model=values["hidden_size"], n_layers=values["num_hidden_layers"],
         n_heads=values["num_attention_heads"], n_kv_heads=values["num_attention_heads"],
         ffn_dim=values["intermediate_size"], max_positions=values["max_position_embeddings"],
         segments=values["type_vocab_size"], norm_eps=values["layer_norm_eps"],
         tied_embeddings=values.get("tie_word_embeddings", True), norm="layer", norm_first=False, activation="gelu",
-        biases=True, positions="learned", causal=False, masked_head=masked, pooler=not masked,
+        biases=True, positions="learned", causal=False, masked_head=masked, pooler=pairs or not masked,
+        pair_head=pairs,
     )  # fmt: skip
 
 

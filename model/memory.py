@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from model.config import LstmConfig, ModelConfig
+from model.config import ModelConfig
+from model.parts import LstmConfig
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,8 @@ def count_parameters(config: ModelConfig) -> ParameterCount:
         head += width * (width + 1) + norm + config.vocab_size
     if config.pooler:
         head += width * (width + 1)
+    if config.pair_head:
+        head += 2 * (width + 1)
     return ParameterCount(embedding, blocks, head)
 
 

@@ -9,37 +9,89 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from model.config import TrainConfig
-from model.objectives import Loss, causal_loss
-from model.transformer import Transformer
+from model.bilstm import BiLstm
+from model.build import LanguageModel
+from model.characters import letters_of, token_bytes
+from model.config import TokenSet, TrainConfig, TrainingSpec
+from model.data import Sequences
+from model.encoder_decoder import EncoderDecoder
+from model.loss import Loss
+from model.noise import Ids
+from model.objective_config import objective_of
+from model.objectives import losses_of
+from model.prepare import Prepared, Preparer, vocabulary_of
+from storage import files
+
+HELD_OUT = -1
+"""Position of what is measured and not trained on: the same noise every time."""
 
 
 class Objective(nn.Module):
-    """Predict every token from those before it.
+    """Sums of losses of prepared sequences.
 
     Args:
-        model: The decoder.
-        pad_id: Targets of this id are left out.
+        model: Of any kind.
+        prepare: From stored sequences to what the model is shown and asked.
+        z_loss: See `model.loss`; no part of what is measured.
         autocast: Whether products are computed in bfloat16; weights stay float32.
     """
 
-    def __init__(self, model: Transformer, pad_id: int, autocast: bool) -> None:
+    def __init__(self, model: LanguageModel, prepare: Preparer, z_loss: float, autocast: bool) -> None:
         super().__init__()
-        self.model, self.pad_id, self.autocast = model, pad_id, autocast
+        self.model, self.prepare, self.z_loss, self.autocast = model, prepare, z_loss, autocast
 
-    def forward(self, tokens_BW: Tensor, documents_BW: Tensor) -> tuple[Tensor, Tensor]:
-        """Sum of losses in nats, and the number of tokens it is over; int64[B, T + 1] and int32[B, T + 1]."""
-        with torch.autocast(tokens_BW.device.type, torch.bfloat16, enabled=self.autocast):
-            loss = causal_loss(self.model, tokens_BW, self.pad_id)
-        return loss.nats, loss.tokens
+    def forward(self, prepared: Prepared) -> tuple[Tensor, Tensor]:
+        """Sums in nats: of tokens, and of pairs judged."""
+        with torch.autocast(prepared.tokens.device.type, torch.bfloat16, enabled=self.autocast):
+            losses = losses_of(self.model, prepared, self.z_loss if torch.is_grad_enabled() else 0.0)
+        return losses.tokens, losses.tokens.new_zeros(()) if losses.pairs is None else losses.pairs
 
     def measure(self, tokens_BW: Tensor, documents_BW: Tensor) -> Loss:
-        """The same by name."""
-        return Loss(*self(tokens_BW, documents_BW))
+        """Loss of held-out sequences; what is hidden of them is the same every time."""
+        prepared = self.prepare(tokens_BW, documents_BW, HELD_OUT).to(tokens_BW.device)
+        nats, _ = self(prepared)
+        return Loss(nats, torch.tensor(prepared.target_count))
+
+
+def make_preparer(spec: TrainingSpec, tokens: TokenSet, tokenizer: str, sequences: Sequences) -> Preparer:
+    """What prepares a training's batches; `sequences` are those it may draw others from."""
+    objective, pad_id = spec.train.objective, tokens.pad_id
+    kind = objective_of(spec.model, objective)
+
+    def fetch(number: int) -> tuple[Ids, Ids]:
+        rows = np.array([number % len(sequences)])
+        found = sequences.take(rows).astype(np.int64)
+        return found[0], np.where(found == pad_id, -1, sequences.documents(rows))[0]
+
+    vocabulary = vocabulary_of(tokens, tokenizer, kind, objective)
+    return Preparer(kind, objective, vocabulary, tokens.sequence_length, spec.train.seed, fetch)
+
+
+def read_tokenizer(directory: str) -> str:
+    """Content of a token set's tokenizer.json."""
+    with files.open_read(files.join(directory, "tokenizer.json")) as stream:
+        return stream.read().decode()
+
+
+def fill_letters(model: LanguageModel, tokenizer: str) -> None:
+    """Tell a model that reads letters how its tokens are spelt."""
+    if isinstance(model, BiLstm):
+        size, most = model.letters.shape
+        model.letters.copy_(torch.from_numpy(letters_of(token_bytes(tokenizer, size), most)))
+
+
+def blocks_of(model: LanguageModel) -> list[nn.Module]:
+    """The parts a model is a stack of; an LSTM has none to cut at."""
+    if isinstance(model, BiLstm):
+        return []
+    if isinstance(model, EncoderDecoder):
+        return [*model.encoder.blocks, *model.decoder.blocks]
+    return [*model.blocks]
 
 
 def prepare_blocks(blocks: list[nn.Module], config: TrainConfig, backend: str = "inductor") -> None:

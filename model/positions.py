@@ -6,11 +6,13 @@ Shapes, in tensor names: T positions, S positions attended to, E head width, D d
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from model.config import ModelConfig, RopeScaling
+from model.config import ModelConfig
+from model.parts import RopeScaling
 
 
 def rotary_angles(config: ModelConfig, start: int, positions: int, device: torch.device) -> tuple[Tensor, Tensor]:
@@ -37,11 +39,33 @@ def _stretched(frequencies: Tensor, scaling: RopeScaling) -> Tensor:
 
 def rotate(x_BTHE: Tensor, angles: tuple[Tensor, Tensor]) -> Tensor:
     """Turn each pair (x[e], x[e + E/2]) by its position's angle, in float32."""
-    cos_TE, sin_TE = angles
-    x = x_BTHE.float()
-    first, second = x.chunk(2, dim=-1)
-    turned = torch.cat([-second, first], dim=-1)
-    return (x * cos_TE[:, None] + turned * sin_TE[:, None]).type_as(x_BTHE)
+    turned: Tensor = _Rotate.apply(x_BTHE, *(part[:, None, : part.shape[1] // 2] for part in angles))  # type: ignore[no-untyped-call]
+    return turned
+
+
+class _Rotate(torch.autograd.Function):
+    """Going back is turning back: nothing but the angles is kept, and half as much memory is touched as by autograd's
+    own way through the rotation's sums and products.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+        ctx.save_for_backward(cos, sin)
+        return _turned(x, cos, sin)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        cos, sin = ctx.saved_tensors
+        return _turned(gradients[0], cos, -sin), None, None
+
+
+def _turned(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    first, second = x.float().chunk(2, dim=-1)
+    out = torch.empty(x.shape, dtype=torch.float32, device=x.device)
+    left, right = out.chunk(2, dim=-1)
+    torch.mul(first, cos, out=left).addcmul_(second, sin, value=-1)
+    torch.mul(second, cos, out=right).addcmul_(first, sin)
+    return out.type_as(x)
 
 
 def distance_buckets(config: ModelConfig, start: int, positions: int, causal: bool, device: torch.device) -> Tensor:

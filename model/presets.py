@@ -6,7 +6,8 @@ import difflib
 from types import MappingProxyType
 from typing import Final
 
-from model.config import LstmConfig, ModelConfig
+from model.config import ModelConfig
+from model.parts import LstmConfig
 from storage.errors import UserError
 
 _LLAMA3: Final = ModelConfig(vocab_size=128_256, n_kv_heads=8, n_heads=32, d_model=4096, rope_base=500_000.0)
@@ -75,6 +76,7 @@ PRESETS: Final = MappingProxyType(
         # Devlin et al. 2019: "BERT", section 3: with the pooler for fine-tuning, or the head for pre-training
         "bert-base": _sized(_BERT, 768, 12, 12, pooler=True),
         "bert-base-mlm": _sized(_BERT, 768, 12, 12, masked_head=True),
+        "bert-base-pretraining": _sized(_BERT, 768, 12, 12, masked_head=True, pooler=True, pair_head=True),
         "bert-large": _sized(_BERT, 1024, 24, 16, pooler=True),
         # Hoffmann et al. 2022: "Training Compute-Optimal Large Language Models", table 4; Gopher's network
         "chinchilla-70b": _sized(_CHINCHILLA, 8192, 80, 64),
@@ -99,6 +101,9 @@ PRESETS: Final = MappingProxyType(
         # the other kinds at sizes that train on two cores in minutes
         "tiny-gpt2": _sized(_GPT, 128, 3, 4, max_positions=2048, init_std=None),
         "tiny-bert": _sized(_BERT, 128, 3, 4, max_positions=2048, masked_head=True, init_std=None),
+        "tiny-bert-pairs": _sized(
+            _BERT, 128, 3, 4, max_positions=2048, masked_head=True, pooler=True, pair_head=True, init_std=None
+        ),
         "tiny-t5": _sized(_T5, 128, 2, 4, decoder_layers=2),
         "tiny-elmo": ModelConfig(n_layers=2, lstm=_SMALL_LSTM),
     }

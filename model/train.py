@@ -14,6 +14,7 @@ from contextlib import closing, suppress
 import torch
 
 from model import snapshots
+from model.build import LanguageModel, build_model
 from model.checkpoint import save_weights
 from model.config import TokenSet, TrainingResult, TrainingSpec, count_steps, step_tokens
 from model.data import Batch, Loader, open_tokens, read_sequences
@@ -21,7 +22,9 @@ from model.evaluate import held_out_losses
 from model.guard import Verdict, judge
 from model.memory import count_parameters
 from model.mup import check_mup, rescale
-from model.objective import Objective, prepare_blocks
+from model.objective import Objective, blocks_of, fill_letters, make_preparer, prepare_blocks, read_tokenizer
+from model.objective_config import objective_of, training_model
+from model.objectives import Losses, Totals
 from model.optim import learning_rate_at, make_optimizer, set_learning_rate
 from model.outcome import Timing, result_of
 from model.parallel import Ranks, gradients_later, join_ranks, like, spread, whole
@@ -31,7 +34,6 @@ from model.rules import essence
 from model.rules import settle as settle_settings
 from model.signals import StopSignal
 from model.snapshots import Progress
-from model.transformer import Transformer
 from storage import files
 from storage.errors import Fatal, UserError
 
@@ -93,9 +95,12 @@ class _Training:
             *(sequences, self.batch, self.config.seed, tokens.pad_id, ranks.rank, ranks.count), ranks.first, pin=pinned
         )
         self.held_out = read_sequences(spec.tokens_dir, tokens, tokens.held_out.files)
+        self.tokenizer = read_tokenizer(spec.tokens_dir)
         self.model = self._fresh_model().to(ranks.device)
-        self.objective = Objective(self.model, tokens.pad_id, _bf16(self.config.precision, ranks.device))
-        blocks: list[torch.nn.Module] = [*self.model.blocks]
+        prepare = make_preparer(self.spec, tokens, self.tokenizer, sequences)
+        bf16 = _bf16(self.config.precision, ranks.device)
+        self.objective = Objective(self.model, prepare, self.config.objective.z_loss, bf16)
+        blocks = blocks_of(self.model)
         prepare_blocks(blocks, self.config)
         self.module = spread(self.objective, blocks, self.config.parallel, ranks, self.objective.autocast)
         self.optimizer = make_optimizer(self.model, self.config)
@@ -135,7 +140,7 @@ class _Training:
         """One step: its gradient, and the optimiser's unless the guard objects."""
         progress = self.progress
         set_learning_rate(self.optimizer, learning_rate_at(progress.step, self.steps, self.config))
-        loss, norm = self._gradient(batch.to(self.ranks.device))
+        loss, norm = self._gradient(batch)
         taken = [value for value, good in zip(progress.losses[-256:], progress.taken[-256:], strict=True) if good]
         verdict, why = judge(loss, norm, taken, _trailing(progress.taken, False), self.config)
         if verdict == "take":
@@ -151,20 +156,23 @@ class _Training:
 
     def _gradient(self, batch: Batch) -> tuple[float, float]:
         """Gradients of the mean loss over the whole global batch, clipped; that loss, and their norm before."""
-        parts = list(batch.parts(self._micro))
-        sums = torch.zeros(2, dtype=torch.float64, device=self.ranks.device)
-        for number, (tokens, documents) in enumerate(parts):
+        prepare, device = self.objective.prepare, self.ranks.device
+        parts = [prepare(*part, batch.position) for part in batch.parts(self._micro)]
+        counts = torch.tensor([[part.target_count, part.pair_count] for part in parts], dtype=torch.float64)
+        tokens, pairs = self.ranks.add(counts.sum(dim=0).to(device)).tolist()
+        totals, loss = Totals(int(tokens), int(pairs)), torch.zeros((), dtype=torch.float64, device=device)
+        for number, part in enumerate(parts):
             with gradients_later(self.module, number + 1 < len(parts)):
-                nats, count = self.module(tokens, documents)
-                nats.backward()
-            sums += torch.stack([nats.detach().double(), count.double()])
-        nats_sum, count_sum = self.ranks.add(sums).tolist()
+                share = Losses(*self.module(part.to(device))).share(totals)
+                share.backward()  # type: ignore[no-untyped-call]
+            loss += share.detach()
         weights = [weight for weight in self.model.parameters() if weight.grad is not None]
-        for weight in weights:  # ranks averaged sums: times their number they are sums again
-            assert weight.grad is not None
-            weight.grad.mul_(self.ranks.count / max(count_sum, 1.0))
+        if self.ranks.count > 1:
+            for weight in weights:  # ranks averaged shares: times their number they add up
+                assert weight.grad is not None
+                weight.grad.mul_(self.ranks.count)
         norm = whole(torch.nn.utils.clip_grad_norm_(weights, self.config.clip_norm))
-        return nats_sum / max(count_sum, 1.0), float(norm)
+        return self.ranks.add(loss).item(), float(norm)
 
     def _save_when_due(self, reporter: Reporter) -> None:
         """A checkpoint every so many steps, and when somebody asks for an end, which then comes."""
@@ -206,8 +214,9 @@ class _Training:
         self.optimizer.state.clear()
         return Progress()
 
-    def _fresh_model(self) -> Transformer:
-        model = Transformer(self.spec.model, self.config.seed)
+    def _fresh_model(self) -> LanguageModel:
+        model = build_model(self.spec.model, self.config.seed)
+        fill_letters(model, self.tokenizer)
         rescale(model, self.config)
         return model
 
@@ -220,26 +229,27 @@ class _Training:
         most, pad_id = self.config.eval_sequences, self.tokens.pad_id
         return held_out_losses(self.objective.measure, self.held_out, most, pad_id, self.ranks.device)
 
-    def whole_model(self) -> Transformer:
+    def whole_model(self) -> LanguageModel:
         """The trained model with nothing cut up; every rank must ask."""
         if self.ranks.count == 1 or self.config.parallel == "ddp":
             return self.model
-        model = Transformer(self.spec.model)
-        model.load_state_dict({name: whole(weight.detach()).cpu() for name, weight in self.model.named_parameters()},
-                              strict=not self.spec.model.tied_embeddings)  # fmt: skip
+        model = build_model(self.spec.model)
+        fill_letters(model, self.tokenizer)
+        weights = {name: whole(weight.detach()).cpu() for name, weight in self.model.named_parameters()}
+        model.load_state_dict(weights, strict=False)  # what is not among them is shared, or was filled in
         return model
 
 
 def _check(spec: TrainingSpec, tokens: TokenSet) -> None:
     """Refuse what cannot be trained, in words."""
-    if spec.model.vocab_size != tokens.vocab_size:
+    kind = objective_of(spec.model, spec.train.objective)
+    wanted = training_model(spec.model, tokens, spec.train.objective).vocab_size
+    if spec.model.vocab_size != wanted:
         raise UserError(
-            f"the model has {spec.model.vocab_size} token ids, the tokens {tokens.vocab_size}.",
+            f"the model has {spec.model.vocab_size} token ids; the tokens, with what {kind} adds, have {wanted}.",
             "Set model.vocab_size to the tokens' own.",
         )
-    if not spec.model.causal:
-        raise UserError("an encoder cannot be trained to predict the next token.", "Set model.causal=true.")
-    if tokens.packing == "masked":
+    if tokens.packing == "masked" and spec.model.kind != "encoder":
         raise UserError("these tokens are packed for an encoder.", "Set tokens.packing to concatenate or best_fit.")
     if spec.model.positions == "learned" and spec.model.max_positions < tokens.sequence_length:
         raise UserError(

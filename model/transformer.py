@@ -185,6 +185,8 @@ class Transformer(Stack):
             self.segment_embedding = nn.Embedding(config.segments, config.d_model)
         if config.pooler:
             self.pooler = nn.Linear(config.d_model, config.d_model)
+        if config.pair_head:
+            self.pair_head = nn.Linear(config.d_model, 2)
         if config.masked_head:
             self.masked_head = MaskedHead(config)
         self.head = nn.Linear(config.d_model, config.vocab_size, bias=config.masked_head)
@@ -239,6 +241,10 @@ class Transformer(Stack):
     def pool(self, hidden_BTD: Tensor) -> Tensor:
         """The whole sequence in one vector, float[B, D]: tanh(pooler(first position))."""
         return torch.tanh(self.pooler(hidden_BTD[:, 0]))
+
+    def judge_pairs(self, hidden_BTD: Tensor) -> Tensor:
+        """Logits of "the second piece follows the first" and of "it does not", float[B, 2]."""
+        return self.pair_head(self.pool(hidden_BTD))  # type: ignore[no-any-return]
 
 
 @torch.no_grad()

@@ -13,8 +13,9 @@ from flows.report.interactive import Widget
 from flows.report.looking import attention_figure
 from flows.report.source import Source
 from flows.report.words import count
-from model.config import LstmConfig, ModelConfig
+from model.config import ModelConfig
 from model.memory import block_parameters, count_parameters, kv_cache_bytes, norm_parameters
+from model.parts import LstmConfig
 from model.presets import PRESETS
 
 NEWEST = """\

@@ -7,9 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOMS = ("flows", "pipeline", "model", "storage")
-TORCH_FREE = (
-    *("model.config", "model.presets", "model.memory", "model.order", "model.rules", "model.scaling"),
-    *("model.probing", "model.scoring"),
+TORCH_FREE = tuple(
+    f"model.{name}"
+    for name in (
+        *("config", "parts", "presets", "objective_config", "memory", "memory_plan", "order", "rules"),
+        *("probing", "scaling", "scoring"),
+    )
 )
 ALLOWED = {  # room -> prefixes of our own modules it may import, besides its own
     "flows": ("pipeline", "storage", *TORCH_FREE),

@@ -25,6 +25,8 @@ PEERS = (
     ("encoding, packing and stored tokens, beside HF tokenizers and Parquet lists", ["tests.bench.bench_tokens"]),
     ("the loader", ["tests.bench.bench_loader"]),
     ("domains told by a page's form", ["tests.bench.bench_domains"]),
+    ("a training step, beside transformers", ["tests.bench.bench_train_step"]),
+    ("memory of a training step, beside its prediction", ["tests.bench.bench_memory"]),
 )
 DATATROVE = "the FineWeb filters, beside datatrove"
 PIPELINE = (

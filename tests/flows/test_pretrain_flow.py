@@ -16,16 +16,21 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from flows.child import run_child
 from flows.exporting import export
-from flows.generation import find_training, generate
+from flows.generation import Text, find_training, generate, load_language, write
+from flows.importing import import_model
 from flows.lineage import Seen, steps_that_saw
 from flows.steps import run_step
 from flows.tokens_flow import write_meta
 from flows.tokens_task import TokensJob, encode_shard, make_tokenizer
 from flows.training_task import identify, read_token_set, train_once
 from model.checkpoint import load_model
-from model.config import ModelConfig, TrainConfig
+from model.config import ModelConfig, TrainConfig, TrainingSpec
 from model.memory import count_parameters
+from model.objective_config import training_model
 from model.order import Order
+from model.parts import LstmConfig
+from model.presets import preset
+from model.train import train
 from pipeline.tokens import TokensConfig
 from storage import schema
 from storage.errors import Fatal, UserError
@@ -79,6 +84,29 @@ def test_a_training_leaves_its_row(tokens_lake: Lake, row: dict[str, Any]) -> No
     assert tokens_lake.rows("trainings") == [row]
     assert Path(tokens_lake.absolute(row["checkpoint"])).is_file()
     assert json.loads(row["config"])["train"]["train_tokens"] == TRAIN.train_tokens
+
+
+@pytest.mark.parametrize("name", ["tiny-gpt2", "tiny-bert", "tiny-bert-pairs", "tiny-t5", "tiny-elmo"])
+def test_every_kind_of_model_learns_from_the_same_tokens(tokens_lake: Lake, tmp_path: Path, name: str) -> None:
+    """In this process: a child more for each would take longer than its training."""
+    torch.set_num_threads(1)
+    small = {"d_model": 32, "n_layers": 1, "ffn_dim": 64, "max_positions": 32}
+    others = {
+        "tiny-t5": {"decoder_layers": 1},
+        "tiny-elmo": {"lstm": LstmConfig(cells=48, filters=((1, 16), (2, 16)), word_chars=12)},
+    }
+    model = preset(name).model_copy(update=small | others.get(name, {}))
+    tokens = read_token_set(tokens_lake, TOKENS)
+    config = TRAIN.model_copy(update={"learning_rate": 1e-2, "train_tokens": 16 * 8 * 40})
+    spec = TrainingSpec(
+        tokens_dir=tokens_lake.absolute(TOKENS), out_dir=str(tmp_path), device="cpu", train=config, threads=1,
+        model=training_model(model, tokens, config.objective),
+    )  # fmt: skip
+    result = train(spec)
+    losses = [point.loss for point in result.curve]
+    assert sum(losses[-10:]) / 10 < 0.8 * losses[0]
+    assert result.eval_loss < 0.8 * losses[0]
+    assert load_model(str(tmp_path / result.weights)).config == spec.model
 
 
 def test_a_finished_training_is_not_run_again(tokens_lake: Lake, row: dict[str, Any]) -> None:
@@ -146,6 +174,27 @@ def test_text_comes_out_of_a_training(tokens_lake: Lake, row: dict[str, Any]) ->
     assert find_training(tokens_lake, "latest") == row
 
 
+def test_several_prompts_are_written_on_with_reasons(tokens_lake: Lake, row: dict[str, Any]) -> None:
+    whole = list(write(tokens_lake, ["Page", ""], "rung", why=2, max_tokens=12, temperature=0, threads=1))
+    assert {piece.row for piece in whole} == {0, 1}
+    assert all(len(piece.why) == 2 and piece.why[0][0] == piece.token for piece in whole if piece.token is not None)
+
+
+@pytest.mark.parametrize(
+    ("stop", "shown"),
+    [([], "a learner learns, é"), (["lear"], "a "), (["learns"], "a learner "), (["earx", ", é"], "a learner learns")],
+)
+def test_stop_strings_end_a_text_and_are_never_shown(tokens_lake: Lake, stop: list[str], shown: str) -> None:
+    tokenizer, _ = load_language(tokens_lake, TOKENS, "meta.json")
+    text = Text(tokenizer, stop)
+    found = ""
+    for token in tokenizer.encode("a learner learns, é").tolist():
+        if not text.ended:
+            found += text.add(token)
+            assert shown.startswith(found)
+    assert found + text.finish() == shown
+
+
 def test_an_exported_training_is_the_same_model_in_transformers(
     tokens_lake: Lake, row: dict[str, Any], tmp_path: Path
 ) -> None:
@@ -162,6 +211,12 @@ def test_an_exported_training_is_the_same_model_in_transformers(
     )
     with pytest.raises(UserError, match="holds a model already"):
         export(tokens_lake, "latest", str(folder))
+    other = Lake(str(tmp_path / "other"))
+    assert import_model(other, str(folder), "back")["parameters"] == row["params_total"]
+    again = load_model(other.absolute(find_training(other, "back")["checkpoint"]))
+    assert torch.equal(again(ids), ours(ids))
+    with pytest.raises(UserError, match="already"):
+        import_model(other, str(folder), "back")
 
 
 def test_from_a_document_one_finds_the_steps_that_saw_it(tokens_lake: Lake, row: dict[str, Any]) -> None:

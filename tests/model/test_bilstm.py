@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 
 from model.bilstm import BiLstm, LayerMix
-from model.config import LstmConfig, ModelConfig
+from model.config import ModelConfig
+from model.parts import LstmConfig
 
 CONFIG = ModelConfig(
     vocab_size=50, d_model=16, n_layers=2, lstm=LstmConfig(cells=24, filters=((1, 8), (3, 8)), word_chars=8)

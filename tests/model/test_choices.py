@@ -14,7 +14,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from model import train as training
 from model.config import ModelConfig, TrainConfig
 from model.flops import exact_flops_per_token, flops_per_token, matmul_parameters
-from model.objective import Objective, prepare_blocks
+from model.objective import prepare_blocks
+from model.objectives import causal_loss
 from model.optim import make_optimizer, set_learning_rate
 from model.presets import preset
 from model.rules import essence, settle
@@ -46,7 +47,7 @@ def test_compiled_blocks_give_the_same_gradients() -> None:
     for compiled in (False, True):
         model = Transformer(TINY)
         prepare_blocks([*model.blocks], TrainConfig(compile=compiled, recompute=compiled), backend="aot_eager")
-        Objective(model, 1, False)(tokens, torch.zeros_like(tokens))[0].backward()
+        causal_loss(model, tokens, 1).nats.backward()
         gradients.append([weight.grad for weight in model.parameters()])
         assert [*model.state_dict()] == [*Transformer(TINY).state_dict()]
     assert all(torch.allclose(a, b, rtol=1e-5, atol=1e-6) for a, b in zip(*gradients, strict=True))
@@ -66,7 +67,7 @@ def test_flops_are_those_torch_counts() -> None:
     config = TINY.model_copy(update={"n_kv_heads": 4})
     model, tokens = Transformer(config), torch.randint(2, 64, (3, 17))
     with FlopCounterMode(display=False) as counter:
-        Objective(model, 1, False)(tokens, torch.zeros_like(tokens))[0].backward()
+        causal_loss(model, tokens, 1).nats.backward()
     counted = counter.get_total_flops() / (3 * 16)  # torch counts attention's square whole
     # it leaves out the first product's gradient of its input, which is the embedding, and recomputes scores in Flash
     assert flops_per_token(config, 16) == pytest.approx(counted, rel=0.15)
@@ -110,7 +111,7 @@ def spread_after(width: int, kind: str, steps: int = 4) -> tuple[float, float]:
     for _ in range(steps):
         set_learning_rate(optimizer, 1e-3)
         optimizer.zero_grad()
-        nats, count = Objective(model, 1, False)(tokens, tokens)
+        nats, count = causal_loss(model, tokens, 1)
         (nats / count).backward()
         optimizer.step()
     with torch.no_grad():

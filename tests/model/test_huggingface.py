@@ -13,9 +13,10 @@ from transformers import AutoModel, AutoModelForCausalLM, AutoModelForMaskedLM, 
 
 from model.attention import KVCache
 from model.build import LanguageModel, build_model
-from model.config import ModelConfig, RopeScaling
+from model.config import ModelConfig
 from model.huggingface import from_state, to_state
 from model.huggingface_configs import family_of, from_config, to_config
+from model.parts import RopeScaling
 from model.presets import PRESETS, preset
 from storage.errors import UserError
 

@@ -22,6 +22,7 @@ from storage.errors import UserError
         ("gpt2-xl", 1_557_611_200),
         ("bert-base", 109_482_240),
         ("bert-base-mlm", 109_514_298),
+        ("bert-base-pretraining", 110_106_428),
         ("bert-large", 335_141_888),
         ("llama-7b", 6_738_415_616),
         ("llama-65b", 65_285_660_672),

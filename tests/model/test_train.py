@@ -16,6 +16,7 @@ from model.checkpoint import load_model
 from model.config import TrainConfig, TrainingSpec, count_steps, step_tokens
 from model.data import Batch, open_tokens, read_sequences
 from model.optim import learning_rate_at
+from model.parts import ObjectiveConfig
 from storage.errors import Fatal, UserError
 
 from .conftest import SHORT, TINY, write_sequences
@@ -138,10 +139,14 @@ def test_budgets_become_whole_steps(wanted: int, batch: int, steps: int) -> None
 
 @pytest.mark.parametrize(
     ("change", "words"),
-    [({"causal": False}, "encoder"), ({"positions": "learned", "max_positions": 4}, "learns 4 positions")],
+    [
+        ({"causal": False}, "encoder cannot be trained by 'causal'"),
+        ({"positions": "learned", "max_positions": 4}, "learns 4 positions"),
+    ],
 )
 def test_models_that_cannot_be_trained_on_these_tokens_are_refused(
     tokens_dir: Path, tmp_path: Path, change: dict[str, object], words: str
 ) -> None:
+    train = SHORT.model_copy(update={"objective": ObjectiveConfig(kind="causal")})
     with pytest.raises(UserError, match=words):
-        training.train(spec_of(tokens_dir, tmp_path / "out", model=TINY.model_copy(update=change)))
+        training.train(spec_of(tokens_dir, tmp_path / "out", model=TINY.model_copy(update=change), train=train))

@@ -1,4 +1,4 @@
-"""The decoder against `transformers`' Llama with the same weights; generation with and without a cache."""
+"""The decoder against `transformers`' Llama with the same weights, with and without a cache."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from model.attention import KVCache
-from model.config import GenerationSpec, ModelConfig
-from model.generate import choose, generate
+from model.config import ModelConfig
 from model.objectives import causal_loss
 from model.transformer import Transformer
 
@@ -98,38 +97,6 @@ def test_a_cache_changes_no_logit(config: ModelConfig, pieces: list[int]) -> Non
     with torch.no_grad():
         logits = torch.cat([model(part, cache) for part in tokens.split(pieces, dim=1)], dim=1)
         torch.testing.assert_close(logits, model(tokens), rtol=1e-4, atol=1e-5)
-
-
-@pytest.mark.parametrize("sampling", [{"temperature": 0.0}, {"temperature": 1.0}, {"temperature": 0.7, "top_k": 5}])
-def test_cached_generation_equals_uncached_token_by_token(sampling: dict[str, float]) -> None:
-    model, _ = make_pair(CONFIGS[0])
-    spec = GenerationSpec.model_validate({"weights": "", "prompt_ids": (3, 4, 5), "max_tokens": 30, **sampling})
-    first = list(generate(model, spec))
-    assert first == list(generate(model, spec, cached=False)) == list(generate(model, spec))
-    assert len(first) == 30
-
-
-def test_generation_stops_at_the_end_of_a_document() -> None:
-    model, _ = make_pair(CONFIGS[0])
-    spec = GenerationSpec(weights="", prompt_ids=(3,), max_tokens=20, temperature=0)
-    greedy = list(generate(model, spec))
-    stopped = list(generate(model, spec.model_copy(update={"stop_id": greedy[4]})))
-    assert stopped == greedy[: greedy.index(greedy[4])]
-
-
-def test_sampling_keeps_to_top_k_and_top_p() -> None:
-    logits = torch.log(torch.tensor([0.5, 0.3, 0.15, 0.05]))
-
-    def drawn(**sampling: float) -> set[int]:
-        spec = GenerationSpec.model_validate({"weights": "", "prompt_ids": (0,), "temperature": 1.0, **sampling})
-        generator = torch.Generator().manual_seed(0)
-        return {choose(logits, spec, generator) for _ in range(400)}
-
-    assert drawn(top_p=1.0) == {0, 1, 2, 3}
-    assert drawn(top_p=1.0, top_k=2) == {0, 1}
-    assert drawn(top_p=0.79) == {0, 1}
-    assert drawn(top_p=0.01) == {0}
-    assert drawn(temperature=0) == {0}
 
 
 def test_initial_weights_are_a_matter_of_the_seed() -> None:

@@ -1,57 +1,88 @@
-"""`make bench-gpu`: a training step on a GPU, held against the same step on the CPU, with its speed.
+"""`make bench-gpu`: steps and generation on a GPU, held against the CPU, `transformers`, and the device's own rates.
 
-Skips, with the reason, where there is no GPU.
+Bars, on one H200 in bf16 at 2,048 tokens with documents apart: MFU of 45 % at 160M and 55 % at 1.2B parameters, 300,000
+tokens a second at 125M, 1.3 times `transformers` with compile, and writing at 80 % of what memory allows. On another
+GPU the numbers are printed and only agreement is asked for. Skips, with the reason, where there is no GPU; what is
+measured runs at small sizes on any machine in tests/model/test_gpu_bench.py.
 """
 
 from __future__ import annotations
 
-import time
-
 import pytest
 import torch
 
+from model.config import ModelConfig
+from model.device import measured_flops
+from model.flops import flops_per_token
 from model.memory import count_parameters
-from model.objectives import causal_loss
+from model.objectives import losses_of
 from model.presets import preset
 from model.transformer import Transformer
+
+from .measure import measured_bandwidth, our_step, packed, seconds, their_step, writing_share
 
 pytestmark = [
     pytest.mark.gpu,
     pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine"),
+    pytest.mark.timeout(1200),
 ]
+LENGTH = 2048
+SIZES = {  # name: (shape, sequences a step, least MFU, least tokens a second)
+    "125M": (ModelConfig(vocab_size=32_768, d_model=768, n_layers=12, n_heads=12, n_kv_heads=12), 16, 0.0, 300_000),
+    "160M": (ModelConfig(vocab_size=32_768, d_model=896, n_layers=12, n_heads=14, n_kv_heads=14), 16, 0.45, 0),
+    "1.2B": (ModelConfig(vocab_size=32_768, d_model=2048, n_layers=22, n_heads=16, n_kv_heads=16), 8, 0.55, 0),
+}
 
 
-def gradients(device: str, tokens: torch.Tensor) -> tuple[float, dict[str, torch.Tensor]]:
-    model = Transformer(preset("ladder-2m"), seed=0).to(device)
-    loss = causal_loss(model, tokens.to(device), pad_id=-1).mean
-    loss.backward()
-    return loss.item(), {
-        name: weight.grad.cpu() for name, weight in model.named_parameters() if weight.grad is not None
-    }
+def is_h200() -> bool:
+    return "H200" in torch.cuda.get_device_name()
+
+
+def gradients(device: str) -> tuple[float, dict[str, torch.Tensor]]:
+    """Of packed documents: groups on the CPU, FlexAttention's blocks on the GPU."""
+    config = preset("ladder-2m")
+    model = Transformer(config, seed=0).to(device)
+    losses = losses_of(model, packed(config, 2, 256, 60).to(torch.device(device)))
+    (losses.tokens / 512).backward()
+    grads = {name: weight.grad.cpu() for name, weight in model.named_parameters() if weight.grad is not None}
+    return losses.tokens.item() / 512, grads
 
 
 def test_gpu_agrees_with_cpu() -> None:
-    tokens = torch.randint(0, 4096, (2, 129), generator=torch.Generator().manual_seed(1))
-    loss, expected = gradients("cpu", tokens)
-    found_loss, found = gradients("cuda", tokens)
+    loss, expected = gradients("cpu")
+    found_loss, found = gradients("cuda")
     assert found_loss == pytest.approx(loss, rel=1e-4)
     for name, gradient in expected.items():
         torch.testing.assert_close(found[name], gradient, rtol=1e-2, atol=1e-5, msg=name)
 
 
-def test_tokens_a_second(capsys: pytest.CaptureFixture[str]) -> None:
-    config = preset("ladder-40m")
-    model = Transformer(config, seed=0).to("cuda")
-    tokens = torch.randint(0, config.vocab_size, (16, 1025), device="cuda")
-    for _ in range(3):
-        causal_loss(model, tokens, pad_id=-1).mean.backward()
-    torch.cuda.synchronize()
-    started = time.perf_counter()
-    for _ in range(10):
-        causal_loss(model, tokens, pad_id=-1).mean.backward()
-    torch.cuda.synchronize()
-    rate = 10 * 16 * 1024 / (time.perf_counter() - started)
+@pytest.mark.parametrize("name", [*SIZES])
+def test_a_training_step(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    config, batch, least_mfu, least_rate = SIZES[name]
+    device = torch.device("cuda")
+    prepared = packed(config, batch, LENGTH, mean=500)
+    ours = batch * LENGTH / seconds(our_step(config, prepared, device, compiled=True), device)
+    torch.cuda.empty_cache()
+    theirs = batch * LENGTH / seconds(their_step(config, prepared, device, compiled=True), device)
+    torch.cuda.empty_cache()
+    peak = measured_flops(device, torch.bfloat16)
+    assert peak is not None
+    mfu = flops_per_token(config, LENGTH) * ours / peak
     with capsys.disabled():
         size = count_parameters(config).total
-        print(f"\n{torch.cuda.get_device_name()}: {size:,} parameters, {rate:,.0f} tokens a second, float32")
-    assert rate > 0
+        print(
+            f"\n{torch.cuda.get_device_name()}: {size:,} parameters, {ours:,.0f} tokens/s, MFU {mfu:.1%} of "
+            f"{peak / 1e12:.0f} TFLOP/s measured, {ours / theirs:.2f} x transformers with compile ({theirs:,.0f})"
+        )
+    if is_h200():
+        assert mfu >= least_mfu and ours >= least_rate and ours / theirs >= 1.3
+
+
+def test_writing_against_the_bandwidth(capsys: pytest.CaptureFixture[str]) -> None:
+    device = torch.device("cuda")
+    bandwidth = measured_bandwidth(device, 4096)
+    rate, share = writing_share(SIZES["1.2B"][0], device, bandwidth)
+    with capsys.disabled():
+        print(f"\nwriting: {rate:,.0f} tokens/s, {share:.0%} of {bandwidth / 1e12:.2f} TB/s measured")
+    if is_h200():
+        assert share >= 0.8

@@ -1,0 +1,119 @@
+"""What `test_training.py` measures, on any device: small sizes run on a CPU too, so that the code itself is tested."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch.nn import functional
+from transformers import LlamaConfig, LlamaForCausalLM
+
+from model.config import GenerationSpec, ModelConfig, ObjectiveConfig, TrainConfig
+from model.decoding import Decoding
+from model.huggingface_configs import to_config
+from model.memory import count_parameters, kv_cache_bytes
+from model.noise import Vocabulary
+from model.objective import blocks_of, prepare_blocks
+from model.objectives import losses_of
+from model.optim import make_optimizer
+from model.prepare import Prepared, Preparer
+from model.rules import settle
+from model.transformer import Transformer
+
+Step = Callable[[], None]
+
+
+def packed(config: ModelConfig, batch: int, length: int, mean: int) -> Prepared:
+    """A batch of packed documents of `mean` tokens, about, that do not see each other."""
+    generator = np.random.default_rng(0)
+    tokens = torch.from_numpy(generator.integers(2, config.vocab_size, (batch, length + 1)))
+    marks = generator.random((batch, length + 1)) < 1 / mean
+    plain = np.zeros(config.vocab_size, bool)
+    words = Vocabulary(config.vocab_size, plain, plain, plain, 0, 1, 1, 1, 1, np.zeros(0, np.int64))
+    prepare = Preparer("causal", ObjectiveConfig(), words, length, 0)
+    return prepare(tokens, torch.from_numpy(np.cumsum(marks, axis=1).astype(np.int32)), 0)
+
+
+def our_step(config: ModelConfig, prepared: Prepared, device: torch.device, compiled: bool) -> Step:
+    """A step of ours in bf16: forward, backward, clipping, fused AdamW."""
+    model = Transformer(config).to(device)
+    prepare_blocks(blocks_of(model), TrainConfig(compile=compiled))
+    there = prepared.to(device)
+    return _step(model, config, device, lambda: losses_of(model, there).tokens / there.target_count)
+
+
+def their_step(config: ModelConfig, prepared: Prepared, device: torch.device, compiled: bool) -> Step:
+    """The same of `transformers`' Llama, compiled whole, which lets documents see each other."""
+    values = {key: value for key, value in to_config(config).items() if key not in ("model_type", "torch_dtype")}
+    model = LlamaForCausalLM(LlamaConfig(**values, attn_implementation="sdpa")).to(device)
+    run = torch.compile(model) if compiled else model
+    there = prepared.to(device)
+
+    def loss() -> torch.Tensor:
+        logits = run(input_ids=there.tokens, use_cache=False).logits
+        return functional.cross_entropy(logits.float().flatten(0, 1), there.targets.flatten())
+
+    return _step(model, config, device, loss)
+
+
+def _step(
+    model: torch.nn.Module, config: ModelConfig, device: torch.device, loss_of: Callable[[], torch.Tensor]
+) -> Step:
+    optimizer = make_optimizer(model, settle(TrainConfig(), config))
+
+    def step() -> None:
+        with torch.autocast(device.type, torch.bfloat16):
+            loss = loss_of()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+
+    return step
+
+
+def seconds(step: Step, device: torch.device, warm: int = 3, rounds: int = 10) -> float:
+    """Of one step, after some that are not counted."""
+    for _ in range(warm):
+        step()
+    _wait(device)
+    started = time.perf_counter()
+    for _ in range(rounds):
+        step()
+    _wait(device)
+    return (time.perf_counter() - started) / rounds
+
+
+def writing_share(
+    config: ModelConfig, device: torch.device, bandwidth: float, tokens: int = 128
+) -> tuple[float, float]:
+    """Tokens a second of cached generation at batch 1 in bf16, and its share of what reading weights and cache allows.
+
+    Args:
+        bandwidth: Bytes a second the device reads, as `measured_bandwidth` finds.
+    """
+    model = Transformer(config).to(device, torch.bfloat16).eval()
+    spec = GenerationSpec(weights="", prompts=((3, 4, 5, 6),), max_tokens=tokens)
+    with torch.no_grad():
+        decoding = Decoding(model, spec.prompts, tokens, 1)
+
+        def step() -> None:
+            decoding.append([int(decoding.logits().argmax())])
+
+        found = seconds(step, device, warm=4, rounds=tokens - 8)
+    count = count_parameters(config)
+    read = 2 * (count.total - (0 if config.tied_embeddings else count.embedding)) + kv_cache_bytes(config, tokens // 2)
+    return 1 / found, read / bandwidth / found
+
+
+def measured_bandwidth(device: torch.device, megabytes: int) -> float:
+    """Bytes a second of summing one large tensor."""
+    values = torch.ones(megabytes << 18, dtype=torch.float32, device=device)
+    return values.numel() * 4 / seconds(lambda: values.sum(), device)  # type: ignore[arg-type, return-value]
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)

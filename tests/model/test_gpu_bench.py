@@ -1,0 +1,36 @@
+"""What the GPU benchmark measures runs, at sizes where nothing is worth measuring: its code must not wait for a GPU."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from model.config import ModelConfig
+
+CONFIG = ModelConfig(vocab_size=64, d_model=32, n_layers=1, n_heads=2, n_kv_heads=1)
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def measure(project_root: Path) -> Any:
+    path = project_root / "tests" / "bench" / "gpu" / "measure.py"
+    spec = importlib.util.spec_from_file_location("gpu_measure", path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["gpu_measure"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_steps_and_generation_run_on_a_cpu(measure: Any) -> None:
+    prepared = measure.packed(CONFIG, 2, 48, 12)
+    assert prepared.documents is not None
+    for make in (measure.our_step, measure.their_step):
+        assert measure.seconds(make(CONFIG, prepared, CPU, compiled=False), CPU, warm=1, rounds=2) > 0
+    rate, share = measure.writing_share(CONFIG, CPU, measure.measured_bandwidth(CPU, 4), tokens=12)
+    assert rate > 0 and 0 < share < 1
