@@ -185,10 +185,9 @@ def _answers(params: Floats, tokens: Floats, loss: Floats, far: float) -> dict[s
 
 
 def _truth(surface: Surface, far: float) -> dict[str, float]:
-    size = float(surface.best_params(far))
     return {
         "params_exponent": surface.params_exponent,
-        "tokens_per_param": float(surface.best_tokens(far)) / size if size > 0 else math.inf,
+        "tokens_per_param": float(surface.best_ratio(far)),
         "loss": float(surface.best_loss(far)),
         "parabola_exponent": surface.params_exponent,
     }

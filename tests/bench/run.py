@@ -24,6 +24,7 @@ PEERS = (
     ("benchmark items and toxicity", ["tests.bench.bench_safety"]),
     ("encoding, packing and stored tokens, beside HF tokenizers and Parquet lists", ["tests.bench.bench_tokens"]),
     ("the loader", ["tests.bench.bench_loader"]),
+    ("scaling fits, beside L-BFGS-B", ["tests.bench.bench_scaling"]),
 )
 DATATROVE = "the FineWeb filters, beside datatrove"
 PIPELINE = (
