@@ -109,7 +109,7 @@ def describe_plan(title: str, found: Mapping[str, Any]) -> list[str]:
     lines += [_estimate(shown, found[name]) for name, shown in PLAN_NAMES.items()]
     if cost := found.get("cost"):
         lines.append(
-            f"  on {cost['gpu']} at {cost['mfu']:.0%} of peak: {cost['hours']:,.1f} GPU hours, about "
+            f"  on {cost['gpu']} at {cost['mfu']:.0%} of peak: {cost['hours']:,.4g} GPU hours, about "
             f"${cost['dollars']:,.0f}; weights and optimiser take {cost['train_bytes'] / 1e9:,.1f} GB: "
             f"{cost['train_devices']} GPUs to train, {cost['serve_devices']} to serve"
         )

@@ -59,7 +59,7 @@ class LadderConfig(Section):
     max_tokens_per_param: float = Field(1_000.0, gt=0, description="most of them")
     seeds: tuple[int, ...] = Field((0,), min_length=1, description="every run once a seed")
     noise_seeds: tuple[int, ...] = Field(
-        (), description="further seeds of one run, the middle one by cost: how much losses differ by chance"
+        (), description="further seeds of one run, in the middle by cost and size: how much losses differ by chance"
     )
     rate_factors: tuple[float, ...] = Field(
         (),
@@ -158,8 +158,10 @@ def rungs(
 
 
 def _repeats(config: LadderConfig, ladder: list[Rung]) -> Iterator[Rung]:
-    """The middle rung by cost with further seeds."""
-    middle = ladder[len(ladder) // 2]
+    """The middle one, by size, of the rungs that cost about as much as the middle one by cost, with further seeds."""
+    cost = ladder[len(ladder) // 2].flops
+    near = sorted((rung for rung in ladder if 0.9 < rung.flops / cost < 1.1), key=lambda rung: rung.params)
+    middle = near[len(near) // 2]
     for seed in config.noise_seeds:
         if seed not in config.seeds:
             yield _with_seed(middle, seed)

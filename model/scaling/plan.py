@@ -121,7 +121,7 @@ def plan(fit: Fit, flops: float) -> Plan:
         flops=flops,
         params=fit.interval(lambda surface: surface.best_params(flops)),
         tokens=fit.interval(lambda surface: surface.best_tokens(flops)),
-        tokens_per_param=fit.interval(lambda surface: surface.best_tokens(flops) / surface.best_params(flops)),
+        tokens_per_param=fit.interval(lambda surface: surface.best_ratio(flops)),
         loss=fit.interval(lambda surface: surface.best_loss(flops)),
         extrapolation=factor,
         warnings=(*fit.warnings, far) if far else fit.warnings,
@@ -145,12 +145,11 @@ def plan_for_loss(fit: Fit, loss: float) -> Plan:
     compute = fit.interval(lambda surface: flops_for_loss(surface, loss))
     factor = compute.value / fit.max_flops
     far = extrapolation_warning(factor)
-    tokens_per_param = fit.interval(lambda s: _at_loss(s, loss, lambda n, d: d / n))
     return Plan(
         flops=compute.value,
         params=fit.interval(lambda s: _at_loss(s, loss, lambda n, d: n)),
         tokens=fit.interval(lambda s: _at_loss(s, loss, lambda n, d: d)),
-        tokens_per_param=tokens_per_param,
+        tokens_per_param=fit.interval(lambda s: _at_loss(s, loss, lambda n, d: d / n)),
         loss=Estimate(loss, loss, loss),
         extrapolation=factor,
         warnings=(*fit.warnings, far) if far else fit.warnings,

@@ -89,12 +89,7 @@ def chosen_fit(record: Mapping[str, Any]) -> Fit:
 
 def _tokens_per_param(fit: Fit) -> dict[str, float]:
     """D / N of least loss at the largest run's compute, with its interval; infinite without an optimum."""
-
-    def ratio(surface: Surface) -> float:
-        size = float(surface.best_params(fit.max_flops))
-        return float(surface.best_tokens(fit.max_flops)) / size if size > 0 else math.inf
-
-    return asdict(fit.interval(ratio))
+    return asdict(fit.interval(lambda surface: float(surface.best_ratio(fit.max_flops))))
 
 
 def _approaches(found: Approaches) -> dict[str, Any]:

@@ -43,9 +43,16 @@ class Surface:
             return np.asarray(flops) / FLOPS_PER_PARAM_TOKEN / self.best_params(flops)
 
     def best_loss(self, flops: Any) -> Any:
-        """Least loss that `flops` FLOP can buy."""
+        """Least loss that `flops` FLOP can buy; E where one of the terms is gone and all goes into the other."""
+        if self.A == 0 or self.B == 0:
+            return np.full(np.shape(flops), self.E)[()]
         with np.errstate(divide="ignore"):
             return self.predict(self.best_params(flops), self.best_tokens(flops))
+
+    def best_ratio(self, flops: Any) -> Any:
+        """Tokens a parameter where 6 N D = flops and loss is least."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.asarray(self.best_tokens(flops)) / self.best_params(flops)
 
     @property
     def params_exponent(self) -> float:

@@ -27,6 +27,7 @@ PEERS = (
     ("domains told by a page's form", ["tests.bench.bench_domains"]),
     ("a training step, beside transformers", ["tests.bench.bench_train_step"]),
     ("memory of a training step, beside its prediction", ["tests.bench.bench_memory"]),
+    ("scaling fits, beside L-BFGS-B", ["tests.bench.bench_scaling"]),
 )
 DATATROVE = "the FineWeb filters, beside datatrove"
 PIPELINE = (

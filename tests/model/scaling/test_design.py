@@ -38,6 +38,8 @@ def test_the_designed_ladder_is_the_one_that_runs() -> None:
     assert [rung.name for rung in again] == [rung.name for rung in found.ladder]
     middle = [rung for rung in again if rung.train.seed > 0]
     assert {rung.train.seed for rung in middle} == {1, 2} and len({rung.flops for rung in middle}) == 1
+    sizes = sorted({rung.params for rung in again})
+    assert sizes[0] < middle[0].params < sizes[-1]
 
 
 def test_a_large_vocabulary_leaves_no_room() -> None:
