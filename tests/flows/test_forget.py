@@ -39,7 +39,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PREFECT_HOME", str(tmp_path_factory.mktemp("prefect")))
         patch.setenv("PREFECT_LOGGING_LEVEL", "CRITICAL")
-        patch.setattr("flows.corpus_flow.processes", threads)  # a process of its own takes seconds to start
+        patch.setattr("flows.runners.processes", threads)  # a process of its own takes seconds to start
         with prefect_api():
             yield
     logging.getLogger("prefect").setLevel(logging.CRITICAL)  # what it says when the process ends finds no stream

@@ -37,9 +37,7 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PREFECT_HOME", str(tmp_path_factory.mktemp("prefect")))
         patch.setenv("PREFECT_LOGGING_LEVEL", "CRITICAL")
-        patch.setattr(
-            "flows.corpus_flow.processes", threads
-        )  # what runs in processes runs here too, and starts at once
+        patch.setattr("flows.runners.processes", threads)  # what runs in processes runs here too, and starts at once
         with prefect_api() as url:
             yield url
 
