@@ -26,6 +26,7 @@ PEERS = (
     ("the loader", ["tests.bench.bench_loader"]),
     ("domains told by a page's form", ["tests.bench.bench_domains"]),
     ("a training step, beside transformers", ["tests.bench.bench_train_step"]),
+    ("packed documents apart, beside a dense mask", ["tests.bench.bench_documents"]),
     ("memory of a training step, beside its prediction", ["tests.bench.bench_memory"]),
     ("scaling fits, beside L-BFGS-B", ["tests.bench.bench_scaling"]),
 )
