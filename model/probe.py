@@ -22,6 +22,7 @@ from model.config import TrainConfig
 from model.optim import make_optimizer
 from model.probing import ProbeSpec
 from model.process import emit, serve, settle
+from model.rules import settle as settle_settings
 from model.transformer import Transformer
 from storage.errors import UserError
 
@@ -132,7 +133,8 @@ def _guess(model: Transformer, spec: ProbeSpec) -> list[dict[str, Any]]:
 
 def _learn(model: Transformer, spec: ProbeSpec) -> dict[str, Any]:
     """One AdamW step on the passage: gradients by part, and the loss before and after."""
-    optimizer = make_optimizer(model, TrainConfig(learning_rate=spec.learning_rate, weight_decay=0.0))
+    config = settle_settings(TrainConfig(learning_rate=spec.learning_rate, weight_decay=0.0), model.config)
+    optimizer = make_optimizer(model, config)
     before = _loss(model, spec)
     before.backward()  # type: ignore[no-untyped-call]
     parts: dict[str, tuple[float, float, int]] = {}
