@@ -10,6 +10,7 @@ import time
 
 import torch
 
+from model import rules
 from model.config import ModelConfig, TrainConfig
 from model.objectives import causal_loss
 from model.optim import make_optimizer
@@ -26,7 +27,7 @@ def seconds_per_step(
 ) -> float:
     """Median seconds of a step, the first ones left out."""
     network = Transformer(model, seed=0).to(device)
-    optimizer = make_optimizer(network, TrainConfig())
+    optimizer = make_optimizer(network, rules.settle(TrainConfig(), model))
     rows = max(1, batch_tokens // sequence_length)
     batch = torch.randint(model.vocab_size, (rows, sequence_length + 1), generator=torch.Generator().manual_seed(0))
     batch = batch.to(device)
