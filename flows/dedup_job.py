@@ -10,7 +10,8 @@ import pyarrow.compute as pc
 
 from pipeline.dedup.config import DedupConfig
 from storage import files
-from storage.catalog import Catalog, Scratch
+from storage.catalog import Catalog
+from storage.database import Scratch
 from storage.lake import Lake
 from storage.schema import PAGE_KEY, field, table
 from storage.shards import Output, read_table

@@ -24,7 +24,8 @@ from pipeline.mix import END_TOKENS, Quota, as_written, plan_mix, shortfall
 from pipeline.mix_config import MixConfig
 from pipeline.spreading import separate
 from storage import files
-from storage.catalog import Catalog, Scratch
+from storage.catalog import Catalog
+from storage.database import Scratch
 from storage.errors import UserError
 from storage.lake import Lake
 from storage.schema import MIXTURE

@@ -1,96 +1,48 @@
-"""The only door to DuckDB: read-only views over the lake, and a scratch database for whole-corpus steps.
-
-No extension is ever downloaded: installing and loading them unasked is switched off, and remote lakes are
-read through fsspec.
-"""
+"""The lake's views, and the only door to them: SQL that reads the lake and nothing else."""
 
 from __future__ import annotations
 
-import json
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from types import TracebackType
 from typing import Any, cast
 
 import duckdb
 import fsspec
 import pyarrow as pa
-from fsspec.spec import AbstractFileSystem
 
 from storage import ducklake, files, views
+from storage.database import (
+    BATCH_ROWS,
+    OFFLINE,
+    Scratch,
+    building,
+    check_reads_only,
+    connect,
+    first_words,
+    hint_for,
+    load_extension,
+    open_read_only,
+    store_of,
+)
 from storage.errors import Fatal, ShardFailed, UserError, WinnowError
 from storage.known_files import KnownFiles
 from storage.lake import Lake, fingerprint
 from storage.manifest import committed
 from storage.selection import Row, Selection, select
-from storage.statements import only_reads, quoted
+from storage.statements import quoted
 from storage.web import is_web
 from storage.web_filesystem import WebFileSystem
 
 CATALOG_FILE = "winnow.duckdb"
-_OFFLINE: dict[str, Any] = {
-    "autoinstall_known_extensions": False,
-    "autoload_known_extensions": False,
-    "python_enable_replacements": False,  # a table name must never mean a Python variable of ours
-}
-_QUIET = "SET enable_progress_bar = false"  # it would be drawn in the middle of the rows a command prints
-_BATCH_ROWS = 8192
 _STORE_SETTINGS: dict[str, Any] = {"threads": 2, "memory_limit": "1GB"}
 """Of a statement over a file in a store; each thread is a connection."""
 _MOST_SPELT = 1000
 """Archives of a lake up to which its views are read from their file."""
 _LISTED = ("archives", "steps", "trainings", "evaluations")
 """Tables of small files, each written once, that the views are made from."""
-
-
-class Scratch:
-    """An in-memory database that spills to a directory of its own, for one whole-corpus step.
-
-    Row order is kept only where a statement asks for one: end what must be deterministic with ORDER BY.
-
-    Args:
-        spill: Directory for what does not fit in memory; removed at the end.
-        memory_limit: As DuckDB reads it, for example "4GB".
-        threads: Threads of a statement.
-        remote: Protocol of a lake in an object store; None for a local one.
-    """
-
-    def __init__(self, spill: Path, memory_limit: str, threads: int, remote: str | None = None) -> None:
-        self._spill = spill
-        settings = {"memory_limit": memory_limit, "threads": threads, "preserve_insertion_order": False}
-        self._connection = _connect(spill, _store_of(remote), settings)
-
-    def __enter__(self) -> Scratch:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._connection.close()
-        del self._connection  # a traceback that outlives us must not keep DuckDB alive past the interpreter's end
-        shutil.rmtree(self._spill, ignore_errors=True)
-
-    def run(self, name: str, **params: Any) -> pa.RecordBatchReader:
-        """The rows of `storage/sql/<name>.sql`, streamed; `$param` in it takes the argument of that name."""
-        return self.query(views.sql_text(name), params)
-
-    def query(self, statement: str, params: Mapping[str, Any] | None = None) -> pa.RecordBatchReader:
-        """The rows of one SELECT, streamed. Only one stream may be open at a time."""
-        with _spilling():
-            relation = self._connection.sql(statement, params=dict(params) if params else None)
-            return cast(pa.RecordBatchReader, relation.to_arrow_reader(_BATCH_ROWS))
-
-    def execute(self, statement: str, params: Mapping[str, Any] | None = None) -> None:
-        """Run statements for their effect (CREATE TABLE, INSERT...)."""
-        with _spilling():
-            self._connection.execute(statement, dict(params) if params else None)
-
-    def register(self, name: str, rows: pa.Table | pa.RecordBatchReader) -> None:
-        """Make Arrow rows readable as a table of that name."""
-        self._connection.register(name, rows)
 
 
 class Catalog:
@@ -113,7 +65,7 @@ class Catalog:
         target = self.lake.absolute(CATALOG_FILE)
         temporary = files.temporary_for(target)
         try:
-            with _building(target), closing(duckdb.connect(str(temporary), config=_OFFLINE)) as connection:
+            with building(target), closing(duckdb.connect(str(temporary), config=OFFLINE)) as connection:
                 connection.execute("SET TimeZone = 'UTC'")
                 state = self._state()  # before looking: what is added meanwhile must count as change
                 self._define(connection)
@@ -138,12 +90,12 @@ class Catalog:
         """
         self.lake.check_exists()
         with self._reader(statement, allow_files) as connection:
-            _check_reads_only(connection, statement)
+            check_reads_only(connection, statement)
             try:
                 relation = connection.sql(statement, params=params or None)
                 return cast(pa.Table, relation.to_arrow_table())
             except duckdb.Error as error:
-                raise UserError(_first_words(error), _hint(error)) from error
+                raise UserError(first_words(error), hint_for(error)) from error
 
     def export_ducklake(self, target: str) -> dict[str, int]:
         """Register the files in force in a DuckLake catalogue, without copying; of each table those it did not have.
@@ -157,9 +109,9 @@ class Catalog:
         """
         self.lake.check_exists()
         selection = self.selection()
-        with closing(_connect(None, _store_of(self._protocol), {})) as connection:
+        with closing(connect(None, store_of(self._protocol), {})) as connection:
             for extension in ducklake.extensions_for(target):
-                _load(connection, extension)
+                load_extension(connection, extension)
             try:
                 connection.execute(ducklake.attach(target, self.lake))
                 connection.execute("BEGIN")
@@ -167,12 +119,12 @@ class Catalog:
                 added = {table: _register(connection, table, listed) for table, listed in files_of.items()}
                 connection.execute("COMMIT")
             except duckdb.Error as error:
-                raise UserError(f"{target} cannot take the lake's files: {_first_words(error)}") from error
+                raise UserError(f"{target} cannot take the lake's files: {first_words(error)}") from error
         return added
 
     def selection(self) -> Selection:
         """What is in force in the lake now."""
-        with closing(_connect(None, _store_of(self._protocol), {})) as connection:
+        with closing(connect(None, store_of(self._protocol), {})) as connection:
             return self._select(connection)
 
     def scratch(self, memory_limit: str = "2GB", threads: int = 1) -> Scratch:
@@ -183,7 +135,7 @@ class Catalog:
     def _reader(self, statement: str, allow_files: bool) -> Iterator[duckdb.DuckDBPyConnection]:
         spill = Path(tempfile.gettempdir()) / f"winnow-{files.writer_tag()}"
         self._store = None if self._protocol is None else KnownFiles(fsspec.filesystem(self._protocol))
-        with closing(_connect(spill, self._store, {})) as connection:
+        with closing(connect(spill, self._store, {})) as connection:
             self._attach(connection, statement)
             if not allow_files:
                 connection.execute("SET allowed_directories = $1", [self._readable()])
@@ -206,7 +158,7 @@ class Catalog:
             with suppress(Fatal):  # a lake that cannot be written to can still be read
                 if not self._open_current(connection, path):
                     self.rebuild()
-                    _open_read_only(connection, path)
+                    open_read_only(connection, path)
                 return
         self._define(connection, _Variables(connection, self._store).list_of, views.needed(statement))
 
@@ -215,7 +167,7 @@ class Catalog:
         if not files.exists(path):
             return False
         try:
-            _open_read_only(connection, path)
+            open_read_only(connection, path)
             if connection.execute("FROM state.made_from").fetchall() == [(self._state(),)]:
                 return True
         except duckdb.Error:  # not a database, or one of another version
@@ -296,15 +248,15 @@ def querying(uri: str, statement: str, params: Mapping[str, Any]) -> Iterator[pa
     spill = Path(tempfile.gettempdir()) / f"winnow-{files.writer_tag()}"
     protocol = None if web or files.is_local(uri) else uri.partition("://")[0]
     failure: WinnowError | None = None
-    with closing(_connect(spill, _store_of(protocol), _STORE_SETTINGS)) as connection:
+    with closing(connect(spill, store_of(protocol), _STORE_SETTINGS)) as connection:
         try:
             if web:
                 connection.register_filesystem(web)
-            _check_reads_only(connection, statement)
+            check_reads_only(connection, statement)
             connection.execute("SET allowed_paths = $1", [_spellings(uri)])
             connection.execute("SET enable_external_access = false")
             relation = connection.sql(statement, params={**params, "uri": uri})
-            yield cast(pa.RecordBatchReader, relation.to_arrow_reader(_BATCH_ROWS))
+            yield cast(pa.RecordBatchReader, relation.to_arrow_reader(BATCH_ROWS))
         except (duckdb.Error, pa.ArrowException) as error:
             failure = (web and web.failure) or _refused(uri, error)
         finally:
@@ -322,32 +274,12 @@ def _spellings(uri: str) -> list[str]:
 
 
 def _refused(uri: str, error: Exception) -> WinnowError:
-    words = _first_words(error)
+    words = first_words(error)
     if isinstance(error, duckdb.IOException | duckdb.InvalidInputException | pa.ArrowException):
         return ShardFailed(f"{uri} cannot be read: {words}")
     if files.is_local(uri) and not files.exists(uri):
         return UserError(f"There is no file {uri}.", "Check the path.")
     return UserError(f"{uri} cannot be asked: {' '.join(words.split())}")
-
-
-def _load(connection: duckdb.DuckDBPyConnection, extension: str) -> None:
-    """Load an extension: a package's, the one that is installed, else what DuckDB's installer fetches."""
-    [[version]] = connection.execute("SELECT library_version FROM pragma_version()").fetchall()
-    [[platform]] = connection.execute("SELECT platform FROM pragma_platform()").fetchall()
-    found = ducklake.packaged(extension, version, platform)
-    try:
-        if found:
-            return connection.load_extension(found)
-        with suppress(duckdb.Error):
-            return connection.load_extension(extension)
-        connection.install_extension(extension)
-        connection.load_extension(extension)
-    except duckdb.Error as error:
-        raise UserError(
-            f"DuckDB {version} has no extension {extension} here and could not fetch it.",
-            f"Install it with DuckDB's own `INSTALL {extension}` where there is a network, or as a package made for "
-            "this DuckDB. The lake needs no extension: `winnow sql` and winnow.duckdb read it as it is.",
-        ) from error
 
 
 def _register(connection: duckdb.DuckDBPyConnection, table: str, listed: Sequence[str]) -> int:
@@ -364,7 +296,10 @@ def _register(connection: duckdb.DuckDBPyConnection, table: str, listed: Sequenc
         )
     new = [path for path in listed if path not in known]
     if new:
-        for statement in ducklake.registration(table, new, f"read_parquet({views.literal_list(new[:1])})"):
+        rows = f"read_parquet({views.literal_list(new[:1])}, hive_partitioning = false)"
+        for statement in ducklake.registration(
+            table, new, f"read_parquet({views.literal_list(new[:1])}, hive_partitioning = false)"
+        ):
             connection.execute(statement)
     return len(new)
 
@@ -383,77 +318,3 @@ class _Variables:
         name = f"winnow_files_{self._count}"
         self._connection.execute(f"SET VARIABLE {name} = $1", [list(uris)])
         return f"getvariable('{name}')"
-
-
-def _store_of(remote: str | None) -> AbstractFileSystem | None:
-    return fsspec.filesystem(remote) if remote else None
-
-
-def _connect(
-    spill: Path | None, store: AbstractFileSystem | None, settings: Mapping[str, Any]
-) -> duckdb.DuckDBPyConnection:
-    place = {"temp_directory": str(spill)} if spill else {}
-    connection = duckdb.connect(config={**_OFFLINE, **place, **settings})
-    connection.execute("SET TimeZone = 'UTC'")
-    connection.execute(_QUIET)
-    if store:
-        connection.register_filesystem(store)
-    return connection
-
-
-def _open_read_only(connection: duckdb.DuckDBPyConnection, path: str) -> None:
-    connection.execute(f"ATTACH {quoted(path)} AS winnow (READ_ONLY)")
-    connection.execute("USE winnow")
-
-
-def _check_reads_only(connection: duckdb.DuckDBPyConnection, statement: str) -> None:
-    """Refuse what could write, before it runs: allowing DuckDB a directory allows it to write there too."""
-    if not only_reads(_parsed(connection, statement)):
-        raise UserError("Only reading is allowed here.", "Open winnow.duckdb with DuckDB itself for anything else.")
-
-
-def _parsed(connection: duckdb.DuckDBPyConnection, statement: str) -> Any:
-    refused = UserError("One SELECT at a time, please.", "Other statements: open winnow.duckdb with DuckDB itself.")
-    try:
-        found = connection.extract_statements(statement)
-    except duckdb.Error as error:
-        raise UserError(_first_words(error)) from error
-    if len(found) != 1 or found[0].type != duckdb.StatementType.SELECT:
-        raise refused
-    [[serialized]] = connection.execute("SELECT json_serialize_sql($1)", [found[0].query]).fetchall()
-    tree = json.loads(serialized)
-    if tree["error"]:
-        raise refused
-    return tree
-
-
-def _hint(error: duckdb.Error) -> str:
-    if isinstance(error, duckdb.CatalogException | duckdb.BinderException):
-        return "`SHOW TABLES` lists the views, `DESCRIBE name` the columns of one."
-    return ""
-
-
-def _first_words(error: Exception) -> str:
-    """DuckDB's message without the statement it repeats."""
-    return str(error).partition("\n\nLINE ")[0].strip()
-
-
-@contextmanager
-def _building(target: str) -> Iterator[None]:
-    with files.write_errors(target):
-        files.make_directory_of(target)
-        try:
-            yield
-        except duckdb.IOException as error:
-            raise Fatal(
-                f"Cannot write {target}: {_first_words(error)}", "Free some space, or repair the lake."
-            ) from error
-
-
-@contextmanager
-def _spilling() -> Iterator[None]:
-    try:
-        yield
-    except (duckdb.OutOfMemoryException, duckdb.IOException) as error:
-        hint = "Free disk space, or allow more memory."
-        raise Fatal(f"A whole-corpus step failed: {_first_words(error)}", hint) from error

@@ -20,7 +20,7 @@ ALLOWED = {  # room -> prefixes of our own modules it may import, besides its ow
     "model": ("storage.schema", "storage.errors", "storage.shards", "storage.mapped", "storage.files"),
     "storage": (),
 }
-HOMES = {"prefect": ("flows",), "torch": ("model",), "duckdb": ("storage.catalog",)}
+HOMES = {"prefect": ("flows",), "torch": ("model",), "duckdb": ("storage.catalog", "storage.database")}
 
 
 def module_name(path: Path, root: Path) -> str:
