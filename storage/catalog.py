@@ -297,9 +297,7 @@ def _register(connection: duckdb.DuckDBPyConnection, table: str, listed: Sequenc
     new = [path for path in listed if path not in known]
     if new:
         rows = f"read_parquet({views.literal_list(new[:1])}, hive_partitioning = false)"
-        for statement in ducklake.registration(
-            table, new, f"read_parquet({views.literal_list(new[:1])}, hive_partitioning = false)"
-        ):
+        for statement in ducklake.registration(table, new, rows):
             connection.execute(statement)
     return len(new)
 
