@@ -20,7 +20,6 @@ import argparse
 import itertools
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -39,6 +38,7 @@ from pipeline.archive.reader import read_archive
 from pipeline.language import shipped_model
 from storage.lake import Lake
 from storage.sources import expand_inputs
+from tests.bench.dedup_side import peak_mb
 
 ROOT = Path(__file__).resolve().parents[2]
 WARCS = ROOT.parent / "shared" / "data" / "warc"
@@ -151,13 +151,12 @@ def run_winnow(path: Path, engine: str) -> Result:
     stages = [
         {key: r[key] for key in ("stage", "rows", "cpu_seconds")} for r in costs.to_pylist() if r["stage"] != "all"
     ]
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     return {
         "stages": stages,
         "kept": row["kept_records"],
         "cpu_seconds": cpu,
         "wall_seconds": wall,
-        "peak_bytes": peak,
+        "peak_bytes": peak_mb() * 2**20,
     }
 
 
