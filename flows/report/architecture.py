@@ -171,6 +171,8 @@ def _head(config: ModelConfig, length: str) -> list[Box]:
     width, boxes = config.d_model, []
     if config.pooler:
         boxes.append(_box("pooler, of the first position", f"[B, {width}]", width * (width + 1)))
+    if config.pair_head:
+        boxes.append(_box("does the second part follow", "[B, 2]", 2 * (width + 1)))
     if config.masked_head:
         inner = width * (width + 1) + norm_parameters(config)
         boxes.append(_box("masked-word head", f"[B, {length}, {width}]", inner))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
@@ -45,6 +45,7 @@ def objective_of(surface: Surface, points: Points) -> float:
 
 
 @settings(max_examples=15, deadline=None)
+@example(irreducible=2.0, alpha=0.5390625, beta=0.09375, shares=(2.0, 0.25), seed=76)
 @given(
     irreducible=st.floats(0.3, 2.5),
     alpha=st.floats(0.08, 0.8),
