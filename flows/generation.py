@@ -19,6 +19,9 @@ from storage import files
 from storage.errors import UserError
 from storage.lake import Lake
 
+LADDER = "/ladder/"
+"""In the name of a training that is a rung."""
+
 
 @dataclass(frozen=True)
 class Piece:
@@ -142,7 +145,9 @@ class Text:
 
 
 def find_training(lake: Lake, which: str) -> dict[str, Any]:
-    """The newest training (or imported model) with that name, or whose id begins so; of all for "latest".
+    """The newest training (or imported model) with that name, or whose id begins so.
+
+    "latest" is the newest of all; a rung of a ladder only where there is nothing else.
 
     Raises:
         UserError: There is none; says which there are.
@@ -150,7 +155,9 @@ def find_training(lake: Lake, which: str) -> dict[str, Any]:
     rows = sorted(
         [*lake.rows("trainings"), *imported_models(lake)], key=lambda row: (row["finished_at"], row["training_id"])
     )
-    found = [row for row in rows if which in ("latest", row["name"]) or row["training_id"].startswith(which)]
+    found = [row for row in rows if which == row["name"] or row["training_id"].startswith(which)]
+    if which == "latest":
+        found = [row for row in rows if LADDER not in row["name"]] or rows
     if found:
         return found[-1]
     known = ", ".join(f"{row['training_id']} ({row['name']})" for row in rows[-5:])

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import pytest
 from scipy.stats import binomtest
 
 from flows.evaluation import encode, metrics
+from flows.generation import find_training
 from pipeline.questions import Question
 from pipeline.tokens import Tokenizer, TokensConfig, train_tokenizer
+from storage.files import remove
+from storage.lake import Lake
+from tests.flows.full_lake import add_everything
 
 CHOICE = Question((("q", " a"), ("q", " four")), 1)
 
@@ -46,3 +51,11 @@ def test_context_and_continuation_are_cut_where_the_context_ends() -> None:
     assert tokenizer.decode(context) == "the cat" and tokenizer.decode(continuation) == " sat on the mat"
     assert encode(tokenizer, "", "the cat", False)[0] == (tokenizer.end_id,)
     assert encode(tokenizer, "the", " cat", True)[0][0] == tokenizer.end_id
+
+
+def test_the_latest_training_is_a_rung_only_where_there_is_nothing_else(tmp_path: Path) -> None:
+    lake = Lake(str(tmp_path))
+    add_everything(lake, archives=1, pages=4)
+    assert find_training(lake, "latest")["name"] == "demo"
+    remove(lake.absolute(lake.training_path("demo")))
+    assert "/ladder/" in find_training(lake, "latest")["name"]
