@@ -30,6 +30,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("prefect")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PREFECT_HOME", str(folder))
+        # by name too: of settings a test before this one left, Prefect's own home would go before the environment's
+        patch.setenv("PREFECT_SERVER_DATABASE_CONNECTION_URL", f"sqlite+aiosqlite:///{folder}/prefect.db")
         patch.setenv("PREFECT_LOGGING_LEVEL", "DEBUG")
         with prefect_api():
             yield folder

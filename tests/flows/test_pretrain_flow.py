@@ -6,6 +6,8 @@ import json
 import os
 import shutil
 import signal
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +41,7 @@ from storage.shards import read_table, write_table
 
 CONFIG = TokensConfig(vocab_size=512, sequence_length=16, held_out_frac=0.2)
 MODEL = ModelConfig(d_model=32, n_layers=1, n_heads=2, n_kv_heads=1)
-TRAIN = TrainConfig(train_tokens=16 * 8 * 30, batch_tokens=16 * 8, checkpoint_steps=5, eval_sequences=4)
+TRAIN = TrainConfig(train_tokens=16 * 8 * 100, batch_tokens=16 * 8, checkpoint_steps=5, eval_sequences=4)
 TOKENS = "tokens/toy/t"
 
 
@@ -80,7 +82,7 @@ def test_a_training_leaves_its_row(tokens_lake: Lake, row: dict[str, Any]) -> No
     assert (row["params_total"], row["params_non_embedding"]) == (count.total, count.non_embedding)
     assert row["flops"] == 6 * count.total * row["train_tokens"]
     assert row["train_tokens"] == TRAIN.train_tokens and row["unique_tokens"] == tokens.train.unique.tokens
-    assert row["curve"][0]["loss"] > row["train_loss"] > 0 and len(row["curve"]) == 30
+    assert row["curve"][0]["loss"] > row["train_loss"] > 0 and len(row["curve"]) == 100
     assert tokens_lake.rows("trainings") == [row]
     assert Path(tokens_lake.absolute(row["checkpoint"])).is_file()
     assert json.loads(row["config"])["train"]["train_tokens"] == TRAIN.train_tokens
@@ -120,13 +122,17 @@ def test_killed_and_asked_to_end_it_goes_on_and_is_the_same_to_the_bit(
 ) -> None:
     lake = copy_of(tokens_lake, tmp_path)
     signals = [signal.SIGKILL, signal.SIGTERM]
-    process = 0
 
     def end_it(event: dict[str, Any]) -> None:
-        nonlocal process
-        process = event.get("process", process)
-        if signals and (list(tmp_path.glob("checkpoints/*/step-*.safetensors")) or event.get("step", 0) >= 20):
-            os.kill(process, signals.pop(0))
+        """From the start on a thread waits for a checkpoint: events come too late, the training takes a second."""
+        if event["event"] == "start" and signals:
+            threading.Thread(target=end_when_saved, args=(event["process"], signals.pop(0))).start()
+
+    def end_when_saved(process: int, number: int) -> None:
+        deadline = time.monotonic() + 60
+        while not list(tmp_path.glob("checkpoints/*/step-*.safetensors")) and time.monotonic() < deadline:
+            time.sleep(0.001)
+        os.kill(process, number)
 
     slow = TRAIN.model_copy(update={"checkpoint_steps": 1})
     with pytest.raises(Fatal, match="ended by signal 9"):
