@@ -72,8 +72,9 @@ def test_neighbours_come_in_one_request_and_the_rest_in_their_own(server: CrawlS
 def test_trouble_costs_no_byte(server: CrawlServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "GAP_BYTES", 10)
     wanted = [(offset, 3000) for offset in range(0, 96_000, 4000)]
-    server.fail("/a", *[Trouble(cut=500), Trouble(status=429), Trouble(ranges=False), Trouble(drop=True)] * 4)
-    assert list(read_ranges(f"{server.url}a", wanted)) == [CONTENT[o : o + n] for o, n in wanted]
+    for _ in range(3):  # four troubles at a time: were they all one request's, it would still be tried a fifth time
+        server.fail("/a", Trouble(cut=500), Trouble(status=429), Trouble(ranges=False), Trouble(drop=True))
+        assert list(read_ranges(f"{server.url}a", wanted)) == [CONTENT[o : o + n] for o, n in wanted]
 
 
 def test_who_stops_reading_stops_the_requests(server: CrawlServer, monkeypatch: pytest.MonkeyPatch) -> None:
