@@ -96,4 +96,4 @@ def _whole_words(within: str, text: str) -> str:
         return within.rstrip() or within
     start = max(0, len(within) - _LONGEST_WORD)
     end = max(within.rfind(space, start) for space in (" ", "\n", "\t"))
-    return within[:end].rstrip() if end > 0 else within
+    return (within[:end].rstrip() if end > 0 else within) or within  # only white space before: it is one long word

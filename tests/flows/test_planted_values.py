@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from prefect.settings import PREFECT_SERVER_DATABASE_CONNECTION_URL, temporary_settings
 from typer.testing import CliRunner
 
 from flows.cli import app
@@ -30,10 +31,10 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("prefect")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PREFECT_HOME", str(folder))
-        # by name too: of settings a test before this one left, Prefect's own home would go before the environment's
-        patch.setenv("PREFECT_SERVER_DATABASE_CONNECTION_URL", f"sqlite+aiosqlite:///{folder}/prefect.db")
         patch.setenv("PREFECT_LOGGING_LEVEL", "DEBUG")
-        with prefect_api():
+        # in the settings too: what a test before this one left in them would go before the environment
+        database = {PREFECT_SERVER_DATABASE_CONNECTION_URL: f"sqlite+aiosqlite:///{folder}/prefect.db"}
+        with temporary_settings(database), prefect_api():
             yield folder
     logging.getLogger("prefect").setLevel(logging.CRITICAL)  # what it says when the process ends finds no stream
 

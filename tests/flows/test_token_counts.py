@@ -46,7 +46,8 @@ def test_a_beginning_has_at_most_so_many_tokens_and_ends_between_words(counters,
         assert text.startswith(beginning) and beginning
         assert counter.count([beginning]) == [tokens] and tokens <= most
         rest = text[len(beginning) :]
-        assert not rest or rest[0].isspace() or not any(c.isspace() for c in beginning[-200:])
+        # a word that is cut is the first, or longer than what is looked back for
+        assert not rest or rest[0].isspace() or not any(c.isspace() for c in beginning[-200:].strip())
 
 
 @given(words.filter(bool))
