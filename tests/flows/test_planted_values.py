@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from prefect.settings import PREFECT_SERVER_DATABASE_CONNECTION_URL, temporary_settings
+from prefect.settings import PREFECT_API_URL, PREFECT_SERVER_DATABASE_CONNECTION_URL, temporary_settings
 from typer.testing import CliRunner
 
 from flows.cli import app
@@ -34,7 +34,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setenv("PREFECT_LOGGING_LEVEL", "DEBUG")
         # in the settings too: what a test before this one left in them would go before the environment
         database = {PREFECT_SERVER_DATABASE_CONNECTION_URL: f"sqlite+aiosqlite:///{folder}/prefect.db"}
-        with temporary_settings(database), prefect_api():
+        with temporary_settings(database, restore_defaults={PREFECT_API_URL}), prefect_api():
             yield folder
     logging.getLogger("prefect").setLevel(logging.CRITICAL)  # what it says when the process ends finds no stream
 
