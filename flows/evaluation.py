@@ -14,9 +14,9 @@ from typing import Any
 import pyarrow as pa
 
 from flows.child import run_child
-from flows.generation import find_training
+from flows.generation import find_training, load_language
 from flows.training_task import absolute
-from model.config import Device, TokenSet
+from model.config import Device
 from model.scoring import ScoreSpec
 from pipeline.questions import Question, read_questions
 from pipeline.tokens import Tokenizer
@@ -87,7 +87,7 @@ def evaluate(
     evaluation_id = fingerprint("benchmark", VERSION, row["training_id"], benchmark, start_token)
     path = lake.evaluation_path(evaluation_id)
     if not files.exists(lake.absolute(path)):
-        tokenizer, tokens = _tokens_of(lake, row)
+        tokenizer, tokens = load_language(lake, row["checkpoint"].rpartition("/")[0])
         requests = [
             encode(tokenizer, *option, start_token) for question in benchmark.questions for option in question.options
         ]
@@ -167,11 +167,3 @@ def _perplexity(nats: Sequence[float]) -> dict[str, Any]:
 
 def _exp(value: float) -> float:
     return math.exp(value) if value < 700 else math.inf
-
-
-def _tokens_of(lake: Lake, row: dict[str, Any]) -> tuple[Tokenizer, TokenSet]:
-    directory = row["checkpoint"].rpartition("/")[0]
-    with files.open_read(lake.absolute(f"{directory}/tokens.json")) as stream:
-        tokens = TokenSet.model_validate_json(stream.read())
-    with files.open_read(lake.absolute(f"{directory}/tokenizer.json")) as stream:
-        return Tokenizer(stream.read().decode(), tokens.end_of_document, tokens.padding), tokens

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from flows.child import run_child
-from flows.generation import find_training
+from flows.generation import find_training, load_language
 from flows.training_task import absolute
 from model.config import ModelConfig, TokenSet
 from model.probing import ProbeSpec
@@ -38,8 +38,7 @@ def probe_training(lake: Lake, training: str = "latest", text: str = "") -> dict
     """
     row = find_training(lake, training)
     directory = row["checkpoint"].rpartition("/")[0]
-    tokens = TokenSet.model_validate_json(_read(lake, f"{directory}/tokens.json"))
-    tokenizer = Tokenizer(_read(lake, f"{directory}/tokenizer.json"), tokens.end_of_document, tokens.padding)
+    tokenizer, tokens = load_language(lake, directory)
     config = ModelConfig(**json.loads(row["config"])["model"])
     ids = tokenizer.encode(text).tolist() if text else _held_out_ids(lake, tokens)
     spec = _spec(lake, row, tokens, config, ids[:PASSAGE_TOKENS])
@@ -120,8 +119,3 @@ def _row(evaluation_id: str, name: str, told: dict[str, Any]) -> dict[str, Any]:
         "details": json.dumps(told),
         "finished_at": datetime.now(UTC),
     }
-
-
-def _read(lake: Lake, path: str) -> str:
-    with files.open_read(lake.absolute(path)) as stream:
-        return stream.read().decode()
