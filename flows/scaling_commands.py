@@ -69,6 +69,9 @@ def ladder(
     sequence_length: Annotated[int, typer.Option(min=8, help="Of the packed tokens.")] = 128,
     budgets: Annotated[int, typer.Option(min=2, help="IsoFLOP budgets, a factor of three apart.")] = 4,
     workers: WorkersOption = DEFAULT_WORKERS,
+    branches: Annotated[
+        bool, typer.Option("--branches", help="A size's runs share a stem and branch off to decay: cheaper.")
+    ] = False,
     output: Annotated[Path | None, typer.Option(help="Recipe file to write, for `winnow scaling run`.")] = None,
     lake: LakeOption = DEFAULT_LAKE,
     as_json: JsonOption = False,
@@ -76,10 +79,11 @@ def ladder(
     """Design a ladder for a machine and a time, and say what it will cost and tell before anything is spent."""
     from flows.scaling_design import LadderWish, describe_design, design_record, make_design, recipe_text, write_recipe
     from flows.scaling_flow import expected_surface, unique_tokens
+    from model.scaling.ladder import LadderConfig
     from storage.lake import Lake
 
     wish = LadderWish(minutes, device, vocab, sequence_length, workers, budgets)
-    found, speed = make_design(wish, expected_surface(Lake(lake)))
+    found, speed = make_design(wish, expected_surface(Lake(lake)), LadderConfig(branches=branches))
     if output:
         write_recipe(output, recipe_text(found.config, wish))
     if as_json:

@@ -103,7 +103,8 @@ def recipe_text(config: LadderConfig, wish: LadderWish) -> str:
     default = LadderConfig().model_dump()
     lines = [f"{key} = {_toml(value)}" for key, value in changed.items() if value != default[key]]
     head = [
-        f"# winnow scaling ladder --minutes {wish.minutes:g} --device {wish.device} --vocab {wish.vocab_size}",
+        f"# winnow scaling ladder --minutes {wish.minutes:g} --device {wish.device} --vocab {wish.vocab_size}"
+        + (" --branches" if config.branches else ""),
         'name = "ladder"',
         "",
         "[tokens]",

@@ -84,6 +84,8 @@ def scaling_flow(request: ScalingRequest) -> dict[str, Analysis]:
     with run_row(lake, "scaling", tokens.key, request, tokens.fingerprint) as made:
         rows = phase("ladder", pool, lambda: climb(request, ladder, tokens.key, directory))
         made.extend(map(training_step, rows))
+    if len(rows) == len(ladder):
+        remove_stems(lake, ladder, directory)
     publish_table("ladder", [shown_row(row) for row in rows], "Every rung, cheapest first")
     try:
         fits = fit_rows(rows, request.config.draws, read_token_set(lake, directory).sequence_length)
@@ -110,11 +112,24 @@ def rung_task(label: str, request: ScalingRequest, rung: Rung, tokens_dir: str) 
             rung.train,
             threads=request.config.threads,
             device=request.device,
+            stem_dir=stem_dir(rung, tokens_dir) if request.config.branches else "",
         )
     except UserError:
         raise
     except Fatal as error:
         raise ShardFailed(error.message, error.hint) from error
+
+
+def stem_dir(rung: Rung, tokens_dir: str) -> str:
+    """Where the runs of a size leave what they share, relative to the lake; removed with the ladder's end."""
+    return f"checkpoints/stems/{fingerprint(tokens_dir, rung.model, rung.train.seed, rung.learning_rate)}"
+
+
+def remove_stems(lake: Lake, ladder: Sequence[Rung], tokens_dir: str) -> None:
+    """Remove what the runs of a ladder shared."""
+    for directory in {stem_dir(rung, tokens_dir) for rung in ladder}:
+        for path in files.list_files(lake.absolute(directory)):
+            files.remove(path)
 
 
 def climb(

@@ -37,6 +37,7 @@ def train_once(
     threads: int = 0,
     device: Device = "auto",
     ranks: int = 1,
+    stem_dir: str = "",
     listen: Listener = lambda event: None,
 ) -> dict[str, Any]:
     """Train a model unless that is done, going on where a killed attempt stopped; its `TRAININGS` row.
@@ -50,6 +51,8 @@ def train_once(
         threads: CPU threads; 0 for all. Change no definition, but the last bits of a loss.
         device: Where to train.
         ranks: Processes that share every batch, each on a device of its own.
+        stem_dir: Where trainings of other lengths leave what they have in common with this one, relative to the lake;
+            empty: nowhere. Changes no result.
         listen: Called with every progress event: start, step, warning, end.
 
     Raises:
@@ -67,6 +70,7 @@ def train_once(
     spec = TrainingSpec(
         tokens_dir=absolute(lake, tokens_dir),
         out_dir=absolute(lake, directory),
+        stem_dir=absolute(lake, stem_dir) if stem_dir else "",
         model=model,
         train=train,
         threads=threads,

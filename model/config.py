@@ -265,6 +265,7 @@ class TrainingSpec(Section):
 
     tokens_dir: str
     out_dir: str = Field(description="for checkpoints, weights and result.json")
+    stem_dir: str = Field("", description="for what trainings of other lengths share with this one; empty: none")
     model: ModelConfig
     train: TrainConfig
     threads: int = Field(0, ge=0, description="CPU threads of a rank; 0: every core it may use")

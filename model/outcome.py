@@ -14,9 +14,9 @@ from model.device import measured_flops, name_of, peak_memory
 from model.evaluate import bits_per_byte, mean_loss
 from model.flops import MFU_CONVENTION, exact_flops_per_token, flops_per_token, matmul_parameters
 from model.memory import count_parameters
-from model.optim import learning_rate_at
 from model.parallel import Ranks
 from model.process import emit
+from model.schedule import learning_rate_at
 from model.snapshots import Progress
 
 _CURVE_POINTS = 400

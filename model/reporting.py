@@ -6,9 +6,9 @@ import math
 import time
 
 from model.config import TrainingSpec
-from model.optim import learning_rate_at
 from model.outcome import Timing
 from model.process import emit
+from model.schedule import learning_rate_at
 from model.snapshots import Progress
 from model.tensorboard import EventFile
 from storage import files

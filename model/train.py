@@ -25,15 +25,17 @@ from model.mup import check_mup, rescale
 from model.objective import Objective, blocks_of, fill_letters, make_preparer, prepare_blocks, read_tokenizer
 from model.objective_config import objective_of, training_model
 from model.objectives import Losses, Totals
-from model.optim import learning_rate_at, make_optimizer, set_learning_rate
+from model.optim import make_optimizer, set_learning_rate
 from model.outcome import Timing, result_of
 from model.parallel import Ranks, gradients_later, join_ranks, like, spread, whole
 from model.process import choose_device, emit, serve, settle
 from model.reporting import Reporter
 from model.rules import essence
 from model.rules import settle as settle_settings
+from model.schedule import learning_rate_at
 from model.signals import StopSignal
 from model.snapshots import Progress
+from model.stems import Stem
 from storage import files
 from storage.errors import Fatal, UserError
 
@@ -105,7 +107,8 @@ class _Training:
         self.module = spread(self.objective, blocks, self.config.parallel, ranks, self.objective.autocast)
         self.optimizer = make_optimizer(self.model, self.config)
         self.identity = f"{tokens.fingerprint} {spec.model.model_dump_json()} {essence(self.config).model_dump_json()}"
-        found = snapshots.load(spec.out_dir, self.identity)
+        self.stem = Stem(self.spec, tokens)
+        found = snapshots.load(spec.out_dir, self.identity) or self.stem.load()
         self.progress = snapshots.restore(found, self.model, self.optimizer) if found else Progress()
         self.writer = snapshots.Writer(spec.out_dir, self.config.keep_checkpoints)
         self.timing = Timing(self.batch * tokens.sequence_length)
@@ -119,6 +122,7 @@ class _Training:
             while self.progress.step < self.steps:
                 self._run_until_rollback(reporter)
             self.writer.wait()
+            self.stem.wait()
 
     def _run_until_rollback(self, reporter: Reporter) -> None:
         progress = self.progress
@@ -178,6 +182,7 @@ class _Training:
         """A checkpoint every so many steps, and when somebody asks for an end, which then comes."""
         step = self.progress.step
         ending = self.ranks.add(torch.tensor([float(self.stop.asked)], device=self.ranks.device)).item() > 0
+        self.stem.keep(self.model, self.optimizer, self.progress, self.ranks.first)
         due = step % self.config.checkpoint_steps == 0
         if (due or ending) and step < self.steps:
             found = snapshots.take(self.model, self.optimizer, self.progress, self.identity, self.ranks.first)
@@ -185,6 +190,7 @@ class _Training:
                 self.writer.write(found)
         if ending and step < self.steps:
             self.writer.wait()
+            self.stem.wait()
             trouble = self.writer.trouble()
             saved = f"but step {step} could not be saved: {trouble}" if trouble else f"step {step} is saved."
             raise Fatal(f"the training was asked to stop; {saved}", "The same command goes on from there.")

@@ -17,6 +17,7 @@ import numpy as np
 
 from model.config import ModelConfig
 from model.memory import count_parameters
+from model.scaling.branches import fresh_fracs
 from model.scaling.fit import LEVEL, fit_surface
 from model.scaling.intervals import Estimate, percentile
 from model.scaling.isoflop import fit_isoflop
@@ -53,7 +54,7 @@ class Design:
         config: To be run.
         ladder: Its runs.
         seconds: Predicted wall time, learning-rate sweep and slack included.
-        flops: 6 N D of all runs.
+        flops: 6 N D of all runs, what they share once.
         max_bytes: Memory of the runs that are largest, as many as go side by side.
         widths: Simulated 90 % intervals: "params_exponent", "tokens_per_param" and "loss" at ten times the largest
             budget, and "parabola_exponent" of approach 2.
@@ -110,11 +111,12 @@ def design(
             "Give more --minutes, or a smaller --vocab.",
         )
     ladder = tuple(rungs(best, vocab_size))
+    fresh = fresh_fracs(ladder)
     return Design(
         config=best,
         ladder=ladder,
         seconds=predict_seconds(best, vocab_size, speed, sequence_length, workers),
-        flops=sum(rung.flops for rung in ladder),
+        flops=sum(fresh[rung.name] * rung.flops for rung in ladder),
         max_bytes=_memory(ladder, sequence_length, workers),
         widths=simulate(ladder, prior, simulations),
         each_side=bracketed(ladder, prior),
@@ -144,7 +146,8 @@ def _largest(
 def predict_seconds(config: LadderConfig, vocab_size: int, speed: Speed, sequence_length: int, workers: int) -> float:
     """Wall time of a ladder and its rate sweep: all work shared by the workers, or its longest run if that is more."""
     ladder = rungs(config, vocab_size)
-    times = [speed.seconds(rung, sequence_length) for rung in ladder]
+    fresh = fresh_fracs(ladder)
+    times = [fresh[rung.name] * speed.seconds(rung, sequence_length) for rung in ladder]
     sweep = [speed.seconds(rung, sequence_length) for rung in swept(config, ladder)]
     total = sum(times) + (len(config.rate_factors) + 1) * sum(sweep)
     return SLACK * max(total / workers, max(times))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from pydantic import Field, model_validator
 
 from model.config import ModelConfig, TrainConfig
 from model.memory import count_parameters
+from model.scaling.branches import branch_point, stem_settings
 from model.scaling.points import FLOPS_PER_PARAM_TOKEN
 from storage.errors import UserError
 from storage.schema import Section
@@ -27,9 +28,9 @@ class Shape(Section):
 class LadderConfig(Section):
     """Which runs a ladder has, and the rules that set each one's rate, batch and warm-up.
 
-    Every pair of a size and a token count is one run with a schedule of its own, matched to its tokens: the
-    loss half-way down a longer cosine is not the loss of the shorter training (Hoffmann et al. 2022,
-    appendix B). A wide grid pins the exponents down better than many runs near the optimum.
+    Every pair of a size and a token count is one run with a schedule of its own, matched to its tokens (with
+    `branches`, a decay of its own): the loss half-way down a longer cosine is not the loss of the shorter training
+    (Hoffmann et al. 2022, appendix B). A wide grid pins the exponents down better than many runs near the optimum.
 
     The peak rate and the batch follow Step Law (Li et al. 2025, arXiv:2503.04715): 1.79 N^-0.713 D^0.307 and
     0.58 D^0.571 tokens, with N all parameters. Its authors fitted it to models of 60M parameters and up.
@@ -65,6 +66,11 @@ class LadderConfig(Section):
         (),
         description="multiples of the rule's rate tried first at the smallest and the largest size; where the best is "
         "off by more than the square root of two the rule is corrected for the ladder; for example 0.5, 2",
+    )
+    branches: bool = Field(
+        False,
+        description="a size's runs share warm-up and stable phase and branch off to decay: a fraction of the cost, at "
+        "one rate and batch a size (Hägele et al. 2024); false: a cosine of its own for every run",
     )
     max_flops: float = Field(1e12, gt=0, description="runs of more than 6 N D = this are left out")
     tied_embeddings: bool = Field(
@@ -203,25 +209,36 @@ def _of_shape(config: LadderConfig, model: ModelConfig, base: TrainConfig) -> It
     of_budgets = (round(budget / (FLOPS_PER_PARAM_TOKEN * params)) for budget in config.budgets)
     least, most = config.min_tokens_per_param * params, config.max_tokens_per_param * params
     counts |= {tokens for tokens in of_budgets if least <= tokens <= most}
-    for tokens in sorted(counts):
+    affordable = sorted(tokens for tokens in counts if FLOPS_PER_PARAM_TOKEN * params * tokens <= config.max_flops)
+    for tokens in affordable:
         for seed in config.seeds:
-            yield make_rung(config, model, base.model_copy(update={"seed": seed}), tokens)
+            seeded = base.model_copy(update={"seed": seed})
+            yield make_rung(config, model, seeded, tokens, affordable if config.branches else ())
 
 
-def make_rung(config: LadderConfig, model: ModelConfig, base: TrainConfig, tokens: int) -> Rung:
-    """A run of a model on so many tokens, by the ladder's rules; the seed is the base's."""
+def make_rung(
+    config: LadderConfig, model: ModelConfig, base: TrainConfig, tokens: int, branches: Sequence[int] = ()
+) -> Rung:
+    """A run of a model on so many tokens, by the ladder's rules; the seed is the base's.
+
+    `branches` are the token counts of the runs that it shares a stem with, its own among them; none: it is alone.
+    """
     params = count_parameters(model).total
-    batch, rate = batch_tokens(config, tokens), learning_rate(config, params, tokens)
+    typical = branch_point(branches) if branches else tokens
+    batch, rate = batch_tokens(config, typical), learning_rate(config, params, typical)
+    warmup = min(config.max_warmup_frac * min(branches, default=tokens), config.warmup_tokens_per_param * params)
+    shared = stem_settings(base, model, batch, warmup, branches) if branches else {"batch_tokens": batch}
     settings = {
         "train_tokens": tokens,
         "eval_sequences": config.eval_sequences,
-        "batch_tokens": batch,
         "learning_rate": rate,
-        "warmup_frac": min(config.max_warmup_frac, config.warmup_tokens_per_param * params / tokens),
+        "warmup_frac": shared.pop("warmup_tokens", warmup) / tokens,
     }
+    train = base.model_copy(update=settings | shared)
     name = f"d{model.d_model}-l{model.n_layers}-{_short(tokens)}-s{base.seed}"
-    flops = FLOPS_PER_PARAM_TOKEN * params * tokens
-    return Rung(name, model, base.model_copy(update=settings), params, tokens, batch, rate, flops)
+    return Rung(
+        name, model, train, params, tokens, shared["batch_tokens"], rate, FLOPS_PER_PARAM_TOKEN * params * tokens
+    )
 
 
 def _short(tokens: int) -> str:

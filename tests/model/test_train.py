@@ -15,8 +15,8 @@ from model import train as training
 from model.checkpoint import load_model
 from model.config import TrainConfig, TrainingSpec, count_steps, step_tokens
 from model.data import Batch, open_tokens, read_sequences
-from model.optim import learning_rate_at
 from model.parts import ObjectiveConfig
+from model.schedule import learning_rate_at
 from storage.errors import Fatal, UserError
 
 from .conftest import SHORT, TINY, write_sequences
