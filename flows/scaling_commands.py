@@ -22,6 +22,7 @@ from flows.scaling_words import (
     COUNT_NAMES,
     describe_counts,
     describe_fit,
+    describe_one_axis,
     describe_plan,
     describe_predictions,
     describe_published,
@@ -115,14 +116,11 @@ def fit(
     as_json: JsonOption = False,
 ) -> None:
     """Fit scaling laws to anyone's runs: Kaplan's and Chinchilla's three approaches, with intervals and doubts."""
-    from model.scaling.analysis import analyse_groups, predict_larger
-    from model.scaling.record import analysis_to_record
+    from model.scaling.analysis import predict_larger
+    from model.scaling.record import fit_groups
 
     tables = _read(points, loss, skip_bad)
-    fits = {
-        part: {group: analysis_to_record(found) for group, found in analyse_groups(table, draws).items()}
-        for part, table in tables.items()
-    }
+    fits = {part: fit_groups(table, draws) for part, table in tables.items()}
     if below:
         for part, table in tables.items():
             for group, members in table.groups().items():
@@ -213,14 +211,15 @@ def _print_fits(name: str, fits: Mapping[str, Mapping[str, Any]]) -> None:
     for part, by_group in fits.items():
         for group, record in by_group.items():
             title = f"{group or name}, N {part.replace('_', ' ')}"
-            print("\n".join(describe_fit(title, record)) + "\n")
+            describe = describe_one_axis if "axis" in record else describe_fit
+            print("\n".join(describe(title, record)) + "\n")
             if "larger" in record:
                 print("\n".join(describe_predictions(title, record["larger"])) + "\n")
     for part, by_group in fits.items():
         if reached := {group or name: max(r["larger"], key=_size) for group, r in by_group.items() if "larger" in r}:
             print(f"N {COUNT_NAMES[part]}:")
             print("\n".join(describe_reach(reached)) + "\n")
-    for group in next(iter(fits.values())):
+    for group in (group for group, record in next(iter(fits.values())).items() if "axis" not in record):
         print(f"{group or name}: every count side by side")
         print("\n".join(describe_counts({part: by_group[group] for part, by_group in fits.items()})) + "\n")
 

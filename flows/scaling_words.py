@@ -61,6 +61,17 @@ def describe_fit(title: str, record: Mapping[str, Any]) -> list[str]:
     return [*lines, *(f"  ! {warning}" for warning in record["warnings"])]
 
 
+def describe_one_axis(title: str, record: Mapping[str, Any]) -> list[str]:
+    """A fit along one axis in lines."""
+    fixed = f"{record['fixed']:,.0f} {'parameters' if record['axis'] == 'tokens' else 'tokens'}"
+    lines = [f"{title}: {len(record['points']['loss'])} runs, all of {fixed}", f"  {record['form']}"]
+    level = f"{record['interval_level']:.0%}"
+    for name, found in record["constants"].items():
+        lines.append(f"    {name:20}{found['value']:12.4g}   {level} {found['low']:.4g} to {found['high']:.4g}")
+    lines.append(f"  off by {record['log_rms']:.2%} rms; the best size for a budget cannot be had from such runs")
+    return [*lines, *(f"  ! {warning}" for warning in record["warnings"])]
+
+
 def describe_counts(records: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Exponents under every count of N and C side by side, and the conventions."""
     head = f"{'N counted':20}{'C counted':10}" + "".join(f"{name:>24}" for name in _APPROACHES)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 
@@ -21,6 +22,8 @@ from model.scaling.points import Floats, Points
 from model.scaling.powerlaw import JointLaw, PowerLaw, fit_joint_law, fit_power_laws
 from model.scaling.repetition import effective_tokens, fit_token_decay
 from storage.errors import UserError
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -115,10 +118,19 @@ def analyse_groups(points: Points, draws: int = 1000, seed: int = 0) -> dict[str
     Raises:
         UserError: A group cannot be fitted; its name and why.
     """
+    return each_group(points, lambda members: analyse(members, draws, seed))
+
+
+def each_group(points: Points, work: Callable[[Points], T]) -> dict[str, T]:
+    """What `work` makes of each group, by its name.
+
+    Raises:
+        UserError: What `work` raises, with the group's name.
+    """
     found = {}
     for name, members in points.groups().items():
         try:
-            found[name] = analyse(members, draws, seed)
+            found[name] = work(members)
         except UserError as error:
             raise UserError(f"group {name}: {error.message}" if name else error.message, error.hint) from error
     return found

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from model.scaling.analysis import Analysis, Approaches
+from model.scaling.analysis import Analysis, Approaches, analyse, each_group
 from model.scaling.fit import LEVEL, Fit
 from model.scaling.isoflop import IsoFlop
-from model.scaling.points import make_points
+from model.scaling.one_axis import fit_one_axis, one_axis_to_record, single_axis
+from model.scaling.points import Points, make_points
 from model.scaling.powerlaw import fit_power_laws
 from model.scaling.surface import CONSTANTS, Surface
 
@@ -80,6 +81,24 @@ def analysis_to_record(found: Analysis) -> dict[str, Any]:
     }
     cleaned: dict[str, Any] = _without_nan(fit_to_record(found.free) | beside)
     return cleaned
+
+
+def fit_groups(points: Points, draws: int) -> dict[str, dict[str, Any]]:
+    """The record of each group's analysis, by its name; of a single size or token count, of a fit along the other axis.
+
+    Raises:
+        UserError: A group cannot be fitted; its name and why.
+    """
+
+    def fitted(members: Points) -> dict[str, Any]:
+        axis = single_axis(members)
+        return (
+            one_axis_to_record(fit_one_axis(members, axis, draws))
+            if axis
+            else analysis_to_record(analyse(members, draws))
+        )
+
+    return each_group(points, fitted)
 
 
 def chosen_fit(record: Mapping[str, Any]) -> Fit:
