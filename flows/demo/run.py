@@ -12,7 +12,7 @@ from flows.generation import generate
 from flows.pretrain_flow import PretrainRequest, pretrain_flow
 from flows.probing import probe_training
 from flows.progress import progress, tell
-from flows.recipe import load_recipe
+from flows.recipe import Recipe, load_recipe
 from flows.report.page import write_report
 from flows.scaling_flow import ScalingRequest, scaling_flow
 from flows.tokens_flow import TokensRequest, tokens_flow
@@ -21,6 +21,9 @@ from storage.files import is_local
 from storage.lake import Lake
 
 RECIPE = "demo"
+ENCODER = "/encoder"
+"""After the token set's name: the name of the training that is an encoder."""
+ENCODER_TOKENS = 120_000
 
 QUESTIONS = {
     "which rules drop most, and what only they drop": """
@@ -57,11 +60,23 @@ def run_demo(root: str, workers: int) -> None:
         CorpusRequest(recipe=RECIPE, inputs=(str(archives[0].parent),), crawl="demo", lake=root, workers=workers)
     )
     tokens = tokens_flow(TokensRequest(name=None, config=recipe.tokens, lake=root, workers=workers))
+    pretrain_flow(encoder_request(tokens.key, recipe, root))
     pretrain_flow(PretrainRequest(name=tokens.key, model=recipe.model, train=recipe.training, lake=root))
-    probe_training(lake)
+    for training in (tokens.key + ENCODER, tokens.key):
+        probe_training(lake, training)
     scaling_flow(ScalingRequest(name=tokens.key, config=recipe.scaling, lake=root, workers=workers))
     report = write_report(lake)
     tell_result(lake, tokens.key, report, time.monotonic() - started)
+
+
+def encoder_request(tokens: str, recipe: Recipe, root: str) -> PretrainRequest:
+    """The decoder's twin that sees both sides and says hidden tokens: the same shape, trained on less.
+
+    To be trained before the decoder, which so remains the lake's newest training.
+    """
+    model = recipe.model.model_copy(update={"causal": False, "masked_head": True})
+    train = recipe.training.model_copy(update={"train_tokens": ENCODER_TOKENS})
+    return PretrainRequest(name=tokens, run_name=tokens + ENCODER, model=model, train=train, lake=root)
 
 
 def crawl(folder: Path) -> list[Path]:
