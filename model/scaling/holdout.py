@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -19,6 +20,9 @@ LEAST_TRAINED = 8
 """Runs below a cut, at least: with fewer the free form follows the noise and the test tells nothing."""
 
 MOST_CUTS = 6
+
+SAME_BUDGET = 1.02
+"""Factor of compute within which runs next to each other are of one budget: tokens come in whole steps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +67,9 @@ def prefers_tied(free: Sequence[BackTest], tied: Sequence[BackTest]) -> bool:
 
 def _cuts(compute: Floats) -> Iterator[float]:
     """Budgets with enough runs below, evenly spaced over those that are possible."""
-    budgets = np.unique(compute)
     ordered = np.sort(compute)
+    budgets = [ordered[0]]
+    budgets += [flops for below, flops in pairwise(ordered) if flops > SAME_BUDGET * below]
     possible = [b for b in budgets[1:] if np.searchsorted(ordered, b) >= max(LEAST_TRAINED, 0.4 * len(ordered))]
     if possible:
         chosen = np.unique(np.linspace(0, len(possible) - 1, MOST_CUTS).round().astype(int))
