@@ -16,7 +16,7 @@ from flows.child import run_child
 from flows.corpus_flow import CorpusRequest, corpus_flow
 from flows.progress import tell
 from flows.recipe import load_recipe
-from flows.scaling_flow import ScalingRequest, train_all
+from flows.scaling_flow import ScalingRequest, train_all, tune
 from flows.settings import settings
 from flows.steps import Step, find_step
 from flows.tokens_flow import TokensRequest, tokens_flow
@@ -113,7 +113,10 @@ def compare_flow(request: CompareRequest) -> Comparison:
     }
     sets = {name: read_token_set(lake, lake.tokens_dir(step.key, step.fingerprint)) for name, step in sides.items()}
     _demand_alike(sets)
-    ladder = rungs(request.config, sets[request.a].vocab_size, request.model, request.train)
+    vocabulary = sets[request.a].vocab_size
+    if request.config.rate_factors:
+        request = request.model_copy(update={"config": _tuned(request, lake, sides[request.a], vocabulary)})
+    ladder = rungs(request.config, vocabulary, request.model, request.train)
     rows = {name: _climb(request, ladder, lake, step) for name, step in sides.items()}
     texts = write_held_out(lake, list(sides.values()), request.tokens)
     losses = measure(lake, rows, texts, sets[request.a], request)
@@ -216,7 +219,24 @@ def _held_out(lake: Lake, side: Step, seed: int, sides: Sequence[Step]) -> Itera
 
 
 def _climb(request: CompareRequest, ladder: Sequence[Rung], lake: Lake, side: Step) -> dict[str, dict[str, Any]]:
-    scaling = ScalingRequest(
+    scaling, directory = _as_ladder(request, side), lake.tokens_dir(side.key, side.fingerprint)
+    pool = threads(request.workers)
+    trained: dict[str, dict[str, Any]] = phase(
+        "compare", pool, lambda: train_all(scaling, ladder, side.key, directory, "compare")
+    )
+    return trained
+
+
+def _tuned(request: CompareRequest, lake: Lake, side: Step, vocabulary: int) -> LadderConfig:
+    """The ladder with its rule for the rate checked on one side, for both: the sides differ in their data alone."""
+    scaling, directory = _as_ladder(request, side), lake.tokens_dir(side.key, side.fingerprint)
+    pool = threads(request.workers)
+    tuned: ScalingRequest = phase("sweep", pool, lambda: tune(scaling, vocabulary, side.key, directory))
+    return tuned.config
+
+
+def _as_ladder(request: CompareRequest, side: Step) -> ScalingRequest:
+    return ScalingRequest(
         name=side.key,
         config=request.config,
         model=request.model,
@@ -225,12 +245,6 @@ def _climb(request: CompareRequest, ladder: Sequence[Rung], lake: Lake, side: St
         workers=request.workers,
         device=request.device,
     )
-    directory = lake.tokens_dir(side.key, side.fingerprint)
-    pool = threads(request.workers)
-    trained: dict[str, dict[str, Any]] = phase(
-        "compare", pool, lambda: train_all(scaling, ladder, side.key, directory, "compare")
-    )
-    return trained
 
 
 def _pairs(

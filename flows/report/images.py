@@ -22,12 +22,12 @@ from storage import files
 SCALE = 2.0
 """Pixels of a PNG for one of the drawing."""
 
-LEGEND_HEIGHT = 26.0
+LEGEND_HEIGHT, LEGEND_LEFT = 26.0, 66.0
 TITLE_HEIGHT = 30.0
 
 _ROOT = re.compile(r":root \{(.*?)\}", re.DOTALL)
 _VARIABLE = re.compile(r"(--[\w-]+): ([^;]+);")
-_RULES = re.compile(r"^(?:svg [^{]*|\.(?:c\d|ink)[^{]*)\{.*$", re.MULTILINE)
+_RULES = re.compile(r"^(?:svg [^{]*|\.(?:[cs]\d|ink)[^{]*)\{.*$", re.MULTILINE)
 
 
 def write_images(figures: Iterable[Figure], folder: str) -> list[str]:
@@ -54,7 +54,7 @@ def standalone(figure: Figure) -> str:
     svg = str(figure.svg)
     found = re.match(r'<svg viewBox="0 0 \S+ (\S+)"', svg)
     height = float(found[1]) if found else 400.0
-    whole = height + TITLE_HEIGHT + LEGEND_HEIGHT
+    whole = height + TITLE_HEIGHT + LEGEND_HEIGHT * len(_legend_rows(figure))
     box = f"0 {-TITLE_HEIGHT:.0f} {WIDTH:.0f} {whole:.0f}"
     inner = Markup(re.sub(r"^<svg[^>]*>|</svg>$", "", svg))  # drawn by flows.report.svg, which escapes every text
     head = element("text", figure.title, cls="title", x=8.0, y=-10.0)
@@ -77,11 +77,29 @@ def as_csv(figure: Figure) -> str:
 
 
 def _legend(figure: Figure, top: float) -> Iterable[Markup]:
-    left = 66.0
+    for row, entries in enumerate(_legend_rows(figure)):
+        left, middle = LEGEND_LEFT, top + 9.0 + row * LEGEND_HEIGHT
+        for name, colour in entries:
+            yield element("circle", cls=f"dot {colour}", cx=left, cy=middle, r=5.0)
+            yield element("text", name, cls="small", x=left + 9.0, y=middle + 4.0)
+            left += _legend_width(name)
+
+
+def _legend_rows(figure: Figure) -> list[list[tuple[str, str]]]:
+    """The legend in rows that fit the drawing's width."""
+    rows: list[list[tuple[str, str]]] = [[]]
+    left = LEGEND_LEFT
     for name, colour in figure.legend:
-        yield element("circle", cls=f"dot {colour}", cx=left, cy=top + 9.0, r=5.0)
-        yield element("text", name, cls="small", x=left + 9.0, y=top + 13.0)
-        left += 24.0 + 6.6 * len(name)
+        if rows[-1] and left + _legend_width(name) > WIDTH:
+            rows.append([])
+            left = LEGEND_LEFT
+        rows[-1].append((name, colour))
+        left += _legend_width(name)
+    return rows
+
+
+def _legend_width(name: str) -> float:
+    return 24.0 + 6.6 * len(name)
 
 
 def _style() -> str:

@@ -14,7 +14,7 @@ from flows.report.allocation import allocation, published
 from flows.report.explorer import explorer
 from flows.report.figures import Column, Figure, Section, Table
 from flows.report.source import Source
-from flows.report.svg import Axis, Plot, pairs
+from flows.report.svg import Axis, Plot, pairs, ramp
 from flows.report.words import count, frac, number, power, short
 from flows.scaling_flow import read_fit_records
 from flows.scaling_words import COUNT_NAMES
@@ -30,7 +30,6 @@ SELECT training_id, name, params_total, params_non_embedding, train_tokens, flop
     eval_loss, eval_bits_per_byte
 FROM scaling_points WHERE name LIKE '%/ladder/%' ORDER BY flops, name"""
 
-COLOURS = ("c1", "c2", "c3", "c4", "c5", "c6")
 FITS_SOURCE = "The fits in the lake's evaluations; `winnow scaling fit` makes the same of any table of runs."
 
 
@@ -81,7 +80,6 @@ def _comparisons(source: Source) -> tuple[Figure, ...]:
 def _curves(fit: Fit, unit: str) -> Figure:
     """Loss against compute: a curve and its runs for each size, and the frontier below them."""
     points, surface = fit.points, fit.surface
-    sizes = np.unique(points.params)
     x = Axis.over("compute C = 6ND, FLOP", points.flops, log=True, powers=True, margin=0.12)
     budgets = np.geomspace(x.low, x.high, 80)
     frontier = [(float(c), float(surface.best_loss(c))) for c in budgets]
@@ -92,8 +90,7 @@ def _curves(fit: Fit, unit: str) -> Figure:
     plot.band(low, high, "c0")
     plot.line(frontier, "ink dashed", "least loss the compute can buy")
     legend = [("frontier, 90 % band", "ink")]
-    for index, size in enumerate(sizes):
-        colour = COLOURS[index % len(COLOURS)]
+    for size, colour in ramp(points.params.tolist()).items():
         rows = np.flatnonzero(points.params == size)
         span = np.geomspace(points.flops[rows].min() / 1.5, points.flops[rows].max() * 1.5, 40)
         plot.line([(float(c), float(surface.predict(size, c / 6 / size))) for c in span], f"{colour} thin")
@@ -126,7 +123,7 @@ def _agreement(fit: Fit, unit: str) -> Figure:
     plot = Plot("Fitted against measured loss", x, y, 380)
     ends = [(max(x.low, y.low),) * 2, (min(x.high, y.high),) * 2]
     plot.line(ends, "ink dashed")
-    colours = {float(size): COLOURS[i % len(COLOURS)] for i, size in enumerate(np.unique(points.params))}
+    colours = ramp(points.params.tolist())
     for size, tokens, loss, guess in zip(points.params, points.tokens, points.loss, predicted, strict=True):
         words = f"{short(size)} parameters, {short(tokens)} tokens: measured {loss:.4g}, fitted {guess:.4g}"
         plot.dot(float(loss), float(guess), colours[float(size)], words)

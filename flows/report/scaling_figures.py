@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from flows.report.figures import Column, Figure, Table
-from flows.report.svg import Axis, Plot, pairs
+from flows.report.svg import Axis, Plot, pairs, ramp
 from flows.report.words import power, short
 from flows.scaling_words import COUNT_NAMES, describe_counts
 from model.scaling.fit import LEVEL, Fit
@@ -47,6 +47,7 @@ def valleys(record: Record, fit: Fit, unit: str) -> Figure | None:
             )
             plot.dot(float(points.params[row]), float(points.loss[row]), colour, words)
         legend.append((f"{power(budget)} FLOP", colour))
+    legend.append(("least loss by the parabola", "ink"))
     for valley in (found["parabola"] or {"valleys": []})["valleys"]:
         words = f"least loss by the parabola: {short(valley['params'])} parameters"
         plot.dot(valley["params"], valley["loss"], "ink", words, 3.5)
@@ -112,10 +113,9 @@ def residuals(fit: Fit) -> Figure:
     x = Axis.over("compute C = 6ND, FLOP", points.flops, log=True, powers=True)
     plot = Plot("Residuals by compute", x, Axis.over("log(fitted / measured)", [*off, *-off]), 320)
     plot.line([(x.low, 0.0), (x.high, 0.0)], "ink dashed")
-    sizes = np.unique(points.params)
-    for n, c, value in zip(points.params, points.flops, off, strict=True):
-        colour = COLOURS[int(np.searchsorted(sizes, n)) % len(COLOURS)]
-        plot.dot(float(c), float(value), colour, f"{short(n)} parameters, {power(c)} FLOP: {value:+.2%}")
+    colours = ramp(points.params.tolist())
+    for n, c, value in zip(points.params.tolist(), points.flops, off, strict=True):
+        plot.dot(float(c), float(value), colours[n], f"{short(n)} parameters, {power(c)} FLOP: {value:+.2%}")
     rows = [
         {"params": n, "tokens": d, "off": value}
         for n, d, value in zip(points.params.tolist(), points.tokens.tolist(), off.tolist(), strict=True)
@@ -203,8 +203,7 @@ def ladder_curves(rows: Sequence[Mapping[str, Any]]) -> Figure | None:
     plot = Plot(
         "Training loss of every run", x, Axis.over("loss, nats a token", [p[1] for c in smooth.values() for p in c])
     )
-    sizes = sorted({row["params_total"] for row in curves})
-    colours = {size: COLOURS[index % len(COLOURS)] for index, size in enumerate(sizes)}
+    colours = ramp([row["params_total"] for row in curves])
     for row in curves:
         plot.line(smooth[row["name"]], f"{colours[row['params_total']]} thin", row["name"])
     ends = [{"name": r["name"], "tokens": r["train_tokens"], "loss": smooth[r["name"]][-1][1]} for r in curves]
@@ -213,7 +212,7 @@ def ladder_curves(rows: Sequence[Mapping[str, Any]]) -> Figure | None:
         "Each run has a schedule of its own, matched to its tokens: points half-way down a longer schedule are not "
         "those of a shorter training, and none is used. Means over nearby steps."
     )
-    legend = tuple((f"{short(size)} parameters", colours[size]) for size in sizes)
+    legend = tuple((f"{short(size)} parameters", colour) for size, colour in colours.items())
     return Figure(
         "scaling-training", "Training curves", caption, Table(columns, ends), plot.render(), legend, sql=CURVES
     )

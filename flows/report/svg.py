@@ -25,6 +25,17 @@ def pairs(x: Iterable[float], y: Iterable[float]) -> list[Point]:
     return [(float(a), float(b)) for a, b in zip(x, y, strict=True)]
 
 
+RAMP = tuple(f"s{step}" for step in range(1, 9))
+"""Colours of what has an order, from its least to its most; `c1` to `c6` are for what has none."""
+
+
+def ramp(values: Iterable[float]) -> dict[float, str]:
+    """A colour for each distinct value, in their order; more values than colours share with their neighbours."""
+    ordered = sorted(set(values))
+    last = len(ordered) - 1
+    return {value: RAMP[round(place * (len(RAMP) - 1) / max(last, 1))] for place, value in enumerate(ordered)}
+
+
 def element(name: str, *children: Markup | str, **attributes: float | str) -> Markup:
     """An SVG element; `cls` is its class, underscores in attribute names are dashes."""
     names = {key: "class" if key == "cls" else key.replace("_", "-") for key in attributes}

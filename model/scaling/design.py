@@ -29,8 +29,8 @@ from model.scaling.surface import Surface
 from storage.errors import UserError
 
 PRIOR = Surface(E=1.35, A=87.0, B=319.0, alpha=0.44, beta=0.44)
-"""Bits a byte of a ladder of 23 runs from 12k to 3.2M parameters on seven domains of text with 512 token ids, one
-exponent for both terms: 19 tokens a parameter at any compute. Where the optimum is looked for without a fit to go by."""
+"""Bits a byte of a ladder of 23 runs from 12k to 3.2M parameters on seven domains of text with 512 token ids, with one
+exponent for both terms: 19 tokens a parameter. Where the optimum is looked for without a fit to go by."""
 
 NOISE = 0.015
 """Standard deviation of log loss between seeds, as that ladder and a smaller one measured it."""
