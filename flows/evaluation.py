@@ -150,12 +150,16 @@ def _likeliest(nats: Sequence[float]) -> int:
 
 
 def _share(metric: str, right: int, items: int) -> dict[str, Any]:
-    """Wilson's interval: it holds its level for few items too, and stays within 0..1."""
+    low, high = share_interval(right, items)
+    return {"metric": metric, "value": right / items, "low": low, "high": high, "unit": "share"}
+
+
+def share_interval(right: int, items: int) -> tuple[float, float]:
+    """Wilson's 95 % interval of a share: it holds its level for few items too, and stays within 0..1."""
     share, z2 = right / items, Z95**2
     middle = (share + z2 / (2 * items)) / (1 + z2 / items)
     reach = Z95 / (1 + z2 / items) * math.sqrt(share * (1 - share) / items + z2 / (4 * items**2))
-    low, high = max(0.0, middle - reach), min(1.0, middle + reach)
-    return {"metric": metric, "value": share, "low": low, "high": high, "unit": "share"}
+    return max(0.0, middle - reach), min(1.0, middle + reach)
 
 
 def _perplexity(nats: Sequence[float]) -> dict[str, Any]:

@@ -151,9 +151,13 @@ def _widths(layout: Layout) -> tuple[int, int]:
 
 def logits_bytes(config: ModelConfig, layout: Layout) -> float:
     """The chunk of logits that exists at once."""
-    rows = min(layout.batch * layout.length, max(_CHUNK_ROWS, _CHUNK_VALUES // config.vocab_size))
-    values = rows * config.vocab_size
+    values = min(layout.batch * layout.length, chunk_rows(config)) * config.vocab_size
     return values * (4 if layout.precision == "float32" else 8) / layout.tensor
+
+
+def chunk_rows(config: ModelConfig) -> int:
+    """Rows of logits that exist at once, at most."""
+    return max(_CHUNK_ROWS, _CHUNK_VALUES // config.vocab_size)
 
 
 def cache_table(config: ModelConfig, tokens: int, bytes_per_value: int = 2) -> dict[str, float]:

@@ -26,7 +26,7 @@ Box = dict[str, Any]
 
 def architecture_section(source: Source) -> Section:
     """Published models and the newest trained one, box by box, and who sees whom."""
-    models = _trained(source) | dict(PRESETS)
+    models = trained_models(source) | dict(PRESETS)
     data = {"models": {name: describe(config) for name, config in models.items()}, "start": next(iter(models))}
     rows = [
         {"name": name, "kind": config.kind.replace("_", "–"), "total": count_parameters(config).total}
@@ -224,7 +224,8 @@ def _sharing(config: ModelConfig) -> Mapping[str, int]:
     return {"mha": heads, "gqa": heads // group, "mqa": 1}
 
 
-def _trained(source: Source) -> dict[str, ModelConfig]:
+def trained_models(source: Source) -> dict[str, ModelConfig]:
+    """The newest training that is no rung of a ladder; empty where there is none."""
     row = source.row(NEWEST)
     try:
         return {f"{row['name']}, trained here": ModelConfig(**json.loads(row["config"])["model"])} if row else {}

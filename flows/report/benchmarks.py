@@ -1,4 +1,4 @@
-"""Benchmarks: scores of trained models, and how much of each set was found in the pages and removed from the corpus."""
+"""Benchmarks: scores of trained models, and how much of each set was found in the pages and removed."""
 
 from __future__ import annotations
 
@@ -24,18 +24,19 @@ CONTAMINATION = (
 
 
 def benchmarks_section(source: Source) -> Section:
-    """Scores with their sets' contamination; sets that were looked for."""
-    scores, found = source.rows(SCORES), source.rows(FOUND)
-    figures = (*((_scores(scores),) if scores else ()), *((_found(found),) if found else ()))
-    if not figures:
-        lead = "No benchmark was looked for in the pages (`[[decontaminate.benchmarks]]`), and no model scored on one."
-        return Section("benchmarks", "Benchmarks", lead)
-    return Section("benchmarks", "Benchmarks", " ".join((_looked_for(found), _scored(scores))), figures)
+    """Scores with their sets' contamination."""
+    scores = source.rows(SCORES)
+    if not scores:
+        return Section("benchmarks", "Benchmarks", "No model has been scored yet: `winnow evaluate` scores one.")
+    lead = " ".join((looked_for(source), _scored(scores)))
+    return Section("benchmarks", "Benchmarks", lead, (_scores(scores),))
 
 
-def _looked_for(found: Sequence[Row]) -> str:
+def looked_for(source: Source) -> str:
+    """What became of benchmarks in the pages, as a sentence."""
+    found = source.rows(FOUND)
     if not found:
-        return "No benchmark was looked for in the pages: scores may be of items that were trained on."
+        return "No benchmark was looked for in the pages (`[[decontaminate.benchmarks]]`)."
     items, left = (sum(row[key] for row in found) for key in ("found_items", "remaining_items"))
     return (
         f"{plural(len(found), 'benchmark')} looked for in the pages: {plural(items, 'item')} found, "
@@ -67,7 +68,11 @@ def _scores(rows: Sequence[Row]) -> Figure:
     return Figure("benchmark-scores", "Scores, and how clean their sets are", caption, Table(columns, rows), sql=SCORES)
 
 
-def _found(rows: Sequence[Row]) -> Figure:
+def contamination_figure(source: Source) -> tuple[Figure, ...]:
+    """Test items found in the pages; nothing where none was looked for."""
+    rows = source.rows(FOUND)
+    if not rows:
+        return ()
     columns = (
         Column("benchmark", "Benchmark"),
         *CONTAMINATION,
@@ -79,4 +84,4 @@ def _found(rows: Sequence[Row]) -> Figure:
         "Items of which some page holds a stretch. An item is removed when no page that is kept holds it, and left in "
         "where one does: below `decontaminate.max_score`, or marked only."
     )
-    return Figure("benchmark-contamination", "Test items in the pages", caption, Table(columns, rows), sql=FOUND)
+    return (Figure("benchmark-contamination", "Test items in the pages", caption, Table(columns, rows), sql=FOUND),)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flows.report.content import MIXTURE
+from flows.report.composition import MIXTURE
 from flows.report.source import Source
 from flows.report.words import count, frac, loss, plural, short, size
 

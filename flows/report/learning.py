@@ -9,17 +9,20 @@ from typing import Any
 from flows.report.figures import Column, Figure, Section, Table
 from flows.report.interactive import Widget
 from flows.report.looking import step_figure
+from flows.report.memory import memory_figure
+from flows.report.sequences import sequences_figure
 from flows.report.source import Row, Source
 from flows.report.svg import Axis, Plot
-from flows.report.tokenizer import tokenizer_figure
+from flows.report.tokenizer import read_tokenizer, tokenizer_figure
 from flows.report.words import count, power, seconds
+from model.config import TokenSet
 
 TOKENS = """\
 SELECT key AS name, fingerprint, summary FROM steps
 WHERE step = 'tokens' ORDER BY finished_at DESC, fingerprint LIMIT 1"""
 TRAININGS = """\
 SELECT name, params_total, train_tokens, flops, learning_rate, batch_tokens, train_loss, eval_loss,
-    eval_bits_per_byte, wall_seconds, tokens_per_second, device, finished_at
+    eval_bits_per_byte, wall_seconds, tokens_per_second, mfu, mfu_convention, memory_bytes, device, finished_at
 FROM trainings ORDER BY finished_at DESC, training_id LIMIT 20"""
 CURVE = """\
 SELECT name, params_total, train_tokens, batch_tokens, flops, train_loss, eval_loss, eval_bits_per_byte, wall_seconds,
@@ -33,13 +36,20 @@ def tokens_section(source: Source) -> Section:
     if not found:
         return Section("tokens", "Tokens", "Nothing has been tokenised yet: `winnow tokens` does it.")
     tokens: Mapping[str, Any] = json.loads(found["summary"])
+    token_set = TokenSet(**tokens)
     train, held_out = tokens["train"], tokens["held_out"]
     lead = (
         f"{count(train['total']['tokens'])} tokens to train on, {count(held_out['total']['tokens'])} "
         f"held out, with a vocabulary of {count(tokens['vocab_size'])}, packed into sequences of "
         f"{count(tokens['sequence_length'])}."
     )
-    figures = (*tokenizer_figure(source, found | {"tokens": tokens}), _fertility(tokens), _packing(tokens))
+    tokenizer = read_tokenizer(source, token_set)
+    figures = (
+        *tokenizer_figure(source, token_set, tokenizer),
+        _fertility(tokens),
+        _packing(token_set),
+        *sequences_figure(source, token_set, tokenizer),
+    )
     return Section("tokens", "Tokens", lead, figures)
 
 
@@ -47,19 +57,19 @@ def training_section(source: Source) -> Section:
     """The newest training that is no rung of a ladder, and all trainings."""
     newest, trainings = source.row(CURVE), source.rows(TRAININGS)
     if not trainings:
-        return Section("training", "Training", "No model has been trained yet: `winnow pretrain` trains one.")
+        lead = "No model has been trained yet: `winnow pretrain` trains one."
+        return Section("training", "Training", lead, (memory_figure(source),))
     if not newest:
         lead = "Only rungs of a ladder have been trained."
-        return Section("training", "Training", lead, (_trainings(trainings),))
+        return Section("training", "Training", lead, (_trainings(trainings), memory_figure(source)))
     lead = (
         f"{newest['name']}: {count(newest['params_total'])} parameters, "
         f"{count(newest['train_tokens'])} tokens, {power(newest['flops'])} FLOP in "
         f"{seconds(newest['wall_seconds'])} on {newest['device']}. Held-out loss "
         f"{newest['eval_loss']:.3f} nats a token, {newest['eval_bits_per_byte']:.3f} bits a byte."
     )
-    return Section(
-        "training", "Training", lead, (*step_figure(source), _curve(newest), _rate(newest), _trainings(trainings))
-    )
+    figures = (*step_figure(source), _curve(newest), _rate(newest), _trainings(trainings), memory_figure(source))
+    return Section("training", "Training", lead, figures)
 
 
 def _fertility(tokens: Mapping[str, Any]) -> Figure:
@@ -88,28 +98,34 @@ def _fertility(tokens: Mapping[str, Any]) -> Figure:
     return Figure("tokens-fertility", "Bytes a token, by domain", caption, Table(columns, rows), sql=TOKENS)
 
 
-def _packing(tokens: Mapping[str, Any]) -> Figure:
+def _packing(tokens: TokenSet) -> Figure:
     rows = []
-    for split in ("train", "held_out"):
-        part = tokens[split]
-        slots = part["sequences"] * tokens["sequence_length"]
-        share = part["total"]["tokens"] / slots if slots else None
+    for name, split in (("train", tokens.train), ("held out", tokens.held_out)):
+        room = split.sequences * tokens.width
         rows.append(
             {
-                "split": split.replace("_", " "),
-                "sequences": part["sequences"],
-                "filled": share,
-                **part["total"],
+                "split": name,
+                "documents": split.total.documents,
+                "sequences": split.sequences,
+                "tokens": split.total.tokens,
+                "filled": 1 - split.packing.padding_tokens / room if room else None,
+                "padding": split.packing.padding_tokens,
+                "cut": split.packing.cut_documents / split.total.documents if split.total.documents else None,
             }
         )
     columns = (
         Column("split", "Split"),
         Column("documents", "Documents", "count"),
         Column("sequences", "Sequences", "count"),
-        Column("tokens", "Tokens", "count"),
+        Column("tokens", "Tokens of text", "count"),
+        Column("padding", "of padding", "count"),
         Column("filled", "Positions filled", "frac"),
+        Column("cut", "Documents cut", "frac"),
     )
-    caption = "Documents are laid end to end, so that only the last sequence of a shard has padding."
+    caption = (
+        f"How documents went into sequences of {count(tokens.width)} tokens: what padding fills is computed for "
+        "nothing, and a document that is cut loses sight of its beginning. Marks between documents fill positions too."
+    )
     return Figure("tokens-packing", "Packing", caption, Table(columns, rows), sql=TOKENS)
 
 
@@ -177,8 +193,16 @@ def _trainings(rows: Sequence[Row]) -> Figure:
         Column("eval_bits_per_byte", "Bits a byte", "loss"),
         Column("wall_seconds", "Elapsed", "seconds"),
         Column("tokens_per_second", "Tokens a second", "count"),
+        Column("mfu", "MFU", "frac"),
+        Column("memory_bytes", "Most memory", "bytes"),
     )
-    caption = "The newest twenty. Losses in nats depend on the tokenizer; bits a byte compare across tokenizers."
+    conventions = sorted({row["mfu_convention"] for row in rows if row["mfu"] is not None and row["mfu_convention"]})
+    caption = " ".join(
+        (
+            "The newest twenty. Losses in nats depend on the tokenizer; bits a byte compare across tokenizers.",
+            *(f"MFU, model FLOPs utilisation, is {convention}." for convention in conventions),
+        )
+    )
     return Figure("training-all", "Trainings", caption, Table(columns, rows), sql=TRAININGS)
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any
 
 from flows.report.figures import Column, Figure, Table
 from flows.report.interactive import Widget
-from flows.report.source import Row, Source
+from flows.report.source import Source
 from flows.report.words import count
+from model.config import TokenSet
 from pipeline.tokens import Tokenizer
 from storage import files
 
@@ -22,20 +21,16 @@ SAMPLE = "SELECT left(text, {chars}) AS text FROM documents WHERE domain = '{dom
 SPELLINGS = "naïve 東京 1234567 résumé\u0301 🙂 def f(x): return x**2  # 3.14159"
 
 
-def tokenizer_figure(source: Source, step: Row) -> tuple[Figure, ...]:
-    """A box for text, cut into this corpus's tokens as one types; nothing where the page cannot run it.
+def read_tokenizer(source: Source, tokens: TokenSet) -> Tokenizer:
+    """The tokenizer of a token set."""
+    return Tokenizer(_content(source, tokens), tokens.end_of_document, tokens.padding)
 
-    Args:
-        step: `name` and `fingerprint` of the token set, and `tokens`, its summary.
-    """
-    tokens: Mapping[str, Any] = step["tokens"]
-    path = f"{source.lake.tokens_dir(step['name'], step['fingerprint'])}/tokenizer.json"
-    with files.open_read(source.lake.absolute(path)) as stream:
-        content = stream.read().decode()
-    tokenizer = Tokenizer(content, tokens["end_of_document"], tokens["padding"])
+
+def tokenizer_figure(source: Source, tokens: TokenSet, tokenizer: Tokenizer) -> tuple[Figure, ...]:
+    """A box for text, cut into this corpus's tokens as one types; nothing where the page cannot run it."""
     if not tokenizer.is_fast or tokenizer.vocab_size > MOST_TOKENS:
         return ()
-    spec = json.loads(content)
+    spec = json.loads(_content(source, tokens))
     specials = {token["content"] for token in spec["added_tokens"]}
     vocab = sorted(
         (item for item in spec["model"]["vocab"].items() if item[0] not in specials), key=lambda item: item[1]
@@ -54,10 +49,19 @@ def tokenizer_figure(source: Source, step: Row) -> tuple[Figure, ...]:
             "Text as this corpus's tokens",
             caption,
             Table(columns, rows),
-            source=f"`{path}` of the lake.",
+            source=f"`{_path(source, tokens)}` of the lake.",
             widget=Widget("tokenizer", {"vocab": vocab, "pattern": pattern, "samples": samples}),
         ),
     )
+
+
+def _content(source: Source, tokens: TokenSet) -> str:
+    with files.open_read(source.lake.absolute(_path(source, tokens))) as stream:
+        return stream.read().decode()
+
+
+def _path(source: Source, tokens: TokenSet) -> str:
+    return f"{source.lake.tokens_dir(tokens.name, tokens.fingerprint)}/tokenizer.json"
 
 
 def _samples(source: Source) -> list[tuple[str, str]]:

@@ -1,11 +1,12 @@
 """Personal data: precision, recall, false hits and speed, beside presidio, scrubadub and datatrove.
 
-    python -m tests.bench.bench_pii [--peers PYTHON] [--bytes N]
+    python -m tests.bench.bench_pii [--peers PYTHON] [--bytes N] [--store]
 
 Labelled texts are split by template: what was looked at while tuning (seen) and what was not (held out). Ordinary text
 is the shared clean text, the first so many bytes of each domain; its hits are counted by kind per 100,000 words, and
 whether one is false is for a reader to say. --peers names a Python that has presidio-analyzer, scrubadub and datatrove;
 without it only Winnow runs. Speeds are CPU time over the same texts, of one process, Winnow's the best of three rounds.
+--store keeps Winnow's own counts in the file that reports draw from, and does nothing else.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import json
 import subprocess
 import time
 from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,8 @@ DOMAINS = ("academic-plos.dev", "academic-scisummnet.dev", "books-eltec.dev", "c
 ROUNDS = 3
 """Of which the fastest counts: a neighbour on the machine slows some of them."""
 
+STORED = ROOT / "flows" / "report" / "measured" / "personal_data.json"
+
 KINDS = (*sorted(set(LABELS.values())), "all")
 
 
@@ -37,7 +41,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--peers", type=Path, help="a Python with presidio-analyzer, scrubadub and datatrove")
     parser.add_argument("--bytes", type=int, default=8_000_000, help="text of each domain")
+    parser.add_argument("--store", action="store_true", help=f"write {STORED.relative_to(ROOT)} and end")
     options = parser.parse_args()
+    if options.store:
+        store(options.bytes)
+        return
     finders = ("Winnow", *(PEERS if options.peers else ()))
     print_scores(finders, options.peers)
     print_ordinary(options.bytes)
@@ -46,7 +54,7 @@ def main() -> None:
         print_speeds(finders, options.peers, options.bytes // 16)
 
 
-def run(finder: str, texts: list[str], peers: Path | None) -> tuple[list[Spans], float]:
+def run(finder: str, texts: list[str], peers: Path | None, rounds: int = ROUNDS) -> tuple[list[Spans], float]:
     """Spans of each text and the CPU seconds that finding them took."""
     if finder != "Winnow":
         script = ROOT / "tests" / "bench" / "pii_peers.py"
@@ -59,11 +67,42 @@ def run(finder: str, texts: list[str], peers: Path | None) -> tuple[list[Spans],
     model = config.classifier()
     find_personal_data("Warm up: jane@example.com", config, model=model)
     seconds = float("inf")
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         started = time.process_time()
         found = [find_personal_data(text, config, model=model) for text in texts]
         seconds = min(seconds, time.process_time() - started)
     return [[(span.kind, span.start, span.end) for span in spans] for spans in found], seconds
+
+
+def store(size: int) -> None:
+    """Keep what was counted on labelled and on ordinary text, for `flows.report.personal`."""
+    labelled = [row for held_out in (False, True) for row in labelled_rows(held_out)]
+    ordinary = []
+    for name in DOMAINS:
+        texts = head(name, size)
+        hits = Counter(kind for spans in run("Winnow", texts, None, 1)[0] for kind, _, _ in spans)
+        words = sum(len(text.split()) for text in texts)
+        ordinary.append({"text": name.partition(".")[0], "words": words, "hits": dict(sorted(hits.items()))})
+    told = {
+        "measured_at": f"{datetime.now(UTC):%Y-%m-%d}",
+        "command": f"python -m tests.bench.bench_pii --store --bytes {size}",
+        "labelled": labelled,
+        "ordinary": ordinary,
+    }
+    STORED.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+
+
+def labelled_rows(held_out: bool) -> list[dict[str, Any]]:
+    """Of each kind: labels, labels met, claims, and claims that meet a label, in one half of the labelled texts."""
+    texts = list(labelled_texts(SHARED, held_out))
+    answers = iter(run("Winnow", [text for text, _ in texts], None, 1)[0])
+    tally = measure(iter(texts), lambda _: next(answers))
+    half = "held out" if held_out else "seen"
+    return [
+        {"half": half, "kind": kind, "labels": tally.labels[kind], "met": tally.met[kind]}
+        | {"claims": tally.claims[kind], "right": tally.right[kind]}
+        for kind in KINDS[:-1]
+    ]
 
 
 def print_scores(finders: tuple[str, ...], peers: Path | None) -> None:

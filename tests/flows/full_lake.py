@@ -11,10 +11,12 @@ import numpy as np
 import pyarrow as pa
 
 from flows.scaling_flow import fit_rows, write_fits
+from flows.sequence_files import sequences_writer
 from model.config import Counts, ModelConfig, Split, TokenSet, TrainConfig
 from model.scaling.ladder import LadderConfig, rungs
 from model.scaling.surface import Surface
-from pipeline.tokens import TokensConfig, train_tokenizer
+from pipeline.packing import Packer
+from pipeline.tokens import Tokenizer, TokensConfig, train_tokenizer
 from storage import files, schema
 from storage.catalog import Catalog
 from storage.lake import Lake
@@ -27,6 +29,8 @@ HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>\u202e</styl
 TEXT = f"The cat sat on the mat, and the mat was flat. {HOSTILE} " * 20
 
 DOMAINS = {"web": 0.5, "code": 0.2, "books": 0.2, "wikipedia": 0.1}
+DOCUMENTS = 20
+"""Of the corpus, and of its packed sequences."""
 RULES = {
     "language.language_prob": (0.35, 0.65, (0.05, 0.6), (0.7, 1.0)),
     "gopher.word_count": (0.25, 50.0, (5, 49), (50, 900)),
@@ -216,13 +220,31 @@ def _add_mixture(lake: Lake, name: str) -> None:
         }
         for domain, asked in DOMAINS.items()
     ]
-    path = f"{lake.corpus_dir(name, 'f' * 16)}/mixture.parquet"
-    output = write_table(lake.root, path, "mixture", pa.Table.from_pylist(rows, schema.MIXTURE))
-    _commit(lake, "mix", name, "f" * 16, {}, [output.to_dict()], 120)
+    directory = lake.corpus_dir(name, "f" * 16)
+    outputs = [
+        write_table(lake.root, f"{directory}/{kind}.parquet", kind, pa.Table.from_pylist(rows, columns))
+        for kind, rows, columns in (
+            ("mixture", rows, schema.MIXTURE),
+            ("corpus", [_document(index) for index in range(DOCUMENTS)], schema.CORPUS),
+        )
+    ]
+    _commit(lake, "mix", name, "f" * 16, {}, [output.to_dict() for output in outputs], 120)
+
+
+def _document(index: int) -> dict[str, Any]:
+    """A document of the corpus; the first has an address that a browser must not follow."""
+    domains, url = list(DOMAINS), f"http://example.org/{index}/{HOSTILE}"
+    return {"id": f"doc {index}", "text": TEXT, "url": url if index else "javascript:alert(3)", "epoch": 0} | {
+        "dump": f"c{1 + index % 2}",
+        "file_path": "part-00.warc.gz",
+        "language": None if index % 5 == 0 else "de" if index % 3 == 0 else "en",
+        "token_count": 300 + index,
+        "domain": domains[index % len(domains)],
+    }
 
 
 def add_tokens(lake: Lake) -> TokenSet:
-    """A finished token set in the lake's books, with its tokenizer; its sequences are not there."""
+    """A finished token set in the lake's books, with its tokenizer and some sequences of the corpus's documents."""
     content = train_tokenizer([TEXT], TokensConfig(vocab_size=512, end_of_document="<end>", padding="<pad>"))
     domains = {name: Counts(documents=50, tokens=int(2e6 * w), bytes=int(7e6 * w)) for name, w in DOMAINS.items()}
     total = Counts(documents=200, tokens=2_000_000, bytes=7_000_000)
@@ -243,10 +265,20 @@ def add_tokens(lake: Lake) -> TokenSet:
         held_out=split.model_copy(update={"domains": {}}),
         left_out=Counts(),
     )
-    path = f"{lake.tokens_dir('demo', 'b' * 16)}/tokenizer.json"
-    files.write_bytes(lake.absolute(path), content.encode())
+    directory = lake.tokens_dir("demo", "b" * 16)
+    files.write_bytes(lake.absolute(f"{directory}/tokenizer.json"), content.encode())
+    _add_sequences(lake, f"{directory}/train-0.parquet", Tokenizer(content, "<end>", "<pad>"))
     _commit(lake, "tokens", "demo", "b" * 16, tokens.model_dump(mode="json"), [], 150)
     return tokens
+
+
+def _add_sequences(lake: Lake, path: str, tokenizer: Tokenizer) -> None:
+    packer = Packer(257, tokenizer.end_id, tokenizer.pad_id)
+    ids = [tokenizer.encode(TEXT[: 200 + 40 * index]) for index in range(DOCUMENTS)]
+    packed = pa.concat_tables([packer.add([f"doc {index}" for index in range(DOCUMENTS)], ids), packer.finish()])
+    with sequences_writer(lake, path, tokenizer, TokensConfig(sequence_length=256)) as writer:
+        writer.write(packed.append_column("domain", pa.nulls(packed.num_rows, pa.string())))
+        writer.finish()
 
 
 def _add_trainings(lake: Lake, random: np.random.Generator) -> None:

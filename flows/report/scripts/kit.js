@@ -25,7 +25,7 @@ function short(value) {
 }
 
 function size(value) {
-  for (const [step, unit] of [[2 ** 40, "TiB"], [2 ** 30, "GiB"], [2 ** 20, "MiB"], [2 ** 10, "KiB"]])
+  for (const [step, unit] of [[1e12, "TB"], [1e9, "GB"], [1e6, "MB"], [1e3, "kB"]])
     if (value >= step) return `${(value / step).toFixed(1)} ${unit}`;
   return `${Math.round(value)} B`;
 }

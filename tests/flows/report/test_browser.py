@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from flows.cli import app
 from flows.report.page import write_report
+from flows.report.source import Source
+from model.memory_plan import cache_table
+from model.presets import PRESETS
+from pipeline.packing import tokens_of
 from storage.lake import Lake
-from tests.flows.full_lake import add_everything
+from storage.shards import read_table
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
@@ -64,10 +72,8 @@ class Opened:
 
 
 @pytest.fixture(scope="module")
-def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    lake = Lake(str(tmp_path_factory.mktemp("lake")))
-    add_everything(lake, hostile=True)
-    return write_report(lake)
+def report(hostile_lake: Lake) -> Path:
+    return write_report(hostile_lake)
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +82,16 @@ def browser() -> Iterator[playwright.Browser]:
         started = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield started
         started.close()
+
+
+@pytest.fixture(scope="module")
+def desk(browser: playwright.Browser, report: Path) -> Iterator[Opened]:
+    """The page as it is opened at a desk; tests share it and leave it as they like."""
+    opened = Opened(browser.new_page(viewport={"width": 1200, "height": 900}))
+    opened.page.goto(report.as_uri())
+    yield opened
+    assert opened.troubles == [] and opened.requests == [report.as_uri()]
+    opened.page.close()
 
 
 @pytest.fixture(params=VIEWS)
@@ -106,6 +122,110 @@ def test_it_can_be_read_by_everybody(opened: Opened) -> None:
 def test_a_narrow_page_scrolls_only_down(opened: Opened) -> None:
     wide, seen = opened.page.evaluate("() => [document.documentElement.scrollWidth, window.innerWidth]")
     assert wide <= seen
+
+
+LAYOUTS = (
+    ("llama3-8b", {}, ()),
+    ("llama3-70b", {"GPUs": 64, "tensor": 8, "Tokens": 8192}, ("cut (FSDP)", "blocks computed again")),
+    ("gpt2", {"GPUs": 4, "Stages": 2, "Sequences": 16}, ("float32", "keeps its scores")),
+    ("t5-base", {"GPUs": 8}, ("bf16 alone", "cut (FSDP)")),
+    ("bert-base", {"GPUs": 16, "tensor": 2, "Tokens": 512, "Sequences": 32}, ("cut (FSDP)",)),
+)
+"""Models, with sliders to move and buttons to press."""
+
+
+@pytest.mark.parametrize("model, sliders, pressed", LAYOUTS)
+def test_the_memory_budget_is_that_of_the_command(
+    desk: Opened, model: str, sliders: dict[str, int], pressed: tuple[str, ...]
+) -> None:
+    """The command that the page names says the same bytes, and the same of every card."""
+    figure = desk.page.locator("#training-memory")
+    figure.locator("select").select_option(model)
+    for words in ("each holds them", "bf16 over float32", "all kept", "Flash", *pressed):
+        figure.get_by_role("button", name=words, exact=True).click()
+    for words, least, value in (("GPUs", 1, 1), ("tensor", 1, 1), ("Stages", 1, 1), ("Tokens", 128, 2048),
+                                ("Sequences", 1, 1)):  # fmt: skip
+        power = (sliders.get(words, value) // least).bit_length() - 1
+        label = re.compile("^GPUs$" if words == "GPUs" else words)
+        figure.get_by_label(label).first.fill(str(power))
+    command = figure.locator(".room code").text_content() or ""
+    need, writing = _told_by(command, 80.0)
+    table = {row.locator("td").first.text_content(): row.locator("span").get_attribute("title")
+             for row in figure.locator(".room tbody tr").all()}  # fmt: skip
+    expected = [need[part] for part in ("weights", "optimizer", "gradients", "copies", "activations", "logits")]
+    expected += [need["recomputed"], need["total"], writing["total"]]
+    assert list(table.values()) == [f"{int(value + 0.5):,} bytes" for value in expected]
+    for card in figure.locator(".wide").all():
+        words = card.text_content() or ""
+        size = float(words.partition(", ")[2].partition(" GB")[0])
+        assert ("does not fit" in words) == (not _told_by(command, size)[0]["fits"]), words
+
+
+def _told_by(command: str, size: float) -> tuple[dict[str, float], dict[str, float]]:
+    """What `winnow memory` says to train and to write on GPUs of so many GB."""
+    told = CliRunner().invoke(app, [*command.split()[1:], "--gpu-gb", str(size), "--json"])
+    assert told.exit_code == 0, told.output
+    found = json.loads(told.stdout)
+    return found["training"], found["writing"]
+
+
+def test_gpus_that_cannot_be_shared_so_are_refused(desk: Opened) -> None:
+    figure = desk.page.locator("#training-memory")
+    figure.get_by_label(re.compile("^GPUs$")).fill("0")
+    figure.get_by_label(re.compile("tensor")).fill("2")
+    assert "no multiple" in (figure.locator(".said").text_content() or "")
+    assert figure.locator(".wide").count() == 0
+
+
+@pytest.mark.parametrize("model", ["llama3-8b", "gpt2", "t5-base"])
+def test_the_cache_is_that_of_the_formula(desk: Opened, model: str) -> None:
+    figure = desk.page.locator("#architecture-blocks")
+    figure.locator("select").select_option(model)
+    told = figure.locator(".room").text_content() or ""
+    table = cache_table(PRESETS[model], 1)
+    assert f"{table['GQA']:,.0f} B each" in told and f"{table['MHA']:,.0f} B each" in told
+    assert f"{table['MQA']:,.0f} B each" in told
+
+
+def test_sequences_are_chosen_by_key_and_name_their_documents(desk: Opened, hostile_lake: Lake) -> None:
+    figure = desk.page.locator("#tokens-sequences")
+    rows = figure.locator("button")
+    rows.first.focus()
+    panel = figure.locator(".panel")
+    assert (
+        "javascript:alert(3)" in (panel.text_content() or "") and desk.page.locator("a[href^=javascript]").count() == 0
+    )
+    desk.page.keyboard.press("ArrowDown")
+    assert rows.nth(1).get_attribute("aria-pressed") == "true" and rows.nth(1).evaluate(
+        "(node) => node === document.activeElement"
+    )
+    told = panel.text_content() or ""
+    assert "goes on from the sequence before" in told and "<script>alert(1)</script>" in told
+    texts, numbers = [], []
+    for row in rows.filter(has_text="train").all():
+        row.click()
+        numbers.append(int((row.locator(".name").text_content() or "").split()[-1]))
+        texts += panel.locator(".text").all_text_contents()
+    stored = read_table(hostile_lake.absolute(f"{hostile_lake.tokens_dir('demo', 'b' * 16)}/train-0.parquet"))
+    ids = tokens_of(stored, "u2")[[number - 1 for number in numbers]]
+    assert "".join(texts).count("<end>") == (ids == 0).sum() > 5  # every document that ends in them, once
+
+
+def test_counts_grouped_in_the_page_are_those_of_sql(desk: Opened, hostile_lake: Lake) -> None:
+    figure, source = desk.page.locator("#composition-parts"), Source(hostile_lake)
+    figure.get_by_role("button", name="pages kept").click()
+    figure.get_by_role("group", name="A bar is a").get_by_role("button", name="language").click()
+    figure.get_by_role("group", name="Cut by").get_by_role("button", name="crawl").click()
+    shown = dict(zip(*(figure.locator(f".stage > :nth-child({n})").all_text_contents() for n in (1, 3)), strict=True))
+    rows = source.rows(
+        "SELECT coalesce(language, 'none') AS l, count(*) AS n FROM ledger WHERE fate = 'kept' GROUP BY l"
+    )
+    assert shown == {row["l"]: f"{row['n']}" for row in rows}
+    figure.get_by_role("button", name="tokens in the corpus").click()
+    whole = source.row("SELECT sum(token_count)::BIGINT AS n FROM corpus")["n"]
+    assert (figure.locator(".said").text_content() or "").startswith(f"{whole:,} tokens")
+    cells = figure.locator(".room tbody td:not(:first-child)").all_text_contents()
+    assert sum(int(cell.replace(",", "")) for cell in cells if cell) == 2 * whole  # all, and cut by crawl
 
 
 def test_without_scripts_the_tables_stand(browser: playwright.Browser, report: Path) -> None:

@@ -18,7 +18,6 @@ from flows.report.svg import Axis, Plot, element
 from flows.report.words import cell, power, seconds, short
 from storage.errors import UserError
 from storage.lake import Lake
-from tests.flows.full_lake import add_everything
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
@@ -42,19 +41,12 @@ class Tags(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    lake = Lake(str(tmp_path_factory.mktemp("lake")))
-    add_everything(lake, hostile=True)
-    return lake
+def page(hostile_lake: Lake) -> str:
+    return render(hostile_lake, NOON)
 
 
-@pytest.fixture(scope="module")
-def page(lake: Lake) -> str:
-    return render(lake, NOON)
-
-
-def test_every_section_has_figures_and_every_figure_its_origin(lake: Lake) -> None:
-    source = Source(lake)
+def test_every_section_has_figures_and_every_figure_its_origin(hostile_lake: Lake) -> None:
+    source = Source(hostile_lake)
     sections = [make(source) for make in SECTIONS]
     assert [section.id for section in sections if not section.figures] == []
     figures = [figure for section in sections for figure in section.figures]
@@ -65,8 +57,8 @@ def test_every_section_has_figures_and_every_figure_its_origin(lake: Lake) -> No
         assert all(len(row) == len(figure.table.columns) for row in figure.table.cells())
 
 
-def test_the_queries_shown_are_queries_that_run(lake: Lake) -> None:
-    source = Source(lake)
+def test_the_queries_shown_are_queries_that_run(hostile_lake: Lake) -> None:
+    source = Source(hostile_lake)
     for section in (make(source) for make in SECTIONS):
         for figure in section.figures:
             if figure.sql:
@@ -108,8 +100,8 @@ def test_drawings_speak_and_tables_can_be_reached_by_keyboard(page: str) -> None
     assert "prefers-color-scheme: dark" in page and "@media print" in page
 
 
-def test_numbers_are_the_lakes(lake: Lake, page: str) -> None:
-    kept = Source(lake).row("SELECT count(*) AS kept FROM ledger WHERE fate = 'kept'")["kept"]
+def test_numbers_are_the_lakes(hostile_lake: Lake, page: str) -> None:
+    kept = Source(hostile_lake).row("SELECT count(*) AS kept FROM ledger WHERE fate = 'kept'")["kept"]
     words = " ".join(Tags(page).text)
     assert f"{kept:,} pages of 1 host" in words
     assert "Every record and every byte is accounted for." in words

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from flows.report.personal import measured
 from pipeline.pii.kind import PiiSpan
 from pipeline.pii.spans import KINDS, find_spans, scrub
 from tests.pii_measures import HOSTILE, hostile_text, labelled_texts, measure, texts_of
@@ -162,6 +163,11 @@ def test_labelled_texts_are_found_as_well_as_promised(shared_data) -> None:
     tally = measure(labelled_texts(shared_data, held_out=True), find)
     f1 = {kind: tally.scores(kind)[2] for kind in BAR}
     assert {kind: value for kind, value in f1.items() if value < BAR[kind]} == {}
+    stored = [row for row in measured()["labelled"] if row["half"] == "held out"]
+    for row in stored:  # what reports show; renewed by `python -m tests.bench.bench_pii --store`
+        counts = {part: getattr(tally, part)[row["kind"]] for part in ("labels", "met", "claims", "right")}
+        assert counts == {part: row[part] for part in counts}, row["kind"]
+    assert {row["kind"] for row in stored} == set(BAR)
 
 
 @pytest.mark.parametrize(
