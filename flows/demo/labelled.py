@@ -39,7 +39,7 @@ def passages(lake: Lake, corpus: Step) -> Data:
 
     The models have read these texts in pre-training, without their domains.
     """
-    found: dict[str, list[tuple[str, str, Labelled]]] = {domain: [] for domain in DOMAINS}
+    found: dict[str, list[tuple[int, str, Labelled]]] = {domain: [] for domain in DOMAINS}
     for output in corpus.outputs_of("corpus"):
         for document in read_table(lake.absolute(output.path), ["id", "text", "domain"]).to_pylist():
             if document["domain"] in found:

@@ -147,18 +147,6 @@ class KeptModel(Section):
     deviation: float = 1.0
 
 
-class ApplySpec(Section):
-    """All a process that applies a fine-tuned model is told."""
-
-    weights: str = Field(description="absolute path of the model that was fine-tuned")
-    kept: str = Field(description="absolute path of task.safetensors")
-    pad_id: int
-    end_id: int
-    measure: Side
-    threads: int = Field(0, ge=0)
-    device: Device = "auto"
-
-
 class Check(Section):
     """The choice split, asked at one moment; its loss is of the training examples since the last one."""
 

@@ -54,7 +54,8 @@ def _item(task: Task, number: int, draw: random.Random) -> Item:
     words = [draw.choice(WORDS) for _ in range(draw.randint(3, 6))]
     sign = number % 2
     words[draw.randrange(len(words))] = 60 + sign
-    ids, more = (FIRST, *words, LAST), {}
+    ids: tuple[int, ...] = (FIRST, *words, LAST)
+    more: dict[str, Any] = {}
     second_at = len(ids)
     if task in ("pairs", "similarity"):
         ids, second_at = (FIRST, *words, BETWEEN, 62, 60, LAST), len(words) + 2
@@ -213,8 +214,8 @@ def test_only_the_answer_is_learned(tmp_path: Path) -> None:
     nats = []
     for item in spec.train.items:
         logits = model.body(torch.tensor([item.ids]))[0].log_softmax(-1)
-        nats += [-logits[place - 1, item.ids[place]] for place in range(item.targets[0], len(item.ids))]
-    assert float(loss) == pytest.approx(float(torch.stack(nats).mean()), abs=1e-5)
+        nats += [-logits[place - 1, item.ids[place]].detach() for place in range(item.targets[0], len(item.ids))]
+    assert float(loss.detach()) == pytest.approx(float(torch.stack(nats).mean()), abs=1e-5)
 
 
 @pytest.mark.parametrize("model", [DECODER, ENCODER, LSTM])
