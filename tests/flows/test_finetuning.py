@@ -136,8 +136,8 @@ def test_points_are_means_over_seeds_and_gains_are_paired(tmp_path: Path) -> Non
     pairs = [a - b for a, b in zip(*values.values(), strict=True)]
     interval = stats.ttest_1samp(pairs, 0).confidence_interval(0.95)
     assert examples == 100 and (gain.low, gain.high) == pytest.approx((interval.low, interval.high))
-    table = {row["start"]: row for row in table_rows([one])}
-    assert table["pretrained"]["mean"] == pytest.approx(0.85) and table["scratch"]["gain"] is None
+    shown = {row["start"]: row for row in table_rows([one])}
+    assert shown["pretrained"]["mean"] == pytest.approx(0.85) and shown["scratch"]["gain"] is None
     assert mean_of([0.5]).low is None
 
 
