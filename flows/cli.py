@@ -19,6 +19,7 @@ from flows.decontaminate_commands import decontaminate_app
 from flows.dedup_commands import dedup_app
 from flows.domains_commands import domains_app
 from flows.evaluation_commands import evaluate
+from flows.finetune_commands import finetune
 from flows.forget_command import forget
 from flows.interrupts import stop_on_interrupt
 from flows.learning_commands import export, generate, import_, params, pretrain, tokens
@@ -60,7 +61,9 @@ app.add_typer(domains_app, name="domains")
 app.command()(forget)
 app.add_typer(catalog_app, name="catalog")
 
-LEARNING: tuple[Callable[..., None], ...] = (tokens, pretrain, evaluate, probe, generate, export, params, memory)
+LEARNING: tuple[Callable[..., None], ...] = (
+    *(tokens, pretrain, finetune, evaluate, probe, generate, export, params, memory),
+)
 SCALING: tuple[Callable[..., None], ...] = (
     scaling_commands.ladder,
     scaling_commands.run,

@@ -196,6 +196,14 @@ class Tokenizer:
         """The same through HF `tokenizers`: the independent twin that tests and benchmarks compare with."""
         return np.array(self._slow.encode(text, add_special_tokens=False).ids, self.dtype)
 
+    def encode_with_offsets(self, text: str) -> tuple[TokenIds, npt.NDArray[np.int64]]:
+        """Ids of a text, and of each the characters it stands for: from and up to, int64[tokens, 2].
+
+        Tokens that are parts of one character all stand for it.
+        """
+        found = self._slow.encode(text, add_special_tokens=False)
+        return np.array(found.ids, self.dtype), np.array(found.offsets, np.int64).reshape(-1, 2)
+
     def decode_bytes(self, ids: Iterable[int]) -> bytes:
         """The bytes the ids stand for; one token may be part of a character."""
         if not self.is_exact:

@@ -364,13 +364,18 @@ TRAININGS = table(
 
 EVALUATIONS = table(
     field("evaluation_id", STRING, "fingerprint of what was evaluated and how"),
-    field("kind", STRING, "scaling; benchmark: a score on a set of items; probe: a look into a model"),
+    field(
+        "kind",
+        STRING,
+        "scaling; benchmark: a score on a set of items; probe: a look into a model; finetune: a score after learning a "
+        "task, see the view finetunings",
+    ),
     field("name", STRING, "what was evaluated: ladder, training or model"),
     field(
         "part",
         STRING,
         "scaling: how N is counted (total, non_embedding); benchmark: its name in decontaminate.benchmarks; probe: "
-        "the kind of model",
+        "the kind of model; finetune: the data set",
     ),
     field("metric", STRING, "name of the number"),
     field("value", FLOAT, "the number"),

@@ -63,6 +63,7 @@ def add_everything(lake: Lake, archives: int = 4, pages: int = 120, hostile: boo
     _add_trainings(lake, random)
     _add_looks(lake)
     _add_scores(lake)
+    _add_finetunings(lake, random)
     _add_run(lake, names, HOSTILE if hostile else "demo")
 
 
@@ -176,6 +177,35 @@ def _add_scores(lake: Lake) -> None:
         for part, value in (("ponds", 0.31), ("rivers", 0.27))
     ]
     write_table(lake.root, lake.evaluation_path("e1"), "evaluations", pa.Table.from_pylist(rows, schema.EVALUATIONS))
+
+
+def _add_finetunings(lake: Lake, random: np.random.Generator) -> None:
+    """A decoder and an encoder on one task, from both starts, by three seeds."""
+    rows = []
+    for kind, best in (("decoder", 0.80), ("encoder", 0.84)):
+        for examples in (100, 1000):
+            for start, loses in (("pretrained", 0.0), ("scratch", 0.1 * 100 / examples)):
+                for seed in range(3):
+                    value = best - 0.2 * 100 / examples - loses + float(random.normal(0, 0.01))
+                    rows.append(finetuning_row(f"demo/{kind}", kind, start, examples, seed, value))
+    for row in rows:
+        table = pa.Table.from_pylist([row], schema.EVALUATIONS)
+        write_table(lake.root, lake.evaluation_path(row["evaluation_id"]), "evaluations", table)
+
+
+def finetuning_row(name: str, kind: str, start: str, examples: int, seed: int, value: float) -> dict[str, Any]:
+    """A fine-tuning's row, as `flows.finetuning` writes it."""
+    details = {
+        "task": "classification", "kind": kind, "mode": "full", "start": start, "examples": examples, "seed": seed,
+        "measured_examples": 500, "params_trained": 700_000, "params_total": 900_000, "learning_rate": 1e-3,
+        "steps": 150, "best_step": 100, "tokens_seen": 90 * examples, "flops": 4e6 * 90 * examples, "seconds": 3.0,
+        "pretrain_tokens": 400_000, "pretrain_flops": 2e12, "pretrain_seconds": 60.0,
+    }  # fmt: skip
+    return {
+        "evaluation_id": f"ft-{kind}-{start}-{examples}-{seed}", "kind": "finetune", "name": name, "part": "ponds",
+        "metric": "accuracy", "value": value, "low": value - 0.03, "high": value + 0.03, "unit": "share",
+        "details": json.dumps(details), "finished_at": NOON,
+    }  # fmt: skip
 
 
 def _add_duplicates(lake: Lake, names: list[str], random: np.random.Generator) -> None:
