@@ -18,10 +18,12 @@ from flows.catalog_commands import catalog_app
 from flows.decontaminate_commands import decontaminate_app
 from flows.dedup_commands import dedup_app
 from flows.domains_commands import domains_app
+from flows.embeddings_commands import embeddings
 from flows.evaluation_commands import evaluate
 from flows.forget_command import forget
 from flows.interrupts import stop_on_interrupt
 from flows.learning_commands import export, generate, import_, params, pretrain, tokens
+from flows.lineage_commands import lineage
 from flows.memory_commands import memory
 from flows.options import (
     DEFAULT_LAKE,
@@ -60,7 +62,9 @@ app.add_typer(domains_app, name="domains")
 app.command()(forget)
 app.add_typer(catalog_app, name="catalog")
 
-LEARNING: tuple[Callable[..., None], ...] = (tokens, pretrain, evaluate, probe, generate, export, params, memory)
+LEARNING: tuple[Callable[..., None], ...] = (
+    *(tokens, pretrain, evaluate, probe, embeddings, lineage, generate, export, params, memory),
+)
 SCALING: tuple[Callable[..., None], ...] = (
     scaling_commands.ladder,
     scaling_commands.run,

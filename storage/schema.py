@@ -364,13 +364,13 @@ TRAININGS = table(
 
 EVALUATIONS = table(
     field("evaluation_id", STRING, "fingerprint of what was evaluated and how"),
-    field("kind", STRING, "scaling; benchmark: a score on a set of items; probe: a look into a model"),
+    field("kind", STRING, "scaling; benchmark or held_out: scores; probe: a look into a model; embeddings: of words"),
     field("name", STRING, "what was evaluated: ladder, training or model"),
     field(
         "part",
         STRING,
-        "scaling: how N is counted (total, non_embedding); benchmark: its name in decontaminate.benchmarks; probe: "
-        "the kind of model",
+        "scaling: how N is counted (total, non_embedding); benchmark: its name in decontaminate.benchmarks; held_out: "
+        "the domain, or all; probe: the kind of model; embeddings: pairs' file, senses, domains, self-similarity, figure",
     ),
     field("metric", STRING, "name of the number"),
     field("value", FLOAT, "the number"),

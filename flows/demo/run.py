@@ -8,6 +8,7 @@ from pathlib import Path
 from flows import query
 from flows.corpus_flow import CorpusRequest, corpus_flow
 from flows.demo.crawl import crawl_documentation
+from flows.embedding.run import embed_training
 from flows.generation import generate
 from flows.pretrain_flow import PretrainRequest, pretrain_flow
 from flows.probing import probe_training
@@ -64,6 +65,7 @@ def run_demo(root: str, workers: int) -> None:
     pretrain_flow(PretrainRequest(name=tokens.key, model=recipe.model, train=recipe.training, lake=root))
     for training in (tokens.key + ENCODER, tokens.key):
         probe_training(lake, training)
+    embed_training(lake, tokens.key, config=recipe.embeddings)
     scaling_flow(ScalingRequest(name=tokens.key, config=recipe.scaling, lake=root, workers=workers))
     report = write_report(lake)
     tell_result(lake, tokens.key, report, time.monotonic() - started)
@@ -117,7 +119,7 @@ PLACES = (
     ("corpus", "the mixed corpus: Parquet shards, mixture.parquet, a dataset card"),
     ("tokens", "tokenizer and packed sequences"),
     ("trainings", "one row a training; weights and checkpoints in checkpoints/"),
-    ("evaluations", "fits of the scaling law"),
+    ("evaluations", "fits of the scaling law, looks into the model, what its vectors of words are worth"),
 )
 
 
