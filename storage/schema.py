@@ -370,7 +370,7 @@ EVALUATIONS = table(
         "part",
         STRING,
         "scaling: how N is counted (total, non_embedding); benchmark: its name in decontaminate.benchmarks; held_out: "
-        "the domain, or all; probe: the kind of model; embeddings: pairs' file, senses, domains, self-similarity, figure",
+        "the domain, or all; probe: the kind of model; embeddings: pairs' file, senses, domains, self-similarity...",
     ),
     field("metric", STRING, "name of the number"),
     field("value", FLOAT, "the number"),
