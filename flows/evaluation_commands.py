@@ -41,10 +41,11 @@ def evaluate(
     from flows.tables import print_table, table_of
 
     if benchmarks:
-        rows, shown = _zero_shot(lake, benchmarks, training, limit, start_token), SHOWN
+        rows = _zero_shot(lake, benchmarks, training, limit, start_token)
     else:
-        rows, shown = _held_out(lake, training, limit, stride), HELD_OUT
-    print_table(table_of(rows, shown), "json" if as_json else "table", title=rows[0]["name"] if rows else "")
+        rows = _held_out(lake, training, limit, stride)
+    shown = table_of(rows, SHOWN if benchmarks else HELD_OUT)
+    print_table(shown, "json" if as_json else "table", title=rows[0]["name"] if rows else "")
 
 
 def _held_out(lake: str, training: str, limit: int | None, stride: int | None) -> list[dict[str, Any]]:

@@ -96,10 +96,11 @@ def held_out_documents(lake: Lake, tokens: TokenSet, limit: int | None) -> list[
     Raises:
         UserError: There are none, or they are not in the lake any more.
     """
-    directory, wanted = lake.tokens_dir(tokens.name, tokens.fingerprint), set()
+    directory = lake.tokens_dir(tokens.name, tokens.fingerprint)
+    wanted: set[str] = set()
     for name in tokens.held_out.files:
         for ids in read_table(lake.absolute(f"{directory}/{name}"), ["doc_ids"])["doc_ids"].to_pylist():
-            wanted.update(ids)
+            wanted.update(ids or ())
     if not wanted:
         raise UserError(f"no document was held out of {tokens.name}.", "Set a larger tokens.held_out_frac.")
     found: list[Document] = []

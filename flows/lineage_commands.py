@@ -34,8 +34,7 @@ def lineage(
     if bool(page) == (step is not None):
         raise UserError("lineage goes from a page or from a step.", "Give a URL or doc_id, or --step.")
     if step is not None:
-        rows, columns = trace_step(Lake(lake), training or "latest", step), STEP
-        more: tuple[str, ...] = ("file", "row")
+        rows, columns = trace_step(Lake(lake), training or "latest", step), [*STEP, *(["file", "row"] * as_json)]
     else:
-        rows, columns, more = trace_page(Lake(lake), page, training), PAGE, ("steps",)
-    print_table(table_of(rows, (*columns, *more) if as_json else columns), "json" if as_json else "table")
+        rows, columns = trace_page(Lake(lake), page, training), [*PAGE, *(["steps"] * as_json)]
+    print_table(table_of(rows, columns), "json" if as_json else "table")

@@ -32,7 +32,9 @@ def _window_nats(model: Transformer, window: Sequence[int], spec: PseudoSpec) ->
     device = model.embedding.weight.device
     ids = torch.tensor([*spec.head, *window, *spec.tail], device=device)
     first, nats = len(spec.head), 0.0
-    for places in torch.arange(len(window), device=device).split(max(1, spec.batch_tokens // len(ids))):
+    step = max(1, spec.batch_tokens // len(ids))
+    for start in range(0, len(window), step):
+        places = torch.arange(start, min(start + step, len(window)), device=device)
         shown_BT = ids.repeat(len(places), 1)
         rows = torch.arange(len(places), device=device)
         shown_BT[rows, first + places] = spec.mask_id

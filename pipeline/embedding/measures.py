@@ -62,7 +62,7 @@ def cosines(first: Vectors, second: Vectors) -> Vectors:
     """Cosine of each pair of rows, float64[N]; 0 where a vector is all zeros."""
     a, b = np.asarray(first, np.float64), np.asarray(second, np.float64)
     sizes = np.linalg.norm(a, axis=-1) * np.linalg.norm(b, axis=-1)
-    return np.einsum("nd,nd->n", a, b) / np.where(sizes > 0, sizes, 1.0)
+    return np.asarray(np.einsum("nd,nd->n", a, b) / np.where(sizes > 0, sizes, 1.0))
 
 
 class RankCorrelation:

@@ -3,8 +3,8 @@
     python -m tests.bench.harness --lake LAKE [--training NAME] [--limit 50] [--documents 20] [--venv DIR]
 
 Questions: `../shared/data/zeroshot`. Documents: those held out of the training's tokens, by the rolling
-log-likelihood (a stride of the whole window). The harness has an environment of its own (`pip install lm_eval torch
-transformers`), named by --venv or WINNOW_HARNESS_VENV. Exit code 1 where a number differs by more than 1e-4 of itself,
+log-likelihood (a stride of the whole window). The harness has an environment of its own, named by --venv or
+WINNOW_HARNESS_VENV: `pip install 'lm_eval[hf]' torch`. Exit code 1 where a number differs by more than 1e-4 of itself,
 or a greedy answer does.
 """
 
@@ -46,9 +46,7 @@ def main() -> None:
     options = parser.parse_args()
     python = options.venv / "bin" / "python"
     if not python.is_file():
-        sys.exit(
-            f"there is no {python}; make it: python -m venv {options.venv}; pip install lm_eval torch transformers"
-        )
+        sys.exit(f"there is no {python}; make it: python -m venv {options.venv}; pip install 'lm_eval[hf]' torch")
     if not DATA.is_dir():
         sys.exit("this benchmark reads ../shared/data/zeroshot, which is not there")
     lake = Lake(options.lake)

@@ -44,7 +44,7 @@ def task(name: str, path: str) -> dict[str, object]:
     """A task over one local file, as the harness's own for these benchmarks are written."""
     with Path(path).open() as stream:
         keys = json.loads(stream.readline()).keys()
-    shared = {"task": name, "dataset_path": "json", "dataset_kwargs": {"data_files": {"test": path}}}
+    shared: dict[str, object] = {"task": name, "dataset_path": "json", "dataset_kwargs": {"data_files": {"test": path}}}
     shared |= {"test_split": "test", "output_type": "multiple_choice", "target_delimiter": " ", "num_fewshot": 0}
     choices = [{"metric": "acc"}, {"metric": "acc_norm"}]
     if "text" in keys:
@@ -67,8 +67,8 @@ def task(name: str, path: str) -> dict[str, object]:
             | {"doc_to_target": stripped_continuation}
         )
     if "sentence_good" in keys:
-        pair = {"doc_to_text": "", "doc_to_choice": "{{[sentence_good, sentence_bad]}}", "doc_to_target": 0}
-        return shared | pair | {"target_delimiter": "", "metric_list": choices}
+        shared |= {"doc_to_text": "", "doc_to_choice": "{{[sentence_good, sentence_bad]}}", "doc_to_target": 0}
+        return shared | {"target_delimiter": "", "metric_list": choices}
     return shared | {"output_type": "loglikelihood", "doc_to_text": "{{context.rstrip()}}"} | {
         "doc_to_target": stripped_continuation, "metric_list": [{"metric": "acc"}, {"metric": "perplexity"}]
     }  # fmt: skip
