@@ -208,7 +208,8 @@ class _Study:
             known = [word for word in groups if word in self.static]
             same = [(np.stack([self.static[word]] * len(labels[word])), labels[word]) for word in known]
             if found := told_apart(same, self.config.draws, self.config.seed):
-                rows.append(_row(part, "static", found, about | {"how": "static", "words": len(known)}))
+                counts = {"words": len(known), "uses": sum(len(labels[word]) for word in known)}
+                rows.append(_row(part, "static", found, about | counts | {"how": "static"}))
         return [row | {"unit": "probability", "details": self._about(row["details"])} for row in rows]
 
     def _alike(self, drawn: Mapping[str, Sequence[tuple[Use, bool, Vectors]]]) -> list[Row]:

@@ -72,6 +72,8 @@ widgets.polysemy = (root, data) => {
       buttons("Vectors", [[STATIC, "static: fastText"], ...Array.from({ length: layers }, (_, layer) => [String(layer), `layer ${layer}`])], state.layer, (value) => { state.layer = value; draw(); }));
     draw();
   };
+  const used = data.models[0].words.map((word) => word.uses.filter((use) => !use.written).length + (word.static ? 0.5 : 0));
+  state.word = used.indexOf(Math.max(...used));  // the word the corpus has most to show of
   state.layer = String(data.models[0].words[0].layers.length - 1);
   offer();
   if (data.models.length > 1)
