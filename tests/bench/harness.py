@@ -23,10 +23,12 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from flows.evaluation import metrics, read_benchmark, score_options
+from flows.evaluation import encode, metrics, read_benchmark, score_options
 from flows.exporting import export
 from flows.generation import find_training, load_language
 from flows.held_out import Scorer, held_out_documents
+from pipeline.questions import read_questions
+from pipeline.tokens import Tokenizer
 from storage.lake import Lake
 from tests.bench.vs_datatrove import ROOT
 
@@ -66,14 +68,17 @@ def both(
     chosen = held_out_documents(lake, tokens, None)[: options.documents]
     texts = folder / f"{DOCUMENTS}.jsonl"
     texts.write_text("".join(json.dumps({"text": document.text}) + "\n" for document in chosen))
-    tasks = {name: str(path.resolve()) for name, path in (files | {DOCUMENTS: texts}).items()}
+    kept = {
+        name: fitting(path, folder, tokenizer, tokens.sequence_length, options.limit) for name, path in files.items()
+    }
+    tasks = {name: str(path) for name, path in (kept | {DOCUMENTS: texts}).items()}
     (folder / "tasks.json").write_text(json.dumps(tasks))
     script = Path(__file__).with_name("harness_side.py")
     arguments = [folder / "model", tokens.sequence_length, options.limit, folder / "tasks.json", folder / "out.json"]
     subprocess.run([python, script, *map(str, arguments)], check=True)
     ours: dict[str, Any] = {}
-    for name, path in files.items():
-        benchmark = read_benchmark(str(path), options.limit)
+    for name, path in kept.items():
+        benchmark = read_benchmark(str(path))
         scored = score_options(lake, row, benchmark, start_token=False, threads=1, device="cpu")
         answers, left = [], list(scored)
         for question in benchmark.questions:
@@ -86,6 +91,21 @@ def both(
     bits = sum(one.nats for one in limited) / math.log(2) / sum(one.bytes for one in limited)
     ours[DOCUMENTS] = {"metrics": {"bits_per_byte": bits}, "items": [-one.nats for one in limited]}
     return json.loads((folder / "out.json").read_text()), ours
+
+
+def fitting(path: Path, folder: Path, tokenizer: Tokenizer, seen: int, limit: int) -> Path:
+    """A file of the first questions whose endings all fit into the model: others the harness refuses."""
+    lines = []
+    for line in path.read_text().splitlines():
+        [question] = read_questions([line], path.stem)
+        if all(len(encode(tokenizer, *option, False)[1]) <= seen for option in question.options):
+            lines.append(line)
+        else:
+            print(f"{path.stem}: a question with an ending of more than {seen} tokens is left out", file=sys.stderr)
+        if len(lines) == limit:
+            break
+    (folder / path.name).write_text("\n".join(lines))
+    return folder / path.name
 
 
 def report(theirs: dict[str, Any], ours: dict[str, Any]) -> bool:
