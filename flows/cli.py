@@ -18,11 +18,13 @@ from flows.catalog_commands import catalog_app
 from flows.decontaminate_commands import decontaminate_app
 from flows.dedup_commands import dedup_app
 from flows.domains_commands import domains_app
+from flows.embeddings_commands import embeddings
 from flows.evaluation_commands import evaluate
 from flows.finetune_commands import finetune
 from flows.forget_command import forget
 from flows.interrupts import stop_on_interrupt
 from flows.learning_commands import export, generate, import_, params, pretrain, tokens
+from flows.lineage_commands import lineage
 from flows.memory_commands import memory
 from flows.options import (
     DEFAULT_LAKE,
@@ -62,7 +64,7 @@ app.command()(forget)
 app.add_typer(catalog_app, name="catalog")
 
 LEARNING: tuple[Callable[..., None], ...] = (
-    *(tokens, pretrain, finetune, evaluate, probe, generate, export, params, memory),
+    *(tokens, pretrain, finetune, evaluate, probe, embeddings, lineage, generate, export, params, memory),
 )
 SCALING: tuple[Callable[..., None], ...] = (
     scaling_commands.ladder,

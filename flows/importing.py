@@ -28,7 +28,7 @@ def import_model(lake: Lake, folder: str, name: str | None = None) -> dict[str, 
 
     Args:
         lake: Where to.
-        folder: With config.json, safetensors and tokenizer.json, of a Llama, GPT-2, BERT or T5.
+        folder: With config.json, safetensors and tokenizer.json, of a Llama, GPT-2, BERT, T5 or BART.
         name: To find it by; by default the folder's.
 
     Raises:

@@ -367,15 +367,16 @@ EVALUATIONS = table(
     field(
         "kind",
         STRING,
-        "scaling; benchmark: a score on a set of items; probe: a look into a model; finetune: a score after learning a "
-        "task, see the view finetunings",
+        "scaling; benchmark or held_out: scores; probe: a look into a model; embeddings: of words; finetune: a score "
+        "after learning a task, see the view finetunings",
     ),
     field("name", STRING, "what was evaluated: ladder, training or model"),
     field(
         "part",
         STRING,
-        "scaling: how N is counted (total, non_embedding); benchmark: its name in decontaminate.benchmarks; probe: "
-        "the kind of model; finetune: the data set",
+        "scaling: how N is counted (total, non_embedding); benchmark: its name in decontaminate.benchmarks; held_out: "
+        "the domain, or all; probe: the kind of model; embeddings: pairs' file, senses, domains, self-similarity; "
+        "finetune: the data set",
     ),
     field("metric", STRING, "name of the number"),
     field("value", FLOAT, "the number"),

@@ -9,6 +9,7 @@ from flows import query
 from flows.corpus_flow import CorpusRequest, corpus_flow
 from flows.demo.crawl import crawl_documentation
 from flows.demo.labelled import learn_domains
+from flows.embedding.run import embed_training
 from flows.generation import generate
 from flows.pretrain_flow import PretrainRequest, pretrain_flow
 from flows.probing import probe_training
@@ -68,6 +69,7 @@ def run_demo(root: str, workers: int) -> None:
     for training in trainings:
         probe_training(lake, training)
     learn_domains(lake, find_step(lake, "mix", tokens.key, ""), trainings)
+    embed_training(lake, tokens.key, config=recipe.embeddings)
     scaling_flow(ScalingRequest(name=tokens.key, config=recipe.scaling, lake=root, workers=workers))
     report = write_report(lake)
     tell_result(lake, tokens.key, report, time.monotonic() - started)
@@ -121,7 +123,7 @@ PLACES = (
     ("corpus", "the mixed corpus: Parquet shards, mixture.parquet, a dataset card"),
     ("tokens", "tokenizer and packed sequences"),
     ("trainings", "one row a training; weights and checkpoints in checkpoints/"),
-    ("evaluations", "fits of the scaling law, looks into the models, fine-tunings"),
+    ("evaluations", "fits of the scaling law, looks into the models, vectors of words, fine-tunings"),
 )
 
 

@@ -62,6 +62,7 @@ def add_everything(lake: Lake, archives: int = 4, pages: int = 120, hostile: boo
     add_tokens(lake)
     _add_trainings(lake, random)
     _add_looks(lake)
+    _add_embeddings(lake)
     _add_scores(lake)
     _add_finetunings(lake, random)
     _add_run(lake, names, HOSTILE if hostile else "demo")
@@ -426,6 +427,35 @@ def _add_looks(lake: Lake) -> None:
         write_table(
             lake.root, lake.evaluation_path(kind), "evaluations", pa.Table.from_pylist([row], schema.EVALUATIONS)
         )
+
+
+def _add_embeddings(lake: Lake) -> None:
+    """Vectors of words of two trainings, as `winnow embeddings` keeps them; one word has no static vector."""
+    use = {"before": f"{HOSTILE} the ", "word": "bank", "after": f" of {HOSTILE}"}
+    uses = [use | {"label": label, "written": label != HOSTILE} for label in ("river", "money", HOSTILE)]
+    layers = [
+        {"points": [[0.0, 0.0]] * 3, "shares": [0.0, 0.0]},
+        {"points": [[1.0, 2.0], [-1.5, 0.5], [0.25, -2.0]], "shares": [0.7, 0.3]},
+    ]
+    near = {"names": ["bank", HOSTILE, "shore"], "cosines": [1.0, 0.8, 0.7], "points": [[0, 0], [1, 1], [2, 0]]}
+    word = {"word": "bank", "static": near | {"shares": [0.6, 0.4]}, "uses": uses, "layers": layers}
+    words = [word, {"word": "plant", "static": None, "uses": uses, "layers": layers[::-1]}]
+    about: list[tuple[str, str, str, dict[str, Any]]] = [
+        ("EN-RG-65", "static", "rank correlation", {"measure": "similarity", "covered": 40, "pairs": 65}),
+        ("EN-RG-65", "layer 1, uses", "rank correlation", {"measure": "similarity", "covered": 40, "pairs": 65}),
+        ("senses", "layer 1", "probability", {"measure": "senses", "words": 2, "uses": 6}),
+        ("self-similarity", "layer 1", "cosine", {"measure": "self-similarity", "words": 2}),
+        ("figure", "uses drawn", "uses", {"words": words}),
+    ]
+    for training in ("demo", HOSTILE):
+        rows = [
+            {"evaluation_id": "embeddings", "kind": "embeddings", "name": training, "part": part, "metric": metric}
+            | {"value": 0.4, "low": 0.2, "high": 0.6, "unit": unit, "finished_at": NOON}
+            | {"details": json.dumps(details | {"training_id": training})}
+            for part, metric, unit, details in about
+        ]
+        path = lake.evaluation_path(f"embeddings {len(training)}")
+        write_table(lake.root, path, "evaluations", pa.Table.from_pylist(rows, schema.EVALUATIONS))
 
 
 def _commit(lake: Lake, step: str, key: str, fingerprint: str, summary: Any, outputs: list[Any], at: float) -> None:

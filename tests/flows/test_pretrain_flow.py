@@ -233,7 +233,7 @@ def test_from_a_document_one_finds_the_steps_that_saw_it(tokens_lake: Lake, row:
         seen = steps_that_saw(tokens_lake, row, TOKENS, [doc_id])
         rows = [i for i, names in enumerate(table["doc_ids"].to_pylist()) if doc_id in names]
         assert list(seen.sequences) == rows
-        steps = [step for step in range(30) if set(order.rows(8 * step, 8).tolist()) & set(rows)]
+        steps = [step for step in range(100) if set(order.rows(8 * step, 8).tolist()) & set(rows)]
         assert list(seen.steps) == [step + 1 for step in steps]
     assert steps_that_saw(tokens_lake, row, TOKENS, ["nobody"]) == Seen((), ())
 
