@@ -25,8 +25,9 @@ from model.finetune.lora import add_lora
 from model.finetune.metrics import bootstrap
 from model.finetune.tasks import Measured, Scale, loss_of, measure, outputs_of, usable
 from model.finetune.writing import write_answers
-from model.optim import learning_rate_at, make_optimizer, set_learning_rate
+from model.optim import make_optimizer, set_learning_rate
 from model.process import choose_device, emit, serve, settle
+from model.schedule import learning_rate_at
 from storage.errors import UserError
 
 _BODY_FLOPS = {"full": 6, "lora": 4, "frozen": 2}
