@@ -26,12 +26,14 @@ from flows.memory_commands import memory
 from flows.options import (
     DEFAULT_LAKE,
     DEFAULT_WORKERS,
+    AllowPrivateOption,
     BaseUrlOption,
     IndexOption,
     JsonOption,
     LakeOption,
     RecipeArgument,
     SetOption,
+    WaitOption,
     WhereOption,
     WorkersOption,
     index_changes,
@@ -39,8 +41,9 @@ from flows.options import (
 from flows.pii_commands import pii_app
 from flows.probe_commands import probe
 from flows.quality_commands import quality_app
-from flows.settings import quiet_prefect
+from flows.settings import permit_private_addresses, quiet_prefect, settings
 from flows.toxicity_commands import toxicity_app
+from storage import addresses
 from storage.errors import UserError, WinnowError
 
 app = typer.Typer(
@@ -114,6 +117,8 @@ def corpus(
         str | None,
         typer.Option(help="Of a running cluster: tcp://host:8786, ray://host:10001. Without it one is started here."),
     ] = None,
+    wait: WaitOption = 0,
+    allow_private: AllowPrivateOption = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what there is to do. (What an index answers is kept.)")
     ] = False,
@@ -122,9 +127,12 @@ def corpus(
     from flows.commands import run_corpus
     from flows.corpus_flow import CorpusRequest
 
+    if allow_private:
+        permit_private_addresses()
     request = CorpusRequest(
         recipe=recipe, inputs=tuple(inputs or ()), changes=(*changes, *index_changes(index, where)), crawl=crawl,
         lake=lake, workers=workers, sample=sample, seed=seed, base_url=base_url, runner=runner, address=address,
+        wait_seconds=wait,
     )  # fmt: skip
     run_corpus(request, dry_run)
 
@@ -274,6 +282,7 @@ def main() -> None:
     """Entry point: a user's mistake is one sentence and exit code 2, never a traceback."""
     quiet_prefect()
     stop_on_interrupt()
+    addresses.allow_private(settings().allow_private)
     try:
         app()
     except UserError as error:

@@ -22,6 +22,7 @@ from typing import Any, BinaryIO, cast
 import fsspec
 
 from storage.errors import Fatal, UserError
+from storage.processes import began_at
 from storage.remote import list_remote, mark_of, open_remote, read_errors, stamps_remote, upload
 
 TEMPORARY = ".tmp"
@@ -305,16 +306,9 @@ def _writer_is_dead(name: str) -> bool:
     process, _, _ = rest.partition("-")
     if host != writer_tag().partition("-")[0] or not process.isdigit():
         return False
-    return not _runs(int(process)) if Path("/proc/self").exists() else not _signals(int(process))
-
-
-def _runs(process: int) -> bool:
-    """Whether Linux still runs the process; one that was killed stays listed, as a zombie, until it is reaped."""
-    try:
-        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
-    except (OSError, IndexError):
-        return False
-    return state not in "ZX"
+    if Path("/proc/self").exists():
+        return began_at(int(process)) is None
+    return not _signals(int(process))
 
 
 def _signals(process: int) -> bool:
