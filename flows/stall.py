@@ -51,12 +51,16 @@ def watched(label: str, seconds: float, grace: float = GRACE_SECONDS) -> Iterato
     renew()
     before = signal.signal(signal.SIGALRM, give_up)
     guard = threading.Thread(target=_guard, args=(label, seconds, grace, done), daemon=True)
-    guard.start()
-    try:
-        yield
+    try:  # twice, for the error may be raised anywhere, here too; it is raised once
+        try:
+            guard.start()
+            yield
+        finally:
+            signal.signal(signal.SIGALRM, signal.SIG_IGN)
     finally:
         done.set()
-        guard.join()
+        if guard.ident is not None:
+            guard.join()
         signal.signal(signal.SIGALRM, before)
 
 
