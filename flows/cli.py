@@ -203,7 +203,8 @@ def check(
     lake: LakeOption = DEFAULT_LAKE,
     deep: Annotated[bool, typer.Option(help="Read every file again and compare its digest.")] = True,
     repair: Annotated[
-        bool, typer.Option("--repair", help="First write manifest and views anew, from the committed rows alone.")
+        bool,
+        typer.Option("--repair", help="First withdraw damaged files, to be made again, and renew manifest and views."),
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -212,7 +213,14 @@ def check(
     from storage.lake import Lake
 
     if repair:
-        query.repair(Lake(lake))
+        from flows.progress import tell
+        from flows.repair import repair as withdraw
+
+        found = withdraw(Lake(lake), deep)
+        for sentence in found:
+            tell(sentence)
+        if found:
+            tell("The commands that made them (`winnow corpus`, `winnow tokens`) make them again, and nothing else.")
     if not query.print_check(Lake(lake), deep, as_json):
         raise typer.Exit(1)
 

@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
@@ -20,6 +20,9 @@ GRACE_SECONDS = 4.0
 """For telling the Prefect server that the run was stopped."""
 
 _PR_SET_PDEATHSIG = 1
+
+leaving: list[Callable[[], object]] = []
+"""Called at the end of a process that is told to stop: what it leaves unfinished is removed."""
 
 groups: set[int] = set()
 """Process groups of trainings that this process started: they end with it."""
@@ -85,8 +88,13 @@ def _leave_later(code: int) -> None:
 
 def _leave(code: int) -> None:
     print("winnow: interrupted; nothing is lost, the same command goes on from here.", file=sys.stderr, flush=True)
-    for child in multiprocessing.active_children():
+    for child in (children := multiprocessing.active_children()):
         child.kill()
+    for child in children:
+        child.join(1)
+    for clean in list(leaving):
+        with suppress(Exception):  # nobody is left to tell
+            clean()
     for group in list(groups):
         with suppress(OSError):
             os.killpg(group, signal.SIGTERM)  # a training saves what it has reached

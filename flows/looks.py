@@ -16,14 +16,15 @@ import pyarrow.compute as pc
 from flows.annotate_task import AnnotateJob
 from storage.lake import Lake
 from storage.manifest import committed
-from storage.selection import DEDUP
+from storage.selection import ANNOTATE, DEDUP
 from storage.shards import read_table
 from storage.sources import Source
 
 _MEASURED = 32
 """Archives read last whose cost is looked up to tell how long the next ones take."""
 
-_PART = re.compile(r"(.+)\.(\d{4,})")
+_PART = re.compile(r"([^/]+)\.(\d{4,})/(.+)", re.DOTALL)
+"""Crawl, number and archive, of an archive's name in a run."""
 
 
 @dataclass(frozen=True)
@@ -80,23 +81,25 @@ def _pace(lake: Lake) -> float | None:
 def in_parts(lake: Lake, sources: Iterable[Source]) -> list[Source]:
     """The sources, each in a part of its crawl: `local.0001`, `local.0002`...
 
-    What is in the lake stays in its part. What is new joins the last part while that has not been searched for
-    duplicates, and makes the next one where it has: so a part is searched once, against all parts before it, and a look
-    that was killed goes on with the same part.
+    What any run had in a part stays in it, also where it is to be read again. What is new joins the last part while that
+    has not been searched for duplicates, and makes the next one where it has: so a part is searched once, against all
+    parts before it, and a look that was killed goes on with the same part.
     """
-    known: dict[tuple[str, str, str], str] = {}
-    last: dict[str, int] = {}
-    for row in committed(lake).select(["crawl", "archive", "source"]).to_pylist():
-        if part := _PART.fullmatch(row["crawl"]):
-            known[part[1], row["archive"], str(Source.from_json(row["source"]).content)] = row["crawl"]
-            last[part[1]] = max(last.get(part[1], 0), int(part[2]))
+    runs = lake.rows("runs")
+    listed = [(step["step"], step["key"]) for run in runs for step in run["steps"]]
+    rows = committed(lake).select(["crawl", "archive"]).to_pylist()
+    names = [key for step, key in listed if step == ANNOTATE] + [f"{row['crawl']}/{row['archive']}" for row in rows]
+    found = [part for name in names if (part := _PART.fullmatch(name))]
+    known = {(part[1], part[3]): int(part[2]) for part in found}
+    last = {crawl: max(number for (of, _), number in known.items() if of == crawl) for crawl, _ in known}
     searched = {row["key"] for row in lake.rows("steps") if row["step"] == DEDUP}
+    searched |= {key for step, key in listed if step == DEDUP}
     named = []
     for source in sources:
         number = last.get(source.crawl, 1)
         number += part_name(source.crawl, number) in searched
-        name = known.get((source.crawl, source.archive, str(source.content)), part_name(source.crawl, number))
-        named.append(replace(source, crawl=name))
+        number = known.get((source.crawl, source.archive), number)
+        named.append(replace(source, crawl=part_name(source.crawl, number)))
     return sorted(named, key=lambda source: (source.crawl, source.archive))
 
 

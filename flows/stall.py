@@ -20,6 +20,9 @@ from storage.errors import ShardFailed
 GRACE_SECONDS = 30.0
 """After the error was raised, until the process is killed."""
 
+_SIGNAL = signal.SIGUSR2
+"""Not SIGALRM, which is others' to use."""
+
 _last = time.monotonic()
 
 
@@ -49,19 +52,19 @@ def watched(label: str, seconds: float, grace: float = GRACE_SECONDS) -> Iterato
             )
 
     renew()
-    before = signal.signal(signal.SIGALRM, give_up)
+    before = signal.signal(_SIGNAL, give_up)
     guard = threading.Thread(target=_guard, args=(label, seconds, grace, done), daemon=True)
     try:  # twice, for the error may be raised anywhere, here too; it is raised once
         try:
             guard.start()
             yield
         finally:
-            signal.signal(signal.SIGALRM, signal.SIG_IGN)
+            signal.signal(_SIGNAL, signal.SIG_IGN)
     finally:
         done.set()
         if guard.ident is not None:
             guard.join()
-        signal.signal(signal.SIGALRM, before)
+        signal.signal(_SIGNAL, before)
 
 
 def _guard(label: str, seconds: float, grace: float, done: threading.Event) -> None:
@@ -70,7 +73,7 @@ def _guard(label: str, seconds: float, grace: float, done: threading.Event) -> N
             return
     main = threading.main_thread().ident
     assert main is not None
-    signal.pthread_kill(main, signal.SIGALRM)
+    signal.pthread_kill(main, _SIGNAL)
     if not done.wait(grace):
         tell(f"{label} hangs where nothing reaches it; its process is ended")
         os.kill(os.getpid(), signal.SIGKILL)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from flows.interrupts import leaving
 from flows.progress import tell
+from storage.files import remove_stale
 from storage.lake import Lake
 from storage.lease import CORPUS, Lease, hold
 
@@ -22,7 +24,11 @@ def writing(lake: Lake, purpose: str, wait_seconds: float = 0.0) -> Iterator[Lea
         LeaseBusy: Another run writes it; the sentence says which.
     """
     with hold(lake.root, CORPUS, purpose, wait_seconds, tell) as lease:
-        yield lease
+        leaving.append(clean := lambda: remove_stale(lake.root, ours=True))
+        try:
+            yield lease
+        finally:
+            leaving.remove(clean)
 
 
 @contextmanager

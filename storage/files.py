@@ -235,14 +235,19 @@ def remove(uri: str) -> None:
             filesystem.rm_file(path)
 
 
-def remove_stale(directory: str) -> list[str]:
+def remove_stale(directory: str, ours: bool = False) -> list[str]:
     """Remove what dead runs of this host left unfinished below a local directory; the paths removed.
 
     A temporary name carries its host and process, so nothing a living process is writing is touched.
+
+    Args:
+        ours: Also what this process is writing, for it is about to end.
     """
     if not is_local(directory):
         return []  # object stores never show an unfinished upload
-    stale = [path for path in sorted(local_path(directory).rglob(f"*{TEMPORARY}")) if _writer_is_dead(path.name)]
+    mine = f".{writer_tag().rpartition('-')[0]}-"
+    found = sorted(local_path(directory).rglob(f"*{TEMPORARY}"))
+    stale = [path for path in found if _writer_is_dead(path.name) or (ours and path.name.startswith(mine))]
     for path in stale:
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
