@@ -12,7 +12,6 @@ from flows.why import explain, print_explanation
 from storage.catalog import Catalog
 from storage.errors import UserError
 from storage.lake import Lake
-from storage.manifest import rebuild
 from storage.views import VIEWS
 
 _SHOWN = {
@@ -85,13 +84,6 @@ def print_why(lake: Lake, page: str, as_json: bool) -> None:
         return
     for explanation in found:
         print_explanation(explanation)
-
-
-def repair(lake: Lake) -> None:
-    """Write what is made from the committed rows anew: the manifest, and the views."""
-    lake.check_exists()
-    rebuild(lake)
-    Catalog(lake).rebuild()
 
 
 def print_check(lake: Lake, deep: bool, as_json: bool) -> bool:

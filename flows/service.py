@@ -15,6 +15,8 @@ from flows.server import STARTUP_SECONDS, stop, wait_until_healthy
 from storage.errors import Fatal, UserError
 
 POOL = "winnow"
+QUEUES = ("lake", "learning")
+"""Of the pool, one run at a time each: prefect.yaml says which deployment goes through which."""
 
 
 def serve(port: int, lake: str) -> None:
@@ -32,6 +34,8 @@ def serve(port: int, lake: str) -> None:
         wait_until_healthy(api, server, STARTUP_SECONDS)
         _run(["work-pool", "create", POOL, "--type", "process", "--overwrite"], environment, home)
         _run(["--no-prompt", "deploy", "--all", "--prefect-file", str(home / "prefect.yaml")], environment, home)
+        for queue in QUEUES:
+            _run(["work-queue", "set-concurrency-limit", queue, "1", "--pool", POOL], environment, home)
         worker = _start(stack, ["worker", "start", "--pool", POOL, "--type", "process"], environment, home)
         tell(f"Prefect UI: http://127.0.0.1:{port}   lake: {environment['WINNOW_LAKE']}   stop with Ctrl-C")
         tell("start a run: PREFECT_API_URL=" + api + " prefect deployment run corpus/corpus")

@@ -30,6 +30,10 @@ class Settings(BaseSettings):
     downloads: str | None = Field(
         None, description="directory that keeps the archives read from web servers; null reads them without keeping"
     )
+    allow_private: bool = Field(
+        False, description="read from private addresses where a redirect, a list or a name leads to one"
+    )
+    stall_seconds: float = Field(1800, gt=0, description="after which a task that makes no progress is given up")
     cache: str = Field("~/.cache/winnow", description="where trained models are kept")
 
 
@@ -37,6 +41,12 @@ class Settings(BaseSettings):
 def settings() -> Settings:
     """The settings of this process, read once."""
     return Settings()
+
+
+def permit_private_addresses() -> None:
+    """What WINNOW_ALLOW_PRIVATE=true says, for this process and all it starts."""
+    os.environ["WINNOW_ALLOW_PRIVATE"] = "true"
+    settings.cache_clear()
 
 
 def quiet_ray() -> None:

@@ -15,6 +15,7 @@ from storage import schema
 from storage.errors import UserError
 from storage.files import exists
 from storage.lake import Lake
+from storage.lease import committing
 from storage.shards import Output, read_table, write_table
 
 
@@ -45,9 +46,20 @@ def run_step(lake: Lake, step: str, key: str, fingerprint: str, work: Work) -> S
     started = (time.process_time(), time.perf_counter())
     outputs, summary = work()
     cost = _cost_row(step, key, fingerprint, sum(output.rows for output in outputs), started)
-    costs = write_table(
-        lake.root, lake.costs_path(step, key, fingerprint), "costs", pa.Table.from_pylist([cost], schema.COSTS)
-    )
+    with committing(lake.root):
+        return _commit(lake, path, (step, key, fingerprint), outputs, summary, cost)
+
+
+def _commit(
+    lake: Lake,
+    path: str,
+    name: tuple[str, str, str],
+    outputs: Sequence[Output],
+    summary: Mapping[str, Any],
+    cost: Mapping[str, Any],
+) -> Step:
+    step, key, fingerprint = name
+    costs = write_table(lake.root, lake.costs_path(*name), "costs", pa.Table.from_pylist([dict(cost)], schema.COSTS))
     row = {
         "step": step,
         "key": key,

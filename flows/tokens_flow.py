@@ -26,6 +26,7 @@ from flows.tokens_task import (
     make_tokenizer,
 )
 from flows.work import gather, phase, publish_table, threads, unit_of_work
+from flows.writing import alone
 from model.config import Counts, EncoderTokens, Packing, Split, TokenSet
 from pipeline.tokens import Tokenizer, TokensConfig
 from storage.errors import ShardFailed
@@ -64,7 +65,8 @@ def tokens_flow(request: TokensRequest) -> Step:
         outputs = [shard.output(split) for shard in found for split in SPLITS]
         return [*outputs, written], tokens.model_dump(mode="json")
 
-    with run_row(lake, "tokens", corpus.key, request, key) as made:
+    purpose = f"winnow tokens of {corpus.key}"
+    with alone(lake, f"tokens-{key}", purpose), run_row(lake, "tokens", corpus.key, request, key) as made:
         step = run_step(lake, "tokens", corpus.key, key, work)
         made.append({"step": step.step, "key": step.key, "fingerprint": step.fingerprint})
     tokens = TokenSet.model_validate(step.summary)

@@ -22,11 +22,12 @@ from prefect.logging.handlers import APILogHandler
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTaskRunner
 
-from flows.interrupts import start_worker
+from flows.interrupts import start_worker, stop_on_termination
 from flows.progress import Progress, tell
 from flows.server import temporary_server
 from storage import patience
 from storage.errors import ShardFailed, Transient
+from storage.redaction import redacted
 
 RETRIES = 3
 
@@ -84,13 +85,14 @@ def unit_of_work(name: str, label: str = "{label}") -> Callable[[Callable[..., A
 def publish_table(key: str, rows: Sequence[Mapping[str, Any]], description: str) -> None:
     """Show rows as a table artifact of the current flow run; nothing outside one."""
     if FlowRunContext.get() is not None and rows:
-        create_table_artifact(key=key, table=[dict(row) for row in rows], description=description)
+        shown = [{name: redacted(v) if isinstance(v, str) else v for name, v in row.items()} for row in rows]
+        create_table_artifact(key=key, table=shown, description=description)
 
 
 def publish_markdown(key: str, text: str, description: str = "") -> None:
     """Show text as a markdown artifact of the current flow run; nothing outside one."""
     if FlowRunContext.get() is not None:
-        create_markdown_artifact(key=key, markdown=text, description=description or None)
+        create_markdown_artifact(key=key, markdown=redacted(text), description=description or None)
 
 
 def logger() -> logging.Logger | logging.LoggerAdapter[logging.Logger]:
@@ -100,7 +102,14 @@ def logger() -> logging.Logger | logging.LoggerAdapter[logging.Logger]:
 
 def phase(name: str, runner: TaskRunner[Any], body: Callable[[], Any]) -> Any:
     """Run `body` as a subflow of its own, whose tasks share `runner`; what it returns."""
-    subflow: Flow[[], Any] = Flow(body, name=name, flow_run_name=name, task_runner=runner, validate_parameters=False)
+
+    def stoppable() -> Any:
+        with stop_on_termination():  # within the flow: Prefect's own handler is outside, and is called by this one
+            return body()
+
+    subflow: Flow[[], Any] = Flow(
+        stoppable, name=name, flow_run_name=name, task_runner=runner, validate_parameters=False
+    )
     return subflow()
 
 

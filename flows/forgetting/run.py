@@ -28,6 +28,7 @@ from flows.report.page import FILE, write_report
 from flows.tables import print_table, table_of, to_json
 from flows.tokens_flow import TokensRequest, tokens_flow
 from flows.work import prefect_api
+from flows.writing import writing
 from pipeline.tokens import TokensConfig
 from storage import files, manifest
 from storage.catalog import Catalog
@@ -47,6 +48,7 @@ class ForgetRequest:
     workers: int = 1
     trainings: str = ""
     dry_run: bool = False
+    wait_seconds: float = 0.0
 
 
 @dataclass
@@ -70,8 +72,16 @@ def run_forget(request: ForgetRequest, as_json: bool) -> None:
         raise UserError(f"--trainings {request.trainings!r} is neither keep nor remove.")
     lake = Lake(request.lake)
     lake.check_exists()
-    if not request.dry_run:
+    if request.dry_run:
+        _forget(lake, request, as_json)
+        return
+    lake.check_writable()
+    with writing(lake, "winnow forget", request.wait_seconds):
         resume(lake, request.workers)
+        _forget(lake, request, as_json)
+
+
+def _forget(lake: Lake, request: ForgetRequest, as_json: bool) -> None:
     targets = find_targets(lake, request.named)
     ids = {target.doc_id for target in targets}
     holdings = find_holdings(lake, ids) if ids else []
@@ -80,7 +90,6 @@ def run_forget(request: ForgetRequest, as_json: bool) -> None:
         return
     if any(holding.kind == "training" for holding in holdings) and not request.trainings:
         raise UserError("trainings have read these pages:", "say --trainings remove, or --trainings keep.")
-    lake.check_writable()
     write_tombstones(lake, [*request.named.names(), *(("doc", name) for name in sorted(ids))])
     if targets:
         work_off(lake, Journal(targets, remove_trainings=request.trainings == "remove"), request.workers)
