@@ -60,13 +60,14 @@ def run_step(lake: Lake, step: str, key: str, fingerprint: str, work: Work) -> S
     return _from_row(row)
 
 
-def find_step(lake: Lake, step: str, key: str | None, hint: str) -> Step:
-    """The newest finished step of that kind, of any key where None is given.
+def find_step(lake: Lake, step: str, key: str | None, hint: str, fingerprint: str | None = None) -> Step:
+    """The newest finished step of that kind, of any key and any fingerprint where None is given.
 
     Raises:
         UserError: There is none; with `hint`.
     """
     rows = [row for row in lake.rows("steps") if row["step"] == step and key in (None, row["key"])]
+    rows = [row for row in rows if fingerprint in (None, row["fingerprint"])]
     if not rows:
         raise UserError(f"the lake {lake.root} has no finished {step}{f' of {key}' if key else ''}.", hint)
     return _from_row(max(rows, key=lambda row: (row["finished_at"], row["fingerprint"])))
