@@ -20,11 +20,12 @@ from prefect.futures import PrefectFuture
 from pydantic import Field
 
 from flows import mix_task
-from flows.alarms import count_judged
+from flows.alarms import alarms, count_judged, sentence
 from flows.annotate_task import AnnotateJob, annotate
-from flows.artifacts import publish_corpus
+from flows.artifacts import plain, publish_corpus
 from flows.dataset_card import provenance_of
 from flows.dedup_steps import dedup_all, outputs_of, texts_to_mix
+from flows.events import announce
 from flows.index_task import choose_records
 from flows.looks import Budget, choose, in_parts
 from flows.progress import progress, tell
@@ -206,6 +207,7 @@ def run_plan(plan: CorpusPlan, submit: Submit, pools: Pools) -> CorpusResult:
     refresh(lake)
     Catalog(lake).rebuild()
     publish_corpus(lake)
+    tell_corpus(plan, mix, failures)
     return CorpusResult(plan.run_id, rows, dedup, mix, failures)
 
 
@@ -223,6 +225,27 @@ def submit_annotation(job: AnnotateJob) -> PrefectFuture[dict[str, Any]]:
     return annotate_archive.submit(job.label, job, marks(), settings().stall_seconds)
 
 
+def tell_archive(label: str, outcome: dict[str, Any] | ShardFailed) -> None:
+    """The event of an archive that was read or given up."""
+    if isinstance(outcome, ShardFailed):
+        announce("archive.failed", label, {"cause": str(outcome)})
+        return
+    counted = ("records", "kept_records", "dropped_records", "skipped_records", "unreadable_records", "file_bytes")
+    announce("archive.done", label, {name: outcome[name] for name in counted})
+
+
+def tell_corpus(plan: CorpusPlan, mix: Step, failures: Mapping[str, ShardFailed]) -> None:
+    """The events of a finished run: its corpus, and its alarms."""
+    documents = sum(output.rows for output in mix.outputs_of("corpus"))
+    done, tokens = len(plan.jobs) - len(failures), mix.summary["given_tokens"]
+    said = f"{mix.key}: {documents:,} documents, {tokens:,} tokens to train on, of {done:,} archives"
+    counts = {"archives": done, "failed": len(failures), "documents": documents, "tokens": tokens}
+    announce("corpus.done", mix.key, counts | {"fingerprint": mix.fingerprint, "run_id": plan.run_id, "sentence": said})
+    for alarm in alarms(plan.lake):
+        if alarm["run_id"] == plan.run_id:
+            announce("alarm", alarm["rule"], plain(alarm) | {"sentence": sentence(alarm)})
+
+
 def annotate_all(plan: CorpusPlan, submit: Submit, pools: Pools) -> tuple[list[dict[str, Any]], dict[str, ShardFailed]]:
     """Every archive's row, in the plan's order; those that failed apart.
 
@@ -232,7 +255,7 @@ def annotate_all(plan: CorpusPlan, submit: Submit, pools: Pools) -> tuple[list[d
     jobs = {job.label: job for job in plan.pending}
 
     def do(labels: Iterable[str]) -> tuple[dict[str, Any], dict[str, ShardFailed]]:
-        return gather({label: submit(jobs[label]) for label in labels}, shown)
+        return gather({label: submit(jobs[label]) for label in labels}, shown, tell_archive)
 
     with progress("annotate", len(jobs)) as shown:
         _, failures = survive(jobs, lambda labels: phase("annotate", pools.processes, lambda: do(labels)))

@@ -87,7 +87,7 @@ def _token_set(name: str, config: Mapping[str, Any], tokenizer: bytes) -> TokenS
         name=name, fingerprint=hashlib.sha256(tokenizer).hexdigest()[:16], corpus_fingerprint="",
         tokenizer_sha256=hashlib.sha256(tokenizer).hexdigest(), vocab_size=config["vocab_size"], end_id=end_id,
         pad_id=pad_id, end_of_document=names[end_id], padding=names[pad_id], sequence_length=length, width=length,
-        specials=specials, train=nothing, held_out=nothing, left_out=Counts(),
+        specials=specials, train=nothing, held_out=nothing,
         encoder=None if None in encoder else EncoderTokens(
             classification=specials["[CLS]"], separator=specials["[SEP]"], mask=specials["[MASK]"]
         ),

@@ -81,9 +81,9 @@ def _pace(lake: Lake) -> float | None:
 def in_parts(lake: Lake, sources: Iterable[Source]) -> list[Source]:
     """The sources, each in a part of its crawl: `local.0001`, `local.0002`...
 
-    What any run had in a part stays in it, also where it is to be read again. What is new joins the last part while that
-    has not been searched for duplicates, and makes the next one where it has: so a part is searched once, against all
-    parts before it, and a look that was killed goes on with the same part.
+    What any run had in a part stays in it, also where it is to be read again. What is new joins the last part while
+    that has not been searched for duplicates, and makes the next one where it has: so a part is searched once, against
+    all parts before it, and a look that was killed goes on with the same part.
     """
     runs = lake.rows("runs")
     listed = [(step["step"], step["key"]) for run in runs for step in run["steps"]]

@@ -18,7 +18,7 @@ _SHOWN = {
     "funnel": ("stage", "pages_in", "dropped", "pages_out", "kept_frac", "of_all_frac", "dropped_bytes"),
     "mixture": (
         *("corpus", "domain", "asked_frac", "given_frac", "given_tokens", "available_tokens", "epochs"),
-        *("unique_documents", "documents", "reason"),
+        *("unique_documents", "documents", "held_out_documents", "reason"),
     ),
     "alarms": ("recipe", "rule", "knob", "alarm", "pages", "drop_frac", "expected_low_frac", "expected_high_frac"),
     "cost": ("step", "stage", "rows", "cpu_seconds", "wall_seconds", "rows_per_cpu_second", "step_frac"),

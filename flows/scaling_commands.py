@@ -245,7 +245,8 @@ def _fits_of_lake(lake: str, wish: Any) -> tuple[dict[str, Any], Any]:
     """The newest ladder's fits, and the wish with the lake's unique tokens where it named none."""
     from dataclasses import replace
 
-    from flows.scaling_flow import read_fit_records, unique_tokens
+    from flows.fit_records import read_fit_records
+    from flows.scaling_flow import unique_tokens
     from model.scaling.record import chosen_fit
     from storage.errors import UserError
     from storage.lake import Lake

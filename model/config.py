@@ -250,14 +250,15 @@ class TokenSet(Section):
     encoder: EncoderTokens | None = Field(None, description="null: the tokenizer has not all of them")
     train: Split
     held_out: Split
-    left_out: Counts = Field(description="repeats of held-out documents: neither trained on nor measured twice")
 
     @model_validator(mode="before")
     @classmethod
     def _of_before(cls, values: Any) -> Any:
-        """Sets of the time when all were a decoder's did not say their width; trainings keep a copy of theirs."""
+        """Sets of the time when all were a decoder's did not say their width, and those of corpora that repeated
+        held-out documents told how many repeats they left out; trainings keep a copy of theirs."""
         if isinstance(values, dict) and "sequence_length" in values:
-            return {"width": values["sequence_length"] + 1} | values
+            told = {name: value for name, value in values.items() if name != "left_out"}
+            return {"width": values["sequence_length"] + 1} | told
         return values
 
 

@@ -67,18 +67,6 @@ class TokensConfig(Section):
         ge=1,
         description="text the tokenizer is trained on: the corpus's first documents, held-out ones left out",
     )
-    held_out_frac: float = Field(
-        0.01,
-        ge=0,
-        lt=1,
-        description="share of documents, chosen by a hash of their id, that no training ever sees",
-    )
-    held_out_documents: int = Field(
-        8,
-        ge=0,
-        description="of every domain at least so many documents are held out, but never more than a tenth of them",
-    )
-    seed: int = Field(0, description="of the choice of held-out documents")
     end_of_document: str = Field("<|end_of_text|>", min_length=1, description="special token after every document")
     padding: str = Field("[PAD]", min_length=1, description="special token that fills what room is left")
     classification: str = Field("[CLS]", min_length=1, description="special token that opens an encoder's sequence")

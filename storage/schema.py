@@ -220,10 +220,10 @@ MIXTURE = table(
     field("domain", STRING, "domain"),
     field("asked_frac", FLOAT, "share of the budget asked for, 0..1"),
     field("given_frac", FLOAT, "share given, 0..1"),
-    field("available_tokens", INT, "tokens of its documents, each once, and one for the end of each", "tokens"),
-    field("given_tokens", INT, "tokens given, counted in the same way: as packing does", "tokens"),
-    field("unique_documents", INT, "documents used at least once"),
-    field("documents", INT, "documents written, repeats counted"),
+    field("available_tokens", INT, "tokens of what is not held out, each document once and with its end", "tokens"),
+    field("given_tokens", INT, "tokens given to train on, counted in the same way: as packing does", "tokens"),
+    field("unique_documents", INT, "documents to train on, used at least once"),
+    field("documents", INT, "documents written to train on, repeats counted"),
     field("cut_documents", INT, "of them those of which only the beginning was taken, to end the share there"),
     field("epochs", FLOAT, "given over available"),
     field("max_epochs", FLOAT, "cap on epochs; on average, where quality decides"),
@@ -241,6 +241,8 @@ MIXTURE = table(
         null="quality does not decide",
     ),
     field("reason", STRING, "why given differs from asked", null="it does not"),
+    field("held_out_documents", INT, "documents written beside these, once each, that no training sees"),
+    field("held_out_tokens", INT, "their tokens, counted in the same way", "tokens"),
 )
 
 CORPUS = table(
@@ -256,6 +258,7 @@ CORPUS = table(
     field("domain", STRING, "domain"),
     field("quality", FLOAT, "quality score", null="no scorer in the recipe"),
     field("epoch", pa.int32(), "0 for a document's first appearance, 1 for its first repeat..."),
+    field("split", STRING, "train; held_out: no training is to see it"),
 )
 """The shards people train on; columns named as FineWeb names them."""
 

@@ -32,8 +32,6 @@ from flows.report.words import harmless
 from storage import files
 from storage.lake import Lake
 
-FILE = "report.html"
-
 SECTIONS = (
     funnel.funnel_section,
     corpus.books_section,
@@ -61,7 +59,7 @@ def write_report(lake: Lake, path: str = "") -> Path:
         UserError: There is no lake there, or the file cannot be written.
     """
     lake.check_exists()
-    target = path or lake.absolute(FILE)
+    target = path or lake.absolute(lake.report_path())
     files.write_bytes(target, render(lake).encode())
     return Path(files.local_path(target)) if files.is_local(target) else Path(target)
 

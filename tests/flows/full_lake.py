@@ -248,6 +248,8 @@ def _add_mixture(lake: Lake, name: str) -> None:
             "epochs": 0.66,
             "max_epochs": 4.0,
             "reason": "not enough text within its epoch cap" if domain == "books" else None,
+            "held_out_documents": 2,
+            "held_out_tokens": 4000,
         }
         for domain, asked in DOMAINS.items()
     ]
@@ -294,7 +296,6 @@ def add_tokens(lake: Lake) -> TokenSet:
         width=257,
         train=split,
         held_out=split.model_copy(update={"domains": {}}),
-        left_out=Counts(),
     )
     directory = lake.tokens_dir("demo", "b" * 16)
     files.write_bytes(lake.absolute(f"{directory}/tokenizer.json"), content.encode())

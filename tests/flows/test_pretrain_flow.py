@@ -39,7 +39,7 @@ from storage.errors import Fatal, UserError
 from storage.lake import Lake
 from storage.shards import read_table, write_table
 
-CONFIG = TokensConfig(vocab_size=512, sequence_length=16, held_out_frac=0.2)
+CONFIG = TokensConfig(vocab_size=512, sequence_length=16)
 MODEL = ModelConfig(d_model=32, n_layers=1, n_heads=2, n_kv_heads=1)
 TRAIN = TrainConfig(train_tokens=16 * 8 * 100, batch_tokens=16 * 8, checkpoint_steps=5, eval_sequences=4)
 TOKENS = "tokens/toy/t"
@@ -51,7 +51,8 @@ def tokens_lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     rows: list[dict[str, Any]] = [
         dict.fromkeys(schema.CORPUS.names)
         | {"text": f"Page {i} says: a model learns what comes next. " * 5, "id": f"doc-{i}", "dump": "d",
-           "file_path": "f", "domain": "web", "token_count": 1, "epoch": 0}
+           "file_path": "f", "domain": "web", "token_count": 1, "epoch": 0,
+           "split": "train" if i % 5 else "held_out"}
         for i in range(60)
     ]  # fmt: skip
 
