@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from prefect import Flow, Task, get_run_logger, task
-from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.context import FlowRunContext
@@ -91,6 +91,12 @@ def publish_markdown(key: str, text: str, description: str = "") -> None:
     """Show text as a markdown artifact of the current flow run; nothing outside one."""
     if FlowRunContext.get() is not None:
         create_markdown_artifact(key=key, markdown=text, description=description or None)
+
+
+def publish_link(key: str, link: str, words: str, description: str = "") -> None:
+    """Show a link as an artifact of the current flow run; nothing outside one."""
+    if FlowRunContext.get() is not None:
+        create_link_artifact(key=key, link=link, link_text=words, description=description or None)
 
 
 def logger() -> logging.Logger | logging.LoggerAdapter[logging.Logger]:

@@ -13,7 +13,7 @@ from flows.pretrain_flow import PretrainRequest, pretrain_flow
 from flows.probing import probe_training
 from flows.progress import progress, tell
 from flows.recipe import Recipe, load_recipe
-from flows.report.page import write_report
+from flows.report_flow import ReportRequest, report_flow
 from flows.scaling_flow import ScalingRequest, scaling_flow
 from flows.tokens_flow import TokensRequest, tokens_flow
 from storage.errors import UserError
@@ -65,7 +65,7 @@ def run_demo(root: str, workers: int) -> None:
     for training in (tokens.key + ENCODER, tokens.key):
         probe_training(lake, training)
     scaling_flow(ScalingRequest(name=tokens.key, config=recipe.scaling, lake=root, workers=workers))
-    report = write_report(lake)
+    report = Path(report_flow(ReportRequest(lake=root)))
     tell_result(lake, tokens.key, report, time.monotonic() - started)
 
 
