@@ -65,8 +65,8 @@ def test_commands_of_a_guide_are_ones_that_there_are(guide: str) -> None:
 
 def test_the_classifier_of_the_guide_judges_as_it_says(tmp_path: Path) -> None:
     write_jsonl(tmp_path / "good.jsonl.gz", [article(number) for number in range(200)])
-    write_jsonl(tmp_path / "crawl.jsonl.gz", [SPAM.format(number, number * 7) for number in range(200)])
-    pages = {"page.txt": article(5000), "other.txt": SPAM.format(5000, 1)}
+    write_jsonl(tmp_path / "crawl.jsonl.gz", [spam(number) for number in range(200)])
+    pages = {"page.txt": article(5000), "other.txt": spam(5000)}
     told = {}
     with guides.saved("classifier", tmp_path):
         train, judge = (guides.words_of(line) for block in guides.SHOWN.finditer(guides.page_of("classifier"))
@@ -80,7 +80,10 @@ def test_the_classifier_of_the_guide_judges_as_it_says(tmp_path: Path) -> None:
     assert told == {"page.txt": False, "other.txt": True}  # only the other one fails the rule
 
 
-SPAM = "buy cheap now click here best price {} free shipping deal {} limited offer order today. " * 12
+def spam(number: int) -> str:
+    return (
+        f"buy cheap now click here best price {number} free shipping deal {number * 7} limited offer order today. " * 12
+    )
 
 
 def test_no_file_is_left_of_a_command_that_is_gone() -> None:
