@@ -1,6 +1,6 @@
 """What the documentation takes from the code, so that it cannot be wrong: `python -m flows.docs` writes it.
 
-It is the README's map of files (each file's own first sentence) and docs/tables.md.
+It is the README's map of files (each file's own first sentence), docs/tables.md and docs/recipes.md.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from flows.recipe import STAGE_SECTIONS, load_recipe
+from flows.recipe_reference import recipes_page
 from pipeline.stage import Rule
 from storage import schema
 from storage.columns import describe
@@ -152,11 +153,12 @@ def _markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def main() -> None:
-    """Write both into this source tree."""
+    """Write all three into this source tree."""
     root = Path(__file__).resolve().parent.parent
     readme = root / "README.md"
     readme.write_text(with_file_map(readme.read_text("utf-8"), root), "utf-8")
     (root / "docs" / "tables.md").write_text(tables_page(root), "utf-8")
+    (root / "docs" / "recipes.md").write_text(recipes_page(), "utf-8")
 
 
 if __name__ == "__main__":

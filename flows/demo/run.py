@@ -15,7 +15,7 @@ from flows.pretrain_flow import PretrainRequest, pretrain_flow
 from flows.probing import probe_training
 from flows.progress import progress, tell
 from flows.recipe import Recipe, load_recipe
-from flows.report.page import write_report
+from flows.report_flow import ReportRequest, report_flow
 from flows.scaling_flow import ScalingRequest, scaling_flow
 from flows.steps import find_step
 from flows.tokens_flow import TokensRequest, tokens_flow
@@ -71,7 +71,7 @@ def run_demo(root: str, workers: int) -> None:
     learn_domains(lake, find_step(lake, "mix", tokens.key, ""), trainings)
     embed_training(lake, tokens.key, config=recipe.embeddings)
     scaling_flow(ScalingRequest(name=tokens.key, config=recipe.scaling, lake=root, workers=workers))
-    report = write_report(lake)
+    report = Path(report_flow(ReportRequest(lake=root)))
     tell_result(lake, tokens.key, report, time.monotonic() - started)
 
 

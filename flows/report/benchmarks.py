@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from flows.report.figures import Column, Figure, Section, Table
+from flows.report.figures import Column, Figure, Section, tabled
 from flows.report.source import Row, Source
 from flows.report.words import plural
 
@@ -29,7 +29,7 @@ def benchmarks_section(source: Source) -> Section:
     if not scores:
         return Section("benchmarks", "Benchmarks", "No model has been scored yet: `winnow evaluate` scores one.")
     lead = " ".join((looked_for(source), _scored(scores)))
-    return Section("benchmarks", "Benchmarks", lead, (_scores(scores),))
+    return Section("benchmarks", "Benchmarks", lead, _scores(scores))
 
 
 def looked_for(source: Source) -> str:
@@ -51,7 +51,7 @@ def _scored(scores: Sequence[Row]) -> str:
     return f"Never looked for, and so of unknown contamination: {', '.join(unknown)}."
 
 
-def _scores(rows: Sequence[Row]) -> Figure:
+def _scores(rows: Sequence[Row]) -> tuple[Figure, ...]:
     columns = (
         Column("name", "Model"),
         Column("part", "Benchmark"),
@@ -65,14 +65,11 @@ def _scores(rows: Sequence[Row]) -> Figure:
         "Each score with its interval, and beside it how much of the set was found in the crawled pages and removed "
         "from the corpus. Where the last five are empty the set was never looked for."
     )
-    return Figure("benchmark-scores", "Scores, and how clean their sets are", caption, Table(columns, rows), sql=SCORES)
+    return tabled("benchmark-scores", "Scores, and how clean their sets are", caption, columns, rows, sql=SCORES)
 
 
 def contamination_figure(source: Source) -> tuple[Figure, ...]:
     """Test items found in the pages; nothing where none was looked for."""
-    rows = source.rows(FOUND)
-    if not rows:
-        return ()
     columns = (
         Column("benchmark", "Benchmark"),
         *CONTAMINATION,
@@ -84,4 +81,5 @@ def contamination_figure(source: Source) -> tuple[Figure, ...]:
         "Items of which some page holds a stretch. An item is removed when no page that is kept holds it, and left in "
         "where one does: below `decontaminate.max_score`, or marked only."
     )
-    return (Figure("benchmark-contamination", "Test items in the pages", caption, Table(columns, rows), sql=FOUND),)
+    rows = source.rows(FOUND)
+    return tabled("benchmark-contamination", "Test items in the pages", caption, columns, rows, sql=FOUND)

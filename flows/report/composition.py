@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from flows.report.bars import paired_bars
-from flows.report.figures import Column, Figure, Section, Table
+from flows.report.figures import Column, Figure, Section, tabled
 from flows.report.interactive import Widget
 from flows.report.source import Row, Source
 from flows.report.words import plural, short
@@ -44,7 +44,7 @@ MEASURES = (
 def composition_section(source: Source) -> Section:
     """Domains asked for and given, and what is of which domain, language and crawl."""
     mixture, parts = source.rows(MIXTURE), source.rows(PARTS)
-    figures = (*((_domains(mixture),) if mixture else ()), *((_parts(parts),) if parts else ()))
+    figures = (*_domains(mixture), *_parts(parts))
     if not figures:
         return Section("composition", "Composition", "No corpus has been mixed yet, and no page read.")
     if not mixture:
@@ -54,7 +54,7 @@ def composition_section(source: Source) -> Section:
     return Section("composition", "Composition", lead, figures)
 
 
-def _domains(rows: Sequence[Row]) -> Figure:
+def _domains(rows: Sequence[Row]) -> tuple[Figure, ...]:
     bars = [(str(row["domain"]), ((row["asked_frac"], "c0"), (row["given_frac"], "c1"))) for row in rows]
     columns = (
         Column("domain", "Domain"),
@@ -71,8 +71,8 @@ def _domains(rows: Sequence[Row]) -> Figure:
         "Share of the corpus's tokens asked for and given, tokens given and there are, and epochs with their cap, by "
         "domain. What a domain cannot give within its cap is shared out again."
     )
-    return Figure(
-        "composition-domains", "Domains asked for and given", caption, Table(columns, rows),
+    return tabled(
+        "composition-domains", "Domains asked for and given", caption, columns, rows,
         svg=paired_bars("Shares of tokens asked for and given, by domain", bars),
         legend=(("asked", "c0"), ("given", "c1")), sql=MIXTURE,
         widget=Widget("mixture", {"domains": [_named(row, columns) for row in rows]}),
@@ -83,7 +83,7 @@ def _named(row: Row, columns: Sequence[Column]) -> Row:
     return {column.key: row[column.key] for column in columns}
 
 
-def _parts(rows: Sequence[Row]) -> Figure:
+def _parts(rows: Sequence[Row]) -> tuple[Figure, ...]:
     columns = (
         *(Column(key, label) for key, label in DIMENSIONS),
         *(Column(key, label[0].upper() + label[1:], kind) for key, label, kind in MEASURES),
@@ -92,8 +92,8 @@ def _parts(rows: Sequence[Row]) -> Figure:
         "Pages and records of everything read, documents and tokens of the newest corpus, repeats counted. "
         "None stands for what was not measured: pages without text have no language."
     )
-    return Figure(
-        "composition-parts", "By domain, language and crawl", caption, Table(columns, rows[:200]), sql=PARTS,
+    return tabled(
+        "composition-parts", "By domain, language and crawl", caption, columns, rows[:200], sql=PARTS,
         widget=Widget("cube", cube(DIMENSIONS, MEASURES, rows, group="domain", colour="language")),
     )  # fmt: skip
 

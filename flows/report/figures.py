@@ -95,6 +95,13 @@ class Figure:
     widget: Widget | None = None
 
 
+def tabled(
+    id: str, title: str, caption: str, columns: tuple[Column, ...], rows: Sequence[Mapping[str, Any]], **more: Any
+) -> tuple[Figure, ...]:
+    """A figure of a table, with whatever else of `Figure`; none where there is no row."""
+    return (Figure(id, title, caption, Table(columns, rows), **more),) if rows else ()
+
+
 @dataclass(frozen=True)
 class Section:
     """A chapter of the report; without figures it says in `lead` why there are none."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from flows.report.figures import Column, Figure, Section, Table
+from flows.report.figures import Column, Figure, Section, Table, tabled
 from flows.report.interactive import Widget
 from flows.report.limits import MOVABLE, joint_histogram
 from flows.report.source import Row, Source
@@ -62,7 +62,7 @@ def funnel_section(source: Source) -> Section:
         f"({frac(last['pages_out'] / max(first['pages_in'], 1))}). "
         "A page counts at the first stage that failed it; every other rule it failed is kept too."
     )
-    figures = (_stages(source, rows), *_what_if(source), *_rules(source), _published())
+    figures = (_stages(source, rows), *_what_if(source), *_rules(source), *_published())
     return Section("funnel", "Funnel", lead, figures)
 
 
@@ -124,22 +124,13 @@ def _what_if(source: Source) -> tuple[Figure, ...]:
         "histogram of the ledger over these limits. `winnow what-if` tells it for every rule and any limit, and with "
         "`--apply` makes the corpus."
     )
-    return (
-        Figure(
-            "funnel-what-if",
-            "The same pages under other limits",
-            caption,
-            Table(columns, rows),
-            source="View pages: the signals of the rules named, see `flows/report/limits.py`.",
-            widget=Widget("whatIf", histogram),
-        ),
-    )
+    origin = "View pages: the signals of the rules named, see `flows/report/limits.py`."
+    widget = Widget("whatIf", histogram)
+    title = "The same pages under other limits"
+    return tabled("funnel-what-if", title, caption, columns, rows, source=origin, widget=widget)
 
 
 def _rules(source: Source) -> tuple[Figure, ...]:
-    rows = source.rows(RULES)[:24]
-    if not rows:
-        return ()
     columns = (
         Column("rule", "Rule"),
         Column("failed_pages", "Pages that failed it", "count", bar=True),
@@ -152,10 +143,10 @@ def _rules(source: Source) -> tuple[Figure, ...]:
         "Every rule that failed a page, not only the first. Pages that failed nothing else come back if the "
         "rule's limit moves; the others would fall to another rule."
     )
-    return (Figure("funnel-rules", "What each rule removed", caption, Table(columns, rows), sql=RULES),)
+    return tabled("funnel-rules", "What each rule removed", caption, columns, source.rows(RULES)[:24], sql=RULES)
 
 
-def _published() -> Figure:
+def _published() -> tuple[Figure, ...]:
     columns = (
         Column("recipe", "Recipe"),
         Column("kept", "Kept", "frac", bar=True),
@@ -165,5 +156,5 @@ def _published() -> Figure:
     caption = (
         "What published recipes keep of a whole crawl. A sample of a few archives holds fewer duplicates than a crawl."
     )
-    table = Table(columns, PUBLISHED)
-    return Figure("funnel-published", "What others kept", caption, table, source="The papers named in the table.")
+    origin = "The papers named in the table."
+    return tabled("funnel-published", "What others kept", caption, columns, PUBLISHED, source=origin)

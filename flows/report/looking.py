@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from flows.probing import read_probes
-from flows.report.figures import Column, Figure, Section, Table
+from flows.report.figures import Column, Figure, Section, tabled
 from flows.report.finetuning import against_figure
 from flows.report.interactive import Widget
-from flows.report.source import Source
+from flows.report.source import Row, Source
 
 Look = Mapping[str, Any]
 
@@ -34,12 +34,7 @@ def step_figure(source: Source) -> tuple[Figure, ...]:
     ]
     columns = (Column("token", "Token"), Column("target", "Target"), Column("nats", "Loss, nats", "loss"))
     caption = "One held-out passage through the trained model and back: what a training step does, with its numbers."
-    return (
-        Figure(
-            "training-step", "A step, on real text", caption, Table(columns, rows),
-            source=SOURCE.format(name=look["name"]), widget=Widget("steps", look),
-        ),
-    )  # fmt: skip
+    return _drawn(look, "training-step", "A step, on real text", caption, columns, rows, Widget("steps", look))
 
 
 def attention_figure(source: Source) -> tuple[Figure, ...]:
@@ -60,12 +55,9 @@ def attention_figure(source: Source) -> tuple[Figure, ...]:
     )
     caption = "The trained model's attention weights on a held-out passage: a row is a token, its shades add up to one."
     part = {key: look[key] for key in ("ids", "pieces", "blocks", "attention")}
-    return (
-        Figure(
-            "architecture-attention", "What it attends to", caption, Table(columns, rows),
-            source=SOURCE.format(name=look["name"]), widget=Widget("attention", part),
-        ),
-    )  # fmt: skip
+    return _drawn(
+        look, "architecture-attention", "What it attends to", caption, columns, rows, Widget("attention", part)
+    )
 
 
 def objectives_section(source: Source) -> Section:
@@ -91,12 +83,7 @@ def _written(look: Look) -> tuple[Figure, ...]:
         "divides the recorded logits before the softmax: below one the likeliest gains, above one all come closer."
     )
     part = {key: look[key] for key in ("ids", "pieces", "written")}
-    return (
-        Figure(
-            "objectives-writing", "Token by token", caption, Table(columns, rows),
-            source=SOURCE.format(name=look["name"]), widget=Widget("writing", part),
-        ),
-    )  # fmt: skip
+    return _drawn(look, "objectives-writing", "Token by token", caption, columns, rows, Widget("writing", part))
 
 
 def _masked(look: Look) -> tuple[Figure, ...]:
@@ -117,12 +104,13 @@ def _masked(look: Look) -> tuple[Figure, ...]:
         "must say them all, and cannot know which were touched. Source: Devlin et al. 2019."
     )
     part = {key: look[key] for key in ("ids", "pieces", "masked")}
-    return (
-        Figure(
-            "objectives-masked", "Hidden words", caption, Table(columns, rows),
-            source=SOURCE.format(name=look["name"]), widget=Widget("masked", part),
-        ),
-    )  # fmt: skip
+    return _drawn(look, "objectives-masked", "Hidden words", caption, columns, rows, Widget("masked", part))
+
+
+def _drawn(
+    look: Look, id: str, title: str, caption: str, columns: tuple[Column, ...], rows: list[Row], widget: Widget
+) -> tuple[Figure, ...]:
+    return tabled(id, title, caption, columns, rows, source=SOURCE.format(name=look["name"]), widget=widget)
 
 
 def _spelt(look: Look, token: int) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from flows.evaluation import share_interval
 from flows.report.benchmarks import contamination_figure, looked_for
 from flows.report.composition import cube
-from flows.report.figures import Column, Figure, Section, Table
+from flows.report.figures import Column, Figure, Section, tabled
 from flows.report.interactive import Widget
 from flows.report.source import Row, Source
 from flows.report.words import count, frac, plural
@@ -41,13 +41,13 @@ MEASURES = (("replaced", "spans replaced", "count"), ("characters", "characters 
 def personal_section(source: Source) -> Section:
     """Personal data by kind and place, never the values, which are not in the lake; the rules' precision and recall."""
     rows, found = source.rows(PII), contamination_figure(source)
-    figures = (*((_kinds(rows), _places(source)) if rows else ()), _scores(), _ordinary(), *found)
+    figures = (*_kinds(rows), *_places(source), *_scores(), *_ordinary(), *found)
     total = sum(row["replaced"] for row in rows)
     lead = f"{plural(total, 'span')} replaced." if rows else "Nothing was replaced: none found, or the stage is off."
-    return Section("personal-data", "Personal data", f"{lead} {looked_for(source)}", figures)
+    return Section("personal-data", "Personal data and contamination", f"{lead} {looked_for(source)}", figures)
 
 
-def _kinds(rows: Sequence[Row]) -> Figure:
+def _kinds(rows: Sequence[Row]) -> tuple[Figure, ...]:
     columns = (
         Column("kind", "Kind"),
         Column("replaced", "Replaced", "count", bar=True),
@@ -59,15 +59,15 @@ def _kinds(rows: Sequence[Row]) -> Figure:
         "Spans replaced by typed placeholders before anything was written. The values themselves are "
         "nowhere in the lake."
     )
-    return Figure("personal-kinds", "What was replaced", caption, Table(columns, rows), sql=PII)
+    return tabled("personal-kinds", "What was replaced", caption, columns, rows, sql=PII)
 
 
-def _places(source: Source) -> Figure:
+def _places(source: Source) -> tuple[Figure, ...]:
     rows = source.rows(PLACES)
     columns = (*(Column(key, label) for key, label in DIMENSIONS), Column("replaced", "Replaced", "count"))
     caption = "Where it was: choose what bars stand for and what cuts them. A host with most of a kind is worth a look."
-    return Figure(
-        "personal-places", "By kind and place", caption, Table(columns, rows[:100]), sql=PLACES,
+    return tabled(
+        "personal-places", "By kind and place", caption, columns, rows[:100], sql=PLACES,
         widget=Widget("cube", cube(DIMENSIONS, MEASURES, rows, group="kind", colour="domain")),
     )  # fmt: skip
 
@@ -90,7 +90,7 @@ def rates(row: Mapping[str, Any]) -> Row:
     return found
 
 
-def _scores() -> Figure:
+def _scores() -> tuple[Figure, ...]:
     rows = [rates(row) for row in measured()["labelled"]]
     rows.sort(key=lambda row: (row["half"] != "held out", -row["labels"], row["kind"]))
     columns = (
@@ -99,9 +99,9 @@ def _scores() -> Figure:
         Column("labels", "Labels", "count"),
         Column("claims", "Claimed", "count"),
         Column("precision", "Precision", "frac", bar=True),
-        Column("precision_range", "95 %"),
+        Column("precision_range", "95 %", "range"),
         Column("recall", "Recall", "frac", bar=True),
-        Column("recall_range", "95 %"),
+        Column("recall_range", "95 %", "range"),
     )
     caption = (
         "The shipped rules on labelled texts made from templates: precision, the share of what they claim that is "
@@ -109,10 +109,10 @@ def _scores() -> Figure:
         "while tuning; the first patterns were written with every second text in view. Labels are few: Wilson's "
         "intervals say how few."
     )
-    return Figure("personal-scores", "How good the rules are", caption, Table(columns, rows), source=_origin())
+    return tabled("personal-scores", "How good the rules are", caption, columns, rows, source=_origin())
 
 
-def _ordinary() -> Figure:
+def _ordinary() -> tuple[Figure, ...]:
     rows = [
         {"text": row["text"], "words": row["words"], "kind": kind, "hits": hits, "rate": 1e5 * hits / row["words"]}
         for row in measured()["ordinary"]
@@ -129,9 +129,8 @@ def _ordinary() -> Figure:
         "What the rules take out of ordinary text that was made without a thought of them. A hit is not a false one: "
         "conversations are full of addresses and numbers; which ones were false was read, and is in docs/benchmarks.md."
     )
-    return Figure(
-        "personal-ordinary", "What they take out of ordinary text", caption, Table(columns, rows), source=_origin()
-    )
+    title = "What they take out of ordinary text"
+    return tabled("personal-ordinary", title, caption, columns, rows, source=_origin())
 
 
 def _origin() -> str:

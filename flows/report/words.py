@@ -19,7 +19,7 @@ def cell(value: Any, kind: str) -> str:
     """A table's value as text; nothing for null.
 
     `kind` is text, prose (needs width), count, frac (as per cent), bytes, seconds, number (four digits), loss
-    (three decimals), short (12.3M), power (scientific) or time.
+    (three decimals), short (12.3M), power (scientific), time, or range, a text that stands among numbers.
     """
     if value is None:
         return ""

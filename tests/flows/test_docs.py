@@ -11,6 +11,7 @@ import typer
 from flows.cli import app
 from flows.docs import tables_page, with_file_map
 from flows.recipe import load_recipe, shipped_recipes
+from flows.recipe_reference import recipes_page
 
 RENEW = "run `python -m flows.docs`"
 
@@ -23,6 +24,13 @@ def test_the_readmes_map_of_files_is_of_these_files(project_root: Path) -> None:
 def test_the_page_of_tables_is_of_these_tables(project_root: Path) -> None:
     page = (project_root / "docs" / "tables.md").read_text("utf-8")
     assert tables_page(project_root) == page, RENEW
+
+
+def test_the_recipe_reference_is_of_these_models(project_root: Path) -> None:
+    page = (project_root / "docs" / "recipes.md").read_text("utf-8")
+    assert recipes_page() == page, RENEW
+    for section, key in (("gopher", "min_words"), ("dedup", "min_jaccard"), ("training.objective", "kind")):
+        assert re.search(rf"^##+ `\[*{section}\]*`$.*?^\| `{key}` \|", page, re.MULTILINE | re.DOTALL), key
 
 
 def test_links_lead_somewhere(project_root: Path) -> None:

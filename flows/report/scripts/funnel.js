@@ -52,6 +52,8 @@ function ruleExamples(rule, data) {
   return [heading, table([["Side"], ["Value", true], ["Fate"], ["URL"]], cells), html("p", { class: "soft" }, "winnow why URL tells all values of a page, and its text.")];
 }
 
+const sideOf = (limit) => `${limit.rule}, ${limit.low ? "floor" : "ceiling"}`;
+
 // Sliders over limits. A cell is the number of limits its pages pass, rule by rule, and the pages.
 widgets.whatIf = (root, data) => {
   const chosen = data.limits.map((limit) => limit.now);
@@ -69,11 +71,11 @@ widgets.whatIf = (root, data) => {
       + (difference ? `: ${count(Math.abs(difference))} ${difference > 0 ? "more" : "fewer"} than with this corpus's limits.` : ", as in this corpus.");
     const most = Math.max(...alone, 1);
     bars.replaceChildren(...data.limits.map((limit, index) => html("div", { class: "stage" },
-      html("span", { class: "name" }, limit.rule),
+      html("span", { class: "name" }, sideOf(limit)),
       html("span", { class: "track" }, html("i", { class: "c2", style: `width:${(100 * alone[index]) / most}%` })),
       html("span", { class: "n" }, count(alone[index])), html("span", {}))));
   };
-  const controls = data.limits.map((limit, index) => slider(limit.rule, {
+  const controls = data.limits.map((limit, index) => slider(sideOf(limit), {
     steps: limit.choices.length - 1, start: limit.now,
     words: (place) => `${limit.low ? "at least" : "at most"} ${digits(limit.choices[place], 4)}${place === limit.now ? " (now)" : ""}`,
     changed: (place) => { chosen[index] = place; tell(); },

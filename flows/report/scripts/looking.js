@@ -1,6 +1,9 @@
 // A look into a trained model (`winnow probe`): one passage step by step, who attends to whom, what it says.
 
-const spellOf = (data) => (id) => (data.pieces[id] ?? `#${id}`).replaceAll("\n", "↵").replaceAll("\t", "⇥") || "∅";
+const spellOf = (data) => (id) => {
+  const piece = (data.pieces[id] ?? `#${id}`).replaceAll("\n", "↵").replaceAll("\t", "⇥");
+  return piece.trim() ? piece : piece.replaceAll(" ", "␣") || "∅";
+};
 
 // Probabilities at a temperature, of the ids told; the rest comes as (logit, how many).
 function probabilities({ top, rest }, temperature = 1) {
