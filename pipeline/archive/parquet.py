@@ -16,9 +16,9 @@ _BATCH_ROWS = 512
 _BATCH_BYTES = 64 << 20
 """What a batch may come to where every row is the longest value that a chunk can hold: dictionaries repeat one."""
 
-_MOST_EXPANSION = 1000
-"""Bytes of text, or rows, that a row group may have for each byte of the file, where they are many: real text packs to
-a tenth, a bomb to a millionth."""
+_MOST_EXPANSION, _MOST_ROWS_A_BYTE = 1000, 16
+"""Bytes of text, and rows, that a row group may have for each byte of the file, where they are many: real text packs to
+a tenth, a bomb to a millionth; rows without text still take room."""
 _MANY_BYTES, _MANY_ROWS = 256 << 20, 1 << 16
 
 
@@ -62,7 +62,7 @@ class ParquetRows:
         position, given = start, 0
         packed, unpacked = self._sizes(group, columns)
         most = max(_MANY_BYTES, _MOST_EXPANSION * packed)
-        if unpacked > most or end - start > max(_MANY_ROWS, _MOST_EXPANSION * packed):
+        if unpacked > most or end - start > max(_MANY_ROWS, _MOST_ROWS_A_BYTE * packed):
             cause = f"declares {end - start:,} rows and {unpacked:,} bytes in {packed:,} bytes of the file"
             yield Unreadable(start, end - start, f"row group {group} {cause}")
             return

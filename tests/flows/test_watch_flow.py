@@ -6,19 +6,24 @@ import errno
 import os
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import fsspec
+import pyarrow as pa
 import pytest
 
 from flows import query
 from flows.annotate_task import AnnotateJob, annotate
-from flows.corpus_flow import CorpusResult, plan_corpus
+from flows.check import check
+from flows.corpus_flow import plan_corpus
 from flows.looks import Budget, choose
-from storage.errors import Fatal, ShardFailed, UserError
+from storage import schema
+from storage.errors import Fatal, UserError
 from storage.files import list_files
 from storage.lake import Lake
 from storage.lease import CORPUS, LeaseBusy, LeaseLost, hold
+from storage.shards import write_table
 from tests.flows import plain
 from tests.flows.plain import arrive, asking, digests
 
@@ -36,34 +41,31 @@ def inbox(tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_look_takes_what_is_new_once(inbox: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    ask = asking(inbox, tmp_path / "lake", max_new=1)
+def test_a_look_takes_what_is_new_once_and_leaves_a_lake_that_is_written_alone(
+    inbox: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ask, lake = asking(inbox, tmp_path / "lake", in_parts=True, max_new=1), Lake(str(tmp_path / "lake"))
     assert plain.run_watch(ask) is None
     for number in range(2):
         arrive(inbox, number)
-    first, second = plain.run_watch(ask), plain.run_watch(ask)
+    first = plain.run_watch(ask)
+    with hold(ask.lake, CORPUS, "winnow corpus other", beat_seconds=0.05):
+        with pytest.raises(LeaseBusy, match=r"being written by another run: winnow corpus other, process \d+ on"):
+            plain.run_corpus(ask)
+        assert plain.run_watch(ask) is None
+        assert "winnow corpus other" in capsys.readouterr().err
+        assert query.books(lake).num_rows == 1, "readers are not held up"
+    second = plain.run_watch(ask)
     assert first and second and (len(first.archives), len(second.archives)) == (1, 2)
-    capsys.readouterr()
     assert plain.run_watch(ask) is None
     assert "nothing new among 2 archives" in capsys.readouterr().err
-    Path(Lake(ask.lake).absolute(Lake(ask.lake).run_path(second.run_id))).unlink()  # as if killed before its end
+    steps = [{(name, step.fingerprint) for name, step in result.dedup.items()} for result in (first, second)]
+    assert steps[0] < steps[1], "what was settled is not sought again"
+    rows = query.sql(lake, "SELECT crawl, survivor_archive AS stays FROM duplicates").to_pylist()
+    assert rows == [{"crawl": "local.0002", "stays": "0.warc.gz"}]
+    Path(lake.absolute(lake.run_path(second.run_id))).unlink()  # as if killed before its end
     again = plain.run_watch(ask)
     assert again and again.mix == second.mix
-
-
-def test_duplicates_are_updated_part_by_part(inbox: Path, tmp_path: Path) -> None:
-    ask, lake = asking(inbox, tmp_path / "lake", in_parts=True), Lake(str(tmp_path / "lake"))
-    looks: list[CorpusResult] = []
-    for number in range(3):
-        arrive(inbox, number)
-        looks += [result for result in [plain.run_watch(ask)] if result]
-    assert plain.run_watch(ask) is None
-    steps = [{(name, step.fingerprint) for name, step in result.dedup.items()} for result in looks]
-    assert steps[0] < steps[1] < steps[2], "what was settled is not sought again"
-    rows = query.sql(lake, "SELECT crawl, survivor_archive AS stays FROM duplicates ORDER BY crawl").to_pylist()
-    assert rows == [{"crawl": f"local.000{n}", "stays": "0.warc.gz"} for n in (2, 3)]
-    [funnel] = query.sql(lake, "SELECT count(*) AS n FROM ledger WHERE fate = 'kept'").to_pylist()
-    assert funnel["n"] == 3 * 3 + 1
 
 
 def test_a_killed_look_goes_on_with_its_part(inbox: Path, tmp_path: Path) -> None:
@@ -82,10 +84,9 @@ def test_a_bucket_and_a_list_are_looked_at_too(inbox: Path, tmp_path: Path) -> N
         store.pipe_file(f"/bucket/{number}.warc.gz", arrive(inbox, number).read_bytes())
     (tmp_path / "new.paths").write_text("inbox/0.warc.gz\n# later: inbox/1.warc.gz\n")
     for given, count in (("memory://bucket/", 2), (str(tmp_path / "new.paths"), 1)):
-        ask = asking(inbox, tmp_path / f"lake{count}", inputs=(given,))
-        result = plain.run_watch(ask)
-        assert result and len(result.archives) == count
-        assert plain.run_watch(ask) is None
+        plan = plan_corpus(asking(inbox, tmp_path / "lake", inputs=(given,), in_parts=True))
+        assert [job.source.archive for job in plan.pending] == [f"{n}.warc.gz" for n in range(count)]
+        assert {job.source.crawl for job in plan.jobs} == {"local.0001"}
     store.store.clear()
 
 
@@ -114,42 +115,15 @@ def test_a_budget_of_archives_bytes_and_minutes(inbox: Path, tmp_path: Path) -> 
     assert choose(lake, [], Budget(archives=1), 2) == []
 
 
-def test_what_failed_before_does_not_hold_up_the_rest(
-    inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    jobs = jobs_of(inbox, tmp_path / "lake")
-    ask = asking(inbox, tmp_path / "lake", max_new=2, changes=("max_failed_share=0.9",))
-
-    def fail(job: AnnotateJob) -> dict[str, object]:
-        if job.source.archive == jobs[0].source.archive:
-            raise ShardFailed("its server is gone.")
-        return annotate(job)
-
-    monkeypatch.setattr("flows.corpus_flow.annotate", fail)
-    looks = [plain.run_watch(ask) for _ in range(2)]
-    assert [[row["archive"] for row in result.archives] for result in looks if result] == [
-        ["1.warc.gz"], ["1.warc.gz", "2.warc.gz", "3.warc.gz"],
-    ]  # fmt: skip
-    monkeypatch.undo()
-    with plain.without_prefect():
-        last = plain.run_watch(ask)
-    assert last and len(last.archives) == 4
-
-
-def test_a_lake_that_is_written_is_left_alone_and_its_readers_are_not_held_up(
-    inbox: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    arrive(inbox, 0)
-    ask = asking(inbox, tmp_path / "lake")
-    plain.run_corpus(ask)
-    arrive(inbox, 1)
-    with hold(ask.lake, CORPUS, "winnow corpus other", beat_seconds=0.05):
-        with pytest.raises(LeaseBusy, match=r"being written by another run: winnow corpus other, process \d+ on"):
-            plain.run_corpus(ask)
-        assert plain.run_watch(ask) is None
-        assert "winnow corpus other" in capsys.readouterr().err
-        assert query.books(Lake(ask.lake)).num_rows == 1
-    assert plain.run_watch(ask)
+def test_what_failed_before_does_not_hold_up_the_rest(inbox: Path, tmp_path: Path) -> None:
+    jobs, lake = jobs_of(inbox, tmp_path / "lake"), Lake(str(tmp_path / "lake"))
+    for number, failed in enumerate((jobs[0], jobs[0], jobs[1])):
+        row = dict.fromkeys(schema.RUNS.names) | {
+            "run_id": str(number), "flow": "corpus", "name": "raw", "recipe": "{}", "state": "finished", "steps": [],
+            "started_at": datetime(2026, 1, 1, tzinfo=UTC), "failed": [{"archive": failed.label, "cause": "gone"}],
+        }  # fmt: skip
+        write_table(lake.root, lake.run_path(str(number)), "runs", pa.Table.from_pylist([row], schema.RUNS))
+    assert choose(lake, jobs, Budget(archives=3), 1) == [jobs[2], jobs[3], jobs[1]]
 
 
 def test_a_task_whose_run_lost_the_lake_commits_nothing(inbox: Path, tmp_path: Path) -> None:
@@ -164,27 +138,23 @@ def test_a_task_whose_run_lost_the_lake_commits_nothing(inbox: Path, tmp_path: P
     assert len(Lake(job.lake).archive_rows()) == 1
 
 
-@pytest.mark.parametrize("full_after", [1, 4, 9])
 def test_a_full_disk_is_one_sentence_and_the_rest_is_done_later(
-    full_after: int, inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for number in range(2):
-        arrive(inbox, number)
-    whole, cut = (asking(inbox, tmp_path / name) for name in ("whole", "cut"))
-    plain.run_corpus(whole)
-    replace_file, count = Path.replace, 0
+    arrive(inbox, 0)
+    ask, replace_file, count = asking(inbox, tmp_path / "lake"), Path.replace, 0
 
     def full(path: Path, target: Path) -> Path:
         nonlocal count
-        count += "leases" not in str(path)
-        if count > full_after and "leases" not in str(path):  # the lease itself is renewed
+        count += 1
+        if count > 4 and "leases" not in str(path):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return replace_file(path, target)
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "replace", full)
         with pytest.raises(Fatal, match=r"No room left to write .*: No space left on device.*it resumes"):
-            plain.run_corpus(cut)
-    assert not list((tmp_path / "cut").rglob("*.tmp"))
-    plain.run_corpus(cut)
-    assert digests(tmp_path / "whole") == digests(tmp_path / "cut")
+            plain.run_corpus(ask)
+    assert not list((tmp_path / "lake").rglob("*.tmp"))
+    plain.run_corpus(ask)
+    assert check(Lake(ask.lake)).problems == ()
