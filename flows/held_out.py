@@ -102,7 +102,7 @@ def held_out_documents(lake: Lake, tokens: TokenSet, limit: int | None) -> list[
         for ids in read_table(lake.absolute(f"{directory}/{name}"), ["doc_ids"])["doc_ids"].to_pylist():
             wanted.update(ids or ())
     if not wanted:
-        raise UserError(f"no document was held out of {tokens.name}.", "Set a larger tokens.held_out_frac.")
+        raise UserError(f"no document was held out of {tokens.name}.", "Set a larger mix.held_out_frac.")
     found: list[Document] = []
     counts: dict[str, int] = {}
     for document in documents(lake, corpus_of(lake, tokens)):

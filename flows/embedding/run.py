@@ -197,7 +197,7 @@ class _Study:
         rows = []
         for part, written in (("senses", True), ("domains", False)):
             chosen = {word: [one for one in uses if one[1] == written] for word, uses in drawn.items()}
-            groups = {word: uses for word, uses in chosen.items() if uses}
+            groups = {word: uses for word, uses in chosen.items() if _can_be_told([use.label for use, _, _ in uses])}
             labels = {word: [use.label for use, _, _ in uses] for word, uses in groups.items()}
             about = {"measure": part, "words": len(groups), "uses": sum(map(len, labels.values()))}
             for layer in self.layers:
@@ -224,6 +224,11 @@ class _Study:
 
     def _about(self, more: Mapping[str, Any]) -> str:
         return json.dumps({"training_id": self.row["training_id"], **more})
+
+
+def _can_be_told(labels: Sequence[str]) -> bool:
+    """Whether there are two uses of one label and a second label: nothing is to be told apart of others."""
+    return 1 < len(set(labels)) < len(labels)
 
 
 def _words(pair: RatedPair) -> tuple[str, str]:

@@ -17,8 +17,8 @@ from scipy.stats import rankdata
 from storage.errors import UserError
 
 Vectors = npt.NDArray[np.floating[Any]]
-Interval = tuple[float, float, float]
-"""A number and the ends of its 95 % interval."""
+Interval = tuple[float, float | None, float | None]
+"""A number and the ends of its 95 % interval; None: there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +115,8 @@ def told_apart(groups: Sequence[tuple[Vectors, Sequence[str]]], draws: int, seed
     areas = np.array([area for vectors, labels in groups if (area := _area(vectors, labels)) is not None])
     if not len(areas):
         return None
+    if len(areas) == 1:  # one word tells nothing of others
+        return float(areas[0]), None, None
     drawn = areas[np.random.default_rng(seed).integers(0, len(areas), (draws, len(areas)))].mean(axis=1)
     low, high = np.percentile(drawn, [2.5, 97.5])
     return float(areas.mean()), float(low), float(high)

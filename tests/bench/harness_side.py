@@ -63,15 +63,15 @@ def task(name: str, path: str) -> dict[str, object]:
     if "context_options" in keys:
         return (
             shared
-            | {"doc_to_text": gold, "doc_to_choice": "context_options", "metric_list": choices}
+            | {"doc_to_text": gold, "doc_to_choice": "context_options", "metric_list": choices[:1]}
             | {"doc_to_target": stripped_continuation}
         )
     if "sentence_good" in keys:
         shared |= {"doc_to_text": "", "doc_to_choice": "{{[sentence_good, sentence_bad]}}", "doc_to_target": 0}
         return shared | {"target_delimiter": "", "metric_list": choices}
-    return shared | {"output_type": "loglikelihood", "doc_to_text": "{{context.rstrip()}}"} | {
-        "doc_to_target": stripped_continuation, "metric_list": [{"metric": "acc"}, {"metric": "perplexity"}]
-    }  # fmt: skip
+    one = {"output_type": "loglikelihood", "metric_list": [{"metric": "acc"}, {"metric": "perplexity"}]}
+    # nothing is put between the two in tasks of this kind
+    return shared | one | {"doc_to_text": "{{context.rstrip()}}", "doc_to_target": "{{' ' + continuation.strip()}}"}
 
 
 def query(item: dict[str, str]) -> str:

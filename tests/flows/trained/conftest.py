@@ -30,7 +30,7 @@ from storage.lake import Lake
 from storage.shards import write_table
 from tests.lakes import PageSpec, add_archive, add_run
 
-CONFIG = TokensConfig(vocab_size=512, sequence_length=16, held_out_frac=0.1)
+CONFIG = TokensConfig(vocab_size=512, sequence_length=16)
 HOSTILE = "<script>alert(1)</script>\u202e"
 TEXTS = {
     "web": f"The man went to the bank to get money from the tree {HOSTILE} while the sun was hot and the river low.",
@@ -76,6 +76,7 @@ def trained_lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
         dict.fromkeys(schema.CORPUS.names)
         | {"text": f"Page {name} says: {TEXTS[name.partition('-')[0]]}", "id": name, "dump": "c1"}
         | {"domain": name.partition("-")[0], "token_count": 1, "epoch": 0, "file_path": "a.warc.gz"}
+        | {"split": "train" if int(name.partition("-")[2]) % 5 else "held_out"}
         for name in names
     ]
 

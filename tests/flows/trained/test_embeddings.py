@@ -63,6 +63,8 @@ def test_static_vectors_and_a_decoders_lowest_layer_tell_no_uses_apart(rows: lis
     for part in ("senses", "domains"):
         values = {row["metric"]: row["value"] for row in rows if row["part"] == part}
         assert values["static"] == values["layer 0"] == 0.5 and values["layer 2"] != 0.5
+    [about] = [details(row) for row in rows if (row["part"], row["metric"]) == ("domains", "layer 1")]
+    assert 0 < about["words"] < 13  # those of the shown words that both domains use
 
 
 def test_the_figure_has_one_dot_below_and_many_above(rows: list[dict[str, Any]]) -> None:
