@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 LAKE ?= demo-lake
 
-.PHONY: setup demo test lint format docs bench bench-gpu up clean
+.PHONY: setup demo test lint format docs bench bench-gpu soak audit up clean
 
 setup: $(READY)
 
@@ -39,6 +39,12 @@ docs: setup
 
 bench: setup
 	$(BIN)/python -m tests.bench.run
+
+soak: setup
+	$(BIN)/python -m tests.storage.soak
+
+audit: setup
+	$(BIN)/python -m tests.audit
 
 bench-gpu: setup
 	$(BIN)/python -m pytest -q -m gpu tests/bench/gpu

@@ -32,6 +32,7 @@ from flows.archive_input import Reader, open_archive
 from flows.heap import keep_freed_memory
 from flows.model_files import identity_of
 from flows.recipe import Recipe
+from flows.stall import renew
 from pipeline.archive.page import to_page
 from pipeline.archive.records import Page, Record, Refusal, Skip, Unreadable
 from pipeline.benchmarks import benchmark_rows
@@ -40,6 +41,8 @@ from pipeline.stage import Stage, StageCost, Verdicts, run_stages
 from storage import schema
 from storage.errors import Fatal
 from storage.lake import Lake, fingerprint
+from storage.lease import Fence, committing
+from storage.redaction import redacted
 from storage.shards import Output, ShardWriter, write_table
 from storage.sources import Source
 from storage.tombstones import read_tombstones
@@ -58,6 +61,8 @@ class AnnotateJob:
     lake: str
     source: Source
     recipe: Recipe
+    fence: Fence | None = None
+    """Of the run that asks: what it does not own any more it cannot commit."""
 
     @property
     def label(self) -> str:
@@ -98,8 +103,10 @@ def annotate(job: AnnotateJob) -> dict[str, Any]:
         reader, size = open_archive(job.lake, job.source, job.recipe.archive, stack)
         work.open_writers(stack)
         work.read(reader)
-        row = work.finish(reader, size)
-    write_table(lake.root, lake.archive_row_path(*key), "archives", pa.Table.from_pylist([row], schema.ARCHIVES))
+        outputs = work.finish(reader)
+    with committing(job.lake, job.fence):  # costs differ each time: only the owner's may lie beside the row
+        row = work.row(reader, size, outputs)
+        write_table(lake.root, lake.archive_row_path(*key), "archives", pa.Table.from_pylist([row], schema.ARCHIVES))
     return row
 
 
@@ -185,6 +192,7 @@ class _Annotation:
         cost = self.costs.setdefault("read", StageCost())
         items = iter(reader)
         while True:
+            renew()
             started = time.process_time()
             item = next(items, None)
             cost.cpu_seconds += time.process_time() - started
@@ -246,10 +254,9 @@ class _Annotation:
             self.writers["bands"].write(band_table(survivors))
         self.writers["pii"].write(pii_of(survivors))
 
-    def finish(self, reader: Reader, file_bytes: int) -> dict[str, Any]:
-        """Close the books; the archive's row. Fatal where a record or a byte is missing."""
-        books, source = self.books, self.job.source
-        accounted = sum(books.bytes.values())
+    def finish(self, reader: Reader) -> list[Output]:
+        """Close the books and the files. Fatal where a record or a byte is missing."""
+        accounted = sum(self.books.bytes.values())
         if accounted != reader.stream_bytes:
             raise Fatal(
                 f"the books of {self.job.label} do not balance: its spans add up to {accounted:,} bytes, "
@@ -260,10 +267,14 @@ class _Annotation:
             section = self.job.recipe.decontaminate
             rows = benchmark_rows(section.benchmarks, section.index())
             self.writers["benchmarks"].write(pa.Table.from_pylist(rows, schema.BENCHMARKS))
-        outputs = [writer.finish() for writer in self.writers.values()]
-        outputs.append(self._write_costs(reader.stream_bytes))
+        return [writer.finish() for writer in self.writers.values()]
+
+    def row(self, reader: Reader, file_bytes: int, outputs: list[Output]) -> dict[str, Any]:
+        """The archive's row; its costs are written before it."""
+        books, source = self.books, self.job.source
+        outputs = [*outputs, self._write_costs(reader.stream_bytes)]
         return {
-            "crawl": source.crawl, "archive": source.archive, "fingerprint": self.fp, "uri": source.uri,
+            "crawl": source.crawl, "archive": source.archive, "fingerprint": self.fp, "uri": redacted(source.uri),
             "sha256": source.sha256, "format": reader.format, "offsets_in": reader.offsets_in,
             "source": source.to_json(), "selection": source.excerpt.plan if source.excerpt else None,
             "file_bytes": file_bytes, "stream_bytes": reader.stream_bytes, "records": sum(books.records.values()),

@@ -1,13 +1,16 @@
-"""The tables a run leaves in the Prefect UI: the same ones the command line prints."""
+"""What a run leaves in the Prefect UI: the tables the command line prints, and a link to the report."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pyarrow as pa
 
 from flows import query
-from flows.work import publish_table
+from flows.settings import settings
+from flows.work import publish_link, publish_table
+from storage.files import is_local, local_path
 from storage.lake import Lake
 
 ROWS = 200
@@ -21,11 +24,26 @@ def publish_corpus(lake: Lake) -> None:
     publish_table("books", rows_of(query.books(lake)), "Records and bytes in, and where each of them went")
     publish_table("cost", rows_of(query.cost(lake)), "What each stage cost")
     publish_table("mixture", rows_of(query.mixture(lake)), "Domains asked for and given")
+    publish_report_link(lake)
+
+
+def publish_report_link(lake: Lake) -> None:
+    """Where the report of the lake is: where it is served, else its file."""
+    served = settings().report_url
+    path = lake.absolute(lake.report_path())
+    link = served or (local_path(path).resolve().as_uri() if is_local(path) else path)
+    how = "The lake as it is now." if served else f"`winnow report --lake {lake.root}` writes it, `--serve` serves it."
+    publish_link("report", link, f"Report of {lake.root}", how)
 
 
 def rows_of(table: pa.Table) -> list[dict[str, Any]]:
     """A table's first rows as JSON-able values."""
-    return [{name: _plain(value) for name, value in row.items()} for row in table.slice(0, ROWS).to_pylist()]
+    return [plain(row) for row in table.slice(0, ROWS).to_pylist()]
+
+
+def plain(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row as JSON has it: what JSON has no word for is written out."""
+    return {name: _plain(value) for name, value in row.items()}
 
 
 def _plain(value: Any) -> Any:

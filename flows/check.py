@@ -73,7 +73,7 @@ def check(lake: Lake, deep: bool = True) -> Report:
     archives, steps = lake.rows("archives"), lake.rows("steps")
     outputs = [Output.from_dict(output) for row in (*archives, *steps) for output in row["outputs"]]
     problems = [
-        *(problem for output in outputs for problem in _file_problems(lake, output, deep)),
+        *(problem for output in outputs for problem in file_problems(lake, output, deep)),
         *(problem for row in archives for problem in _row_problems(row)),
         *_missing(lake.rows("runs"), archives, steps, lake.rows("trainings")),
     ]
@@ -83,7 +83,8 @@ def check(lake: Lake, deep: bool = True) -> Report:
     return Report(len(archives), len(steps), len(outputs), size, deep, tuple(problems))
 
 
-def _file_problems(lake: Lake, output: Output, deep: bool) -> Iterator[Problem]:
+def file_problems(lake: Lake, output: Output, deep: bool) -> Iterator[Problem]:
+    """What is wrong with one file that a committed row lists."""
     uri = lake.absolute(output.path)
     if not exists(uri):
         yield Problem("file", output.path, "is not there")

@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
+from flows.interrupts import groups
 from storage import errors
 from storage.errors import Fatal, WinnowError
 
@@ -48,6 +49,7 @@ def run_child(
     """
     with tempfile.TemporaryFile("w+") as stderr:
         process = _start(module, argument, ranks, stderr)
+        groups.add(process.pid)
         try:
             assert process.stdin is not None and process.stdout is not None
             process.stdin.write(standard_input)
@@ -57,6 +59,7 @@ def run_child(
                 raise _death(module, code, stderr)
         finally:
             _end(process)
+            groups.discard(process.pid)
 
 
 def _start(module: str, argument: str, ranks: int, stderr: IO[str]) -> subprocess.Popen[str]:

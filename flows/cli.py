@@ -18,20 +18,25 @@ from flows.catalog_commands import catalog_app
 from flows.decontaminate_commands import decontaminate_app
 from flows.dedup_commands import dedup_app
 from flows.domains_commands import domains_app
+from flows.embeddings_commands import embeddings
 from flows.evaluation_commands import evaluate
+from flows.finetune_commands import finetune
 from flows.forget_command import forget
 from flows.interrupts import stop_on_interrupt
 from flows.learning_commands import export, generate, import_, params, pretrain, tokens
+from flows.lineage_commands import lineage
 from flows.memory_commands import memory
 from flows.options import (
     DEFAULT_LAKE,
     DEFAULT_WORKERS,
+    AllowPrivateOption,
     BaseUrlOption,
     IndexOption,
     JsonOption,
     LakeOption,
     RecipeArgument,
     SetOption,
+    WaitOption,
     WhereOption,
     WorkersOption,
     index_changes,
@@ -39,8 +44,9 @@ from flows.options import (
 from flows.pii_commands import pii_app
 from flows.probe_commands import probe
 from flows.quality_commands import quality_app
-from flows.settings import quiet_prefect
+from flows.settings import permit_private_addresses, quiet_prefect, settings
 from flows.toxicity_commands import toxicity_app
+from storage import addresses
 from storage.errors import UserError, WinnowError
 
 app = typer.Typer(
@@ -60,7 +66,9 @@ app.add_typer(domains_app, name="domains")
 app.command()(forget)
 app.add_typer(catalog_app, name="catalog")
 
-LEARNING: tuple[Callable[..., None], ...] = (tokens, pretrain, evaluate, probe, generate, export, params, memory)
+LEARNING: tuple[Callable[..., None], ...] = (
+    *(tokens, pretrain, finetune, evaluate, probe, embeddings, lineage, generate, export, params, memory),
+)
 SCALING: tuple[Callable[..., None], ...] = (
     scaling_commands.ladder,
     scaling_commands.run,
@@ -114,6 +122,8 @@ def corpus(
         str | None,
         typer.Option(help="Of a running cluster: tcp://host:8786, ray://host:10001. Without it one is started here."),
     ] = None,
+    wait: WaitOption = 0,
+    allow_private: AllowPrivateOption = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what there is to do. (What an index answers is kept.)")
     ] = False,
@@ -122,9 +132,12 @@ def corpus(
     from flows.commands import run_corpus
     from flows.corpus_flow import CorpusRequest
 
+    if allow_private:
+        permit_private_addresses()
     request = CorpusRequest(
         recipe=recipe, inputs=tuple(inputs or ()), changes=(*changes, *index_changes(index, where)), crawl=crawl,
         lake=lake, workers=workers, sample=sample, seed=seed, base_url=base_url, runner=runner, address=address,
+        wait_seconds=wait,
     )  # fmt: skip
     run_corpus(request, dry_run)
 
@@ -195,7 +208,8 @@ def check(
     lake: LakeOption = DEFAULT_LAKE,
     deep: Annotated[bool, typer.Option(help="Read every file again and compare its digest.")] = True,
     repair: Annotated[
-        bool, typer.Option("--repair", help="First write manifest and views anew, from the committed rows alone.")
+        bool,
+        typer.Option("--repair", help="First withdraw damaged files, to be made again, and renew manifest and views."),
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -204,7 +218,14 @@ def check(
     from storage.lake import Lake
 
     if repair:
-        query.repair(Lake(lake))
+        from flows.progress import tell
+        from flows.repair import repair as withdraw
+
+        found = withdraw(Lake(lake), deep)
+        for sentence in found:
+            tell(sentence)
+        if found:
+            tell("The commands that made them (`winnow corpus`, `winnow tokens`) make them again, and nothing else.")
     if not query.print_check(Lake(lake), deep, as_json):
         raise typer.Exit(1)
 
@@ -274,6 +295,7 @@ def main() -> None:
     """Entry point: a user's mistake is one sentence and exit code 2, never a traceback."""
     quiet_prefect()
     stop_on_interrupt()
+    addresses.allow_private(settings().allow_private)
     try:
         app()
     except UserError as error:

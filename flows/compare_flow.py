@@ -20,21 +20,18 @@ from flows.scaling_flow import ScalingRequest, train_all, tune
 from flows.settings import settings
 from flows.steps import Step, find_step
 from flows.tokens_flow import TokensRequest, tokens_flow
-from flows.tokens_task import read_bounds
 from flows.training_task import absolute, read_token_set
 from flows.work import phase, prefect_api, publish_markdown, publish_table, threads, unit_of_work
 from model.config import Device, ModelConfig, TokenSet, TrainConfig
 from model.scaling.comparison import Comparison, MeasureSpec, Pair, compare
 from model.scaling.ladder import LadderConfig, Rung, rungs
-from pipeline.splits import split_number
-from pipeline.tokens import TokensConfig
 from storage import files, schema
 from storage.errors import UserError
 from storage.lake import Lake, fingerprint
 from storage.schema import Section
 from storage.shards import iter_batches, write_table
 
-VERSION = 1
+VERSION = 2
 """Raised when comparisons come out differently; part of every evaluation's id."""
 
 MOST_BYTES = 2_000_000
@@ -51,7 +48,6 @@ class CompareRequest(Section):
     a: str = Field(description="corpus whose newest token set is the one side")
     b: str = Field(description="and the other")
     config: LadderConfig = LadderConfig()
-    tokens: TokensConfig = Field(TokensConfig(), description="how both were made: which documents are held out")
     model: ModelConfig = Field(ModelConfig(), description="what the ladder's sizes do not say")
     train: TrainConfig = Field(TrainConfig(), description="what the ladder's rules do not set")
     lake: str = Field(default_factory=lambda: settings().lake, description="directory or URL prefix of the lake")
@@ -89,7 +85,6 @@ def compare_corpora(
             a=first.name,
             b=second.name,
             config=ladder,
-            tokens=first.tokens,
             model=first.model,
             train=first.training,
             lake=root,
@@ -118,7 +113,7 @@ def compare_flow(request: CompareRequest) -> Comparison:
         request = request.model_copy(update={"config": _tuned(request, lake, sides[request.a], vocabulary)})
     ladder = rungs(request.config, vocabulary, request.model, request.train)
     rows = {name: _climb(request, ladder, lake, step) for name, step in sides.items()}
-    texts = write_held_out(lake, list(sides.values()), request.tokens)
+    texts = write_held_out(lake, list(sides.values()))
     losses = measure(lake, rows, texts, sets[request.a], request)
     found = compare(list(_pairs(ladder, rows, losses, request)), names=(request.a, request.b))
     _write(lake, request, rows, found)
@@ -152,17 +147,17 @@ def measure(
     return measured
 
 
-def write_held_out(lake: Lake, sides: Sequence[Step], config: TokensConfig) -> str:
+def write_held_out(lake: Lake, sides: Sequence[Step]) -> str:
     """The documents held out of both corpora, as JSON lines; the path in the lake.
 
-    Which they are is a matter of their ids and of bounds by domain, of which the lower one holds here, so neither
-    side has trained on any of them. Where the corpora share too little, documents that only one side has are taken
-    too: then text that the other's rules refuse counts as well.
+    Which they are is a matter of their ids, so both sides hold out nearly the same ones; those that either has to
+    train on are left out here. Where the corpora share too little, documents that only one side has are taken too:
+    then text that the other's rules refuse counts as well.
     """
-    name = fingerprint("held-out", VERSION, config.held_out_frac, config.seed, *(side.fingerprint for side in sides))
+    name = fingerprint("held-out", VERSION, *(side.fingerprint for side in sides))
     path = f"evaluations/held-out/{name}.jsonl"
     if not files.exists(lake.absolute(path)):
-        found = common_documents([dict(_held_out(lake, side, config.seed, sides)) for side in sides])
+        found = common_documents(_held_out(lake, sides))
         chosen, size = [], 0
         for doc_id in sorted(found):
             chosen.append(found[doc_id])
@@ -206,16 +201,25 @@ def describe_comparison(found: Comparison) -> Iterator[str]:
     yield found.verdict
 
 
-def _held_out(lake: Lake, side: Step, seed: int, sides: Sequence[Step]) -> Iterator[tuple[str, str]]:
-    """Documents of a side below every side's bound of their domain: ids and texts."""
-    bounds = [read_bounds(lake, lake.tokens_dir(each.key, each.fingerprint)) for each in sides]
-    corpus = find_step(lake, "mix", side.key, "Make a corpus first: `winnow corpus`.")
+def _held_out(lake: Lake, sides: Sequence[Step]) -> list[dict[str, str]]:
+    """Of every side what it holds out and no side has to train on: texts by id."""
+    corpora = [find_step(lake, "mix", side.key, "Make a corpus first: `winnow corpus`.") for side in sides]
+    found = [
+        {row["id"]: row["text"] for row in _rows(lake, corpus, ["id", "split", "text"]) if row["split"] == "held_out"}
+        for corpus in corpora
+    ]
+    for corpus in corpora:
+        for row in _rows(lake, corpus, ["id", "split"]):
+            if row["split"] == "train":
+                for texts in found:
+                    texts.pop(row["id"], None)
+    return found
+
+
+def _rows(lake: Lake, corpus: Step, columns: list[str]) -> Iterator[dict[str, Any]]:
     for output in corpus.outputs_of("corpus"):
-        for batch in iter_batches(lake.absolute(output.path), ["id", "domain", "text"], 256):
-            for row in batch.to_pylist():
-                bound = min(by_domain.get(row["domain"], 0) for by_domain in bounds)
-                if split_number(row["id"], seed) < bound:
-                    yield row["id"], row["text"]
+        for batch in iter_batches(lake.absolute(output.path), columns, 256):
+            yield from batch.to_pylist()
 
 
 def _climb(request: CompareRequest, ladder: Sequence[Rung], lake: Lake, side: Step) -> dict[str, dict[str, Any]]:

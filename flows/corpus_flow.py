@@ -7,7 +7,7 @@ and gives the same bytes.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -20,25 +20,32 @@ from prefect.futures import PrefectFuture
 from pydantic import Field
 
 from flows import mix_task
-from flows.alarms import count_judged
+from flows.alarms import alarms, count_judged, sentence
 from flows.annotate_task import AnnotateJob, annotate
-from flows.artifacts import publish_corpus
+from flows.artifacts import plain, publish_corpus
 from flows.dataset_card import provenance_of
 from flows.dedup_steps import dedup_all, outputs_of, texts_to_mix
+from flows.events import announce
 from flows.index_task import choose_records
+from flows.looks import Budget, choose, in_parts
 from flows.progress import progress, tell
 from flows.recipe import Recipe, load_recipe
 from flows.runners import Pools, RunnerKind, absolute, absolute_uri, open_pools
 from flows.settings import settings
+from flows.stall import watched
 from flows.steps import Step, run_step
+from flows.survival import at_work, marks, survive
 from flows.work import gather, phase, unit_of_work
+from flows.writing import writing
 from pipeline.expected import expected_drop
-from storage import schema
+from storage import addresses, schema
 from storage.catalog import Catalog
 from storage.errors import Fatal, ShardFailed, UserError
 from storage.files import exists, remove_stale, sha256_of
 from storage.lake import Lake, fingerprint
+from storage.lease import committing, held
 from storage.manifest import refresh
+from storage.redaction import redacted
 from storage.schema import Section
 from storage.shards import Output, read_table, write_table
 from storage.snapshots import Store
@@ -63,8 +70,18 @@ class CorpusRequest(Section):
     seed: int = Field(0, description="draws the sample; a larger one with the same seed only adds archives")
     base_url: str | None = Field(None, description="where CC-MAIN-... snapshots are read from; null: the settings'")
     max_new: int | None = Field(None, ge=1, description="archives not yet in the lake to take; null for all of them")
+    max_bytes: int | None = Field(None, ge=1, description="bytes of archives not yet in the lake to take; null: any")
+    max_minutes: float | None = Field(
+        None, gt=0, description="minutes that reading new archives may take, by the pace of the last ones; null: any"
+    )
+    in_parts: bool = Field(
+        False,
+        description="make what is new a part of its crawl (local.0002) that is compared with the parts before it, "
+        "which stay as they are: duplicates are updated, not sought anew",
+    )
     runner: RunnerKind = Field("processes", description="what runs the tasks: this machine, or a cluster")
     address: str | None = Field(None, description="of a running Dask or Ray cluster; null starts one on this machine")
+    wait_seconds: float = Field(0, ge=0, description="to wait for another run that writes the lake; 0: say who it is")
 
 
 @dataclass(frozen=True)
@@ -100,6 +117,12 @@ class CorpusPlan:
         return fingerprint("run", self.recipe, self.fingerprints)
 
     @cached_property
+    def is_finished(self) -> bool:
+        """Whether this very run has been finished: its corpus, duplicates and views are there."""
+        path = self.lake.absolute(self.lake.run_path(self.run_id))
+        return exists(path) and read_table(path, ["state"])["state"][0].as_py() == "finished"
+
+    @cached_property
     def pending(self) -> list[AnnotateJob]:
         """Archives whose row is not in the lake yet."""
         return [j for j in self.jobs if not self.lake.archive_row(j.source.crawl, j.source.archive, j.fingerprint)]
@@ -112,6 +135,7 @@ def plan_corpus(request: CorpusRequest) -> CorpusPlan:
         UserError: No input, an input that is not there, or a recipe that does not hold.
         ShardFailed, Transient: A list or an index that a snapshot publishes cannot be had.
     """
+    addresses.allow_private(settings().allow_private)
     recipe, lake, store = load_recipe(request.recipe, request.changes), Lake(request.lake), store_of(request)
     sources, steps = find_sources(request, recipe, store), list[Step]()
     if recipe.index.enabled:
@@ -120,12 +144,15 @@ def plan_corpus(request: CorpusRequest) -> CorpusPlan:
             raise UserError("the index has no record that the recipe's index section wants.", "Widen its conditions.")
     if request.runner != "processes":  # its workers may have another working directory
         lake, sources = Lake(absolute_uri(lake.root)), [absolute(source) for source in sources]
+    if request.in_parts:
+        sources = in_parts(lake, sources)
+        recipe = recipe.model_copy(update={"dedup": recipe.dedup.model_copy(update={"scope": "lake"})})
     jobs = tuple(AnnotateJob(lake.root, source, recipe) for source in sources)
     plan = CorpusPlan(lake, recipe, request.workers, jobs, tuple(steps))
-    if request.max_new is None or len(plan.pending) <= request.max_new:
-        return plan
-    later = {job.label for job in plan.pending[request.max_new :]}
-    return replace(plan, jobs=tuple(job for job in jobs if job.label not in later))
+    budget = Budget(request.max_new, request.max_bytes, request.max_minutes)
+    taken = {job.label for job in choose(lake, plan.pending, budget, request.workers)}
+    later = {job.label for job in plan.pending if job.label not in taken}
+    return replace(plan, jobs=tuple(job for job in jobs if job.label not in later)) if later else plan
 
 
 def store_of(request: CorpusRequest) -> Store:
@@ -155,9 +182,14 @@ def corpus_flow(request: CorpusRequest) -> CorpusResult:
     """Archives to a mixed corpus, with its ledger, its duplicates and its views."""
     lake = Lake(request.lake)
     lake.check_writable()
-    with open_pools(request.runner, request.address, request.workers) as pools:
+    with (
+        writing(lake, f"winnow corpus {request.recipe}", request.wait_seconds) as lease,
+        open_pools(request.runner, request.address, request.workers) as pools,
+    ):
         remove_stale(lake.root)
-        return run_plan(plan_corpus(request), submit_annotation, pools)
+        plan = plan_corpus(request)
+        lease.tell_run(plan.run_id)
+        return run_plan(plan, submit_annotation, pools)
 
 
 def run_plan(plan: CorpusPlan, submit: Submit, pools: Pools) -> CorpusResult:
@@ -166,7 +198,7 @@ def run_plan(plan: CorpusPlan, submit: Submit, pools: Pools) -> CorpusResult:
     if not exists(lake.absolute(lake.run_path(plan.run_id))):
         write_run(plan, "running", plan.fingerprints, [])
     tell(f"{len(plan.jobs)} archives, {len(plan.jobs) - len(plan.pending)} of them already in the lake {lake.root}")
-    rows, failures = phase("annotate", pools.processes, lambda: annotate_all(plan, submit))
+    rows, failures = annotate_all(plan, submit, pools)
     dedup = phase("dedup", pools.threads, lambda: dedup_all(lake, plan.recipe.dedup, plan.workers, rows))
     mix = phase("mix", pools.threads, lambda: mix_all(plan, rows, dedup))
     done = {label: fp for label, fp in plan.fingerprints.items() if label not in failures}
@@ -175,29 +207,58 @@ def run_plan(plan: CorpusPlan, submit: Submit, pools: Pools) -> CorpusResult:
     refresh(lake)
     Catalog(lake).rebuild()
     publish_corpus(lake)
+    tell_corpus(plan, mix, failures)
     return CorpusResult(plan.run_id, rows, dedup, mix, failures)
 
 
 @unit_of_work("annotate")
-def annotate_archive(label: str, job: AnnotateJob) -> dict[str, Any]:
+def annotate_archive(label: str, job: AnnotateJob, marks: str | None, stall_seconds: float) -> dict[str, Any]:
     """One archive, in a process of the pool."""
-    return annotate(job)
+    addresses.allow_private(settings().allow_private)
+    with at_work(label, marks), watched(label, stall_seconds):
+        return annotate(job)
 
 
 def submit_annotation(job: AnnotateJob) -> PrefectFuture[dict[str, Any]]:
     """Start reading one archive."""
-    return annotate_archive.submit(job.label, job)
+    job = replace(job, fence=held(job.lake))
+    return annotate_archive.submit(job.label, job, marks(), settings().stall_seconds)
 
 
-def annotate_all(plan: CorpusPlan, submit: Submit) -> tuple[list[dict[str, Any]], dict[str, ShardFailed]]:
+def tell_archive(label: str, outcome: dict[str, Any] | ShardFailed) -> None:
+    """The event of an archive that was read or given up."""
+    if isinstance(outcome, ShardFailed):
+        announce("archive.failed", label, {"cause": str(outcome)})
+        return
+    counted = ("records", "kept_records", "dropped_records", "skipped_records", "unreadable_records", "file_bytes")
+    announce("archive.done", label, {name: outcome[name] for name in counted})
+
+
+def tell_corpus(plan: CorpusPlan, mix: Step, failures: Mapping[str, ShardFailed]) -> None:
+    """The events of a finished run: its corpus, and its alarms."""
+    documents = sum(output.rows for output in mix.outputs_of("corpus"))
+    done, tokens = len(plan.jobs) - len(failures), mix.summary["given_tokens"]
+    said = f"{mix.key}: {documents:,} documents, {tokens:,} tokens to train on, of {done:,} archives"
+    counts = {"archives": done, "failed": len(failures), "documents": documents, "tokens": tokens}
+    announce("corpus.done", mix.key, counts | {"fingerprint": mix.fingerprint, "run_id": plan.run_id, "sentence": said})
+    for alarm in alarms(plan.lake):
+        if alarm["run_id"] == plan.run_id:
+            announce("alarm", alarm["rule"], plain(alarm) | {"sentence": sentence(alarm)})
+
+
+def annotate_all(plan: CorpusPlan, submit: Submit, pools: Pools) -> tuple[list[dict[str, Any]], dict[str, ShardFailed]]:
     """Every archive's row, in the plan's order; those that failed apart.
 
     Raises:
         Fatal: More archives failed than the recipe allows.
     """
-    with progress("annotate", len(plan.pending)) as shown:
-        futures = {job.label: submit(job) for job in plan.pending}
-        _, failures = gather(futures, shown)
+    jobs = {job.label: job for job in plan.pending}
+
+    def do(labels: Iterable[str]) -> tuple[dict[str, Any], dict[str, ShardFailed]]:
+        return gather({label: submit(jobs[label]) for label in labels}, shown, tell_archive)
+
+    with progress("annotate", len(jobs)) as shown:
+        _, failures = survive(jobs, lambda labels: phase("annotate", pools.processes, lambda: do(labels)))
     allowed = plan.recipe.max_failed_share * len(plan.jobs)
     for label, error in failures.items():
         tell(f"archive {label} failed: {error}")
@@ -246,7 +307,7 @@ def write_run(
         "run_id": plan.run_id,
         "flow": "corpus",
         "name": plan.recipe.mix.name or plan.recipe.name,
-        "recipe": json.dumps(recipe_record(plan.recipe), sort_keys=True),
+        "recipe": redacted(json.dumps(recipe_record(plan.recipe), sort_keys=True)),
         "state": state,
         "started_at": read_table(path)["started_at"][0].as_py() if exists(path) else now,
         "finished_at": now if state == "finished" else None,
@@ -255,7 +316,8 @@ def write_run(
         "failed": [{"archive": label, "cause": str(error)} for label, error in failures.items()],
         "judged": judged,
     }
-    write_table(lake.root, lake.run_path(plan.run_id), "runs", pa.Table.from_pylist([row], schema.RUNS))
+    with committing(lake.root):
+        write_table(lake.root, lake.run_path(plan.run_id), "runs", pa.Table.from_pylist([row], schema.RUNS))
 
 
 def recipe_record(recipe: Recipe) -> dict[str, Any]:

@@ -25,17 +25,19 @@ license: other
 ---
 # {name}
 
-{documents:,} documents, {tokens:,} tokens ({counted}; one for the end of each document), in {shards:,} shards,
-{size:,} bytes. Made with Winnow. `datasets.load_dataset("parquet", data_files="corpus-*.parquet")` reads it.
+{documents:,} documents, {tokens:,} tokens to train on ({counted}; one for the end of each document), in {shards:,}
+shards, {size:,} bytes. Made with Winnow. `datasets.load_dataset("parquet", data_files="corpus-*.parquet")` reads it.
 
 ## Mixture
 
-| domain | asked | given | tokens | documents | distinct | cut | epochs | why given differs |
-|---|---:|---:|---:|---:|---:|---:|---:|---|
+| domain | asked | given | tokens | documents | distinct | cut | epochs | held out | why given differs |
+|---|---:|---:|---:|---:|---:|---:|---:|---:|---|
 {mixture}
 {remarks}
 Each row is one document: its text, where and when it was fetched, its language, domain, quality and tokens; `epoch` is
 above 0 for a repeat. Personal data that the recipe's `pii` section found is replaced by placeholders such as `<EMAIL>`.
+
+{held_out}
 
 {order}
 {bins}{funnel}{recipe}
@@ -107,6 +109,7 @@ def card_text(
         mixture="\n".join(map(_mixture_row, mixture)),
         remarks=f"\n{shortfall[0].upper()}{shortfall[1:]}.\n" if shortfall else "",
         order=shuffled if config.enabled else in_order,
+        held_out=_held_out(mixture, config),
         bins=_bins(mixture),
         funnel=_funnel_part(provenance),
         recipe=_recipe_part(provenance),
@@ -118,9 +121,20 @@ def _mixture_row(row: Mapping[str, Any]) -> str:
     cells = (
         *(row["domain"], f"{row['asked_frac']:.1%}", f"{row['given_frac']:.1%}"),
         *(f"{number:,}" for number in numbers),
-        *(f"{row['epochs']:.2f}", row["reason"] or ""),
+        *(f"{row['epochs']:.2f}", f"{row['held_out_documents']:,}", row["reason"] or ""),
     )
     return _line(cells)
+
+
+def _held_out(mixture: Sequence[Mapping[str, Any]], config: MixConfig) -> str:
+    documents, tokens = (sum(row[f"held_out_{what}"] for row in mixture) for what in ("documents", "tokens"))
+    if not documents:
+        return "No document is held out: `split` is `train` everywhere."
+    return (
+        f"{documents:,} documents of {tokens:,} tokens are held out, to measure on and not to train on: `split` is "
+        f"`held_out`, not `train`. A hash of their id and seed {config.held_out_seed} chose them; each is here once, "
+        "beside the shares above."
+    )
 
 
 def _bins(mixture: Sequence[Mapping[str, Any]]) -> str:

@@ -11,9 +11,10 @@ import pyarrow.compute as pc
 from pipeline.dedup.config import DedupConfig
 from storage import files
 from storage.catalog import Catalog
+from storage.columns import field, table
 from storage.database import Scratch
 from storage.lake import Lake
-from storage.schema import PAGE_KEY, field, table
+from storage.schema import PAGE_KEY
 from storage.shards import Output, read_table
 
 BandRange = tuple[int, int]

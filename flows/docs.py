@@ -17,6 +17,7 @@ from flows.recipe import STAGE_SECTIONS, load_recipe
 from flows.recipe_reference import recipes_page
 from pipeline.stage import Rule
 from storage import schema
+from storage.columns import describe
 from storage.views import VIEWS
 
 ROOMS = {
@@ -108,10 +109,7 @@ def _caption(path: Path) -> str:
 
 
 def _columns(columns: pa.Schema) -> str:
-    rows = (
-        (f"`{c['column']}`", f"`{c['type']}`", c["null"], _meaning(c["doc"], c["unit"]))
-        for c in schema.describe(columns)
-    )
+    rows = ((f"`{c['column']}`", f"`{c['type']}`", c["null"], _meaning(c["doc"], c["unit"])) for c in describe(columns))
     return _markdown(("column", "type", "null", "meaning"), rows)
 
 
@@ -121,7 +119,7 @@ def _signals() -> str:
     parts = [part for name in STAGE_SECTIONS for part in recipe.section(name)]  # those that are off, too
     for stage in (stage for part in parts for stage in part.stages()):
         rules = {rule.signal: rule for rule in stage.rules}
-        for column in schema.describe(stage.adds):
+        for column in describe(stage.adds):
             name = column["column"]
             rule = _limits(rules[name]) if name in rules else ""
             rows.append((f"`{stage.name}`", f"`{name}`", rule, _meaning(column["doc"], column["unit"])))

@@ -87,18 +87,7 @@ def evaluate(
     evaluation_id = fingerprint("benchmark", VERSION, row["training_id"], benchmark, start_token)
     path = lake.evaluation_path(evaluation_id)
     if not files.exists(lake.absolute(path)):
-        tokenizer, tokens = load_language(lake, row["checkpoint"].rpartition("/")[0])
-        requests = [
-            encode(tokenizer, *option, start_token) for question in benchmark.questions for option in question.options
-        ]
-        spec = ScoreSpec(
-            weights=absolute(lake, row["checkpoint"]),
-            requests=tuple(requests),
-            max_positions=tokens.sequence_length,
-            threads=threads,
-            device=device,
-        )
-        scored = [(event["nats"], event["greedy"]) for event in run_child("model.score", "-", spec.model_dump_json())]
+        scored = score_options(lake, row, benchmark, start_token=start_token, threads=threads, device=device)
         shared = {"evaluation_id": evaluation_id, "kind": "benchmark", "name": row["name"], "part": benchmark.name}
         about = {"training_id": row["training_id"], "sha256": benchmark.sha256, "items": len(benchmark.questions)}
         about |= {"chance": benchmark.chance, "start_token": start_token}
@@ -109,6 +98,22 @@ def evaluate(
         write_table(lake.root, path, "evaluations", pa.Table.from_pylist(rows, schema.EVALUATIONS))
     found: list[dict[str, Any]] = read_table(lake.absolute(path)).to_pylist()
     return found
+
+
+def score_options(
+    lake: Lake, row: dict[str, Any], benchmark: Benchmark, *, start_token: bool, threads: int, device: Device
+) -> list[tuple[float, bool]]:
+    """Nats of every option of every question, in their order, and whether the model would write it."""
+    tokenizer, tokens = load_language(lake, row["checkpoint"].rpartition("/")[0])
+    options = [option for question in benchmark.questions for option in question.options]
+    spec = ScoreSpec(
+        weights=absolute(lake, row["checkpoint"]),
+        requests=tuple(encode(tokenizer, *option, start_token) for option in options),
+        max_positions=tokens.sequence_length,
+        threads=threads,
+        device=device,
+    )
+    return [(event["nats"], event["greedy"]) for event in run_child("model.score", "-", spec.model_dump_json())]
 
 
 def encode(tokenizer: Tokenizer, context: str, continuation: str, start_token: bool) -> tuple[tuple[int, ...], ...]:

@@ -45,7 +45,6 @@ class Tally:
 
     def __init__(self) -> None:
         self._counts: dict[Group, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
-        self.left_out = [0, 0]
 
     def add(self, split: str, rows: pa.RecordBatch, token_counts: Sequence[int]) -> None:
         """Documents of a batch with text, domain, language and epoch, and how many tokens each became."""
@@ -56,11 +55,6 @@ class Tally:
             entry = self._counts[Group(split, domain, language, epoch == 0)]
             for place, count in enumerate((1, *counts)):
                 entry[place] += count
-
-    def leave_out(self, rows: pa.RecordBatch) -> None:
-        """Documents of no split."""
-        self.left_out[0] += rows.num_rows
-        self.left_out[1] += sum(sizes(rows))
 
     def groups(self) -> list[GroupCounts]:
         """Everything counted, in a fixed order."""

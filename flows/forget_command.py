@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from flows.options import DEFAULT_LAKE, DEFAULT_WORKERS, JsonOption, LakeOption, WorkersOption
+from flows.options import DEFAULT_LAKE, DEFAULT_WORKERS, JsonOption, LakeOption, WaitOption, WorkersOption
 
 Several = list[str]
 
@@ -20,6 +20,7 @@ def forget(
         str, typer.Option(help="Models trained on them: keep or remove. Needed where there are some.")
     ] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what holds them, and change nothing.")] = False,
+    wait: WaitOption = 0,
     lake: LakeOption = DEFAULT_LAKE,
     workers: WorkersOption = DEFAULT_WORKERS,
     as_json: JsonOption = False,
@@ -29,4 +30,4 @@ def forget(
     from flows.forgetting.run import ForgetRequest, run_forget
 
     named = Request(tuple(host), tuple(url), tuple(doc), copies)
-    run_forget(ForgetRequest(named, lake, workers, trainings, dry_run), as_json)
+    run_forget(ForgetRequest(named, lake, workers, trainings, dry_run, wait), as_json)

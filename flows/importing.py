@@ -28,7 +28,7 @@ def import_model(lake: Lake, folder: str, name: str | None = None) -> dict[str, 
 
     Args:
         lake: Where to.
-        folder: With config.json, safetensors and tokenizer.json, of a Llama, GPT-2, BERT or T5.
+        folder: With config.json, safetensors and tokenizer.json, of a Llama, GPT-2, BERT, T5 or BART.
         name: To find it by; by default the folder's.
 
     Raises:
@@ -87,7 +87,7 @@ def _token_set(name: str, config: Mapping[str, Any], tokenizer: bytes) -> TokenS
         name=name, fingerprint=hashlib.sha256(tokenizer).hexdigest()[:16], corpus_fingerprint="",
         tokenizer_sha256=hashlib.sha256(tokenizer).hexdigest(), vocab_size=config["vocab_size"], end_id=end_id,
         pad_id=pad_id, end_of_document=names[end_id], padding=names[pad_id], sequence_length=length, width=length,
-        specials=specials, train=nothing, held_out=nothing, left_out=Counts(),
+        specials=specials, train=nothing, held_out=nothing,
         encoder=None if None in encoder else EncoderTokens(
             classification=specials["[CLS]"], separator=specials["[SEP]"], mask=specials["[MASK]"]
         ),

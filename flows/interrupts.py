@@ -12,6 +12,8 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 GRACE_SECONDS = 4.0
@@ -19,10 +21,39 @@ GRACE_SECONDS = 4.0
 
 _PR_SET_PDEATHSIG = 1
 
+leaving: list[Callable[[], object]] = []
+"""Called at the end of a process that is told to stop: what it leaves unfinished is removed."""
+
+groups: set[int] = set()
+"""Process groups of trainings that this process started: they end with it."""
+
 
 def stop_on_interrupt() -> None:
     """Make Ctrl-C end this process within `GRACE_SECONDS`, whatever its libraries still wait for."""
     signal.signal(signal.SIGINT, _interrupted)
+
+
+@contextmanager
+def stop_on_termination() -> Iterator[None]:
+    """Make SIGTERM, which is how a cancelled flow run is told, end this process within `GRACE_SECONDS` while the block
+    lasts: what libraries do about it first waits for tasks to end. Nothing outside the main thread."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGTERM)
+
+    def terminated(number: int, frame: FrameType | None) -> None:
+        _leave_later(128 + signal.SIGTERM)
+        if callable(before):
+            before(number, frame)
+        else:
+            raise SystemExit(128 + signal.SIGTERM)
+
+    signal.signal(signal.SIGTERM, terminated)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def end_with_parent(number: int = signal.SIGTERM) -> None:
@@ -45,14 +76,26 @@ def start_worker() -> None:
 def _interrupted(number: int, frame: FrameType | None) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     logging.getLogger("prefect").setLevel(logging.CRITICAL + 1)  # its tracebacks would bury our sentence
-    watchdog = threading.Timer(GRACE_SECONDS, _leave)
-    watchdog.daemon = True
-    watchdog.start()
+    _leave_later(128 + signal.SIGINT)
     raise KeyboardInterrupt
 
 
-def _leave() -> None:
+def _leave_later(code: int) -> None:
+    watchdog = threading.Timer(GRACE_SECONDS, _leave, (code,))
+    watchdog.daemon = True
+    watchdog.start()
+
+
+def _leave(code: int) -> None:
     print("winnow: interrupted; nothing is lost, the same command goes on from here.", file=sys.stderr, flush=True)
-    for child in multiprocessing.active_children():
+    for child in (children := multiprocessing.active_children()):
         child.kill()
-    os._exit(128 + signal.SIGINT)
+    for child in children:
+        child.join(1)
+    for clean in list(leaving):
+        with suppress(Exception):  # nobody is left to tell
+            clean()
+    for group in list(groups):
+        with suppress(OSError):
+            os.killpg(group, signal.SIGTERM)  # a training saves what it has reached
+    os._exit(code)

@@ -145,7 +145,7 @@ def export(
 
 
 def import_(
-    folder: Annotated[str, typer.Argument(help="Folder of a Llama, GPT-2, BERT or T5 that `transformers` saved.")],
+    folder: Annotated[str, typer.Argument(help="Folder that `transformers` saved: Llama, GPT-2, BERT, T5 or BART.")],
     name: Annotated[str | None, typer.Option(help="To find it by; by default the folder's.")] = None,
     lake: LakeOption = DEFAULT_LAKE,
     as_json: JsonOption = False,

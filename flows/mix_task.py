@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +22,7 @@ from flows.progress import tell
 from flows.token_counts import CountedTokens, EstimatedTokens, TokenCounter
 from pipeline.mix import END_TOKENS, Quota, as_written, plan_mix, shortfall
 from pipeline.mix_config import MixConfig
+from pipeline.splits import held_out_bound
 from pipeline.spreading import separate
 from storage import files
 from storage.catalog import Catalog
@@ -32,10 +33,13 @@ from storage.schema import MIXTURE
 from storage.shards import Output, column_names, iter_batches, write_table
 from storage.views import sql_text
 
-VERSION = 3
+VERSION = 4
 """Raised when the corpus this file writes changes; part of every mix fingerprint."""
 
 COUNT_ROWS = 1024
+
+_COUNTED = ("unique_documents", "documents", "cut_documents", "held_out_documents", "held_out_tokens")
+"""Columns of the mixture that are counted from what was written."""
 
 LEAST_PART = 16
 """Fewest tokens for which the beginning of a document is taken."""
@@ -82,6 +86,7 @@ def write_mixture(
         scratch.execute(sql_text("mix/tables"))
         _fill_scores(scratch, [lake.absolute(output.path) for output in pages], config)
         _fill_pages(scratch, uris, [lake.absolute(output.path) for output in duplicates], config, counter)
+        _hold_out(scratch, config)
         plan = plan_mix(_stock(scratch), config)
         _choose(scratch, plan, config)
         _cut(scratch, uris, counter)
@@ -129,7 +134,8 @@ def _fill_pages(
         scratch.execute(sql_text("mix/fill_bins"), bins)
     if config.tokenizer:
         _count_tokens(scratch, documents, counter)
-    settings = {"bytes_per_token": config.bytes_per_token, "end_tokens": END_TOKENS, "seed": str(config.seed)}
+    seeds = {"seed": str(config.seed), "held_out_seed": str(config.held_out_seed)}
+    settings = {"bytes_per_token": config.bytes_per_token, "end_tokens": END_TOKENS, **seeds}
     scratch.execute(sql_text("mix/fill_pages"), {"documents": documents, **settings})
 
 
@@ -143,8 +149,27 @@ def _count_tokens(scratch: Scratch, documents: list[str], counter: TokenCounter)
             first += batch.num_rows
 
 
+def _hold_out(scratch: Scratch, config: MixConfig) -> None:
+    """Mark what no training sees, of all documents that may be used: whatever the budget, the same ones."""
+    most = max(1, config.held_out_documents)
+    rows = scratch.run("mix/smallest", most=most).read_all().to_pylist()
+    usable = [row for row in rows if config.epochs_of(row["domain"], row["bin"])]
+    numbers: dict[str, list[float]] = defaultdict(list)
+    documents: Counter[str] = Counter()
+    for row in usable:
+        numbers[row["domain"]] += row["smallest"]
+        documents[row["domain"]] += row["documents"]
+    bounds = {domain: held_out_bound(sorted(found), documents[domain], config) for domain, found in numbers.items()}
+    columns = {
+        "domain": [row["domain"] for row in usable],
+        "bin": [row["bin"] for row in usable],
+        "bound": [bounds[row["domain"]] for row in usable],
+    }
+    scratch.execute(sql_text("mix/hold_out"), columns)
+
+
 def _stock(scratch: Scratch) -> dict[str, dict[int, int]]:
-    """Tokens by domain and bin of quality."""
+    """Tokens to train on by domain and bin of quality."""
     stock: dict[str, dict[int, int]] = defaultdict(dict)
     for row in _rows(scratch, "available"):
         stock[row["domain"]][row["bin"]] = row["tokens"]
@@ -163,6 +188,7 @@ def _choose(scratch: Scratch, plan: list[Quota], config: MixConfig) -> None:
         }
         scratch.execute(sql_text("mix/fill_quotas"), columns)
         choice = {"seed": str(config.seed), "least_part": LEAST_PART if config.cut_last else None}
+        choice |= {"least_held_out": config.held_out_documents}
         scratch.execute(sql_text("mix/fill_appearances"), choice)
     else:
         scratch.execute(sql_text("mix/fill_appearances_in_order"))
@@ -197,7 +223,7 @@ def _rows(scratch: Scratch, name: str) -> list[dict[str, Any]]:
 def _mixture_rows(plan: list[Quota], given: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Rows of `MIXTURE`, the largest share first: what was written."""
     got = {row["domain"]: row for row in given}
-    nothing = {"unique_documents": 0, "documents": 0, "cut_documents": 0}
+    nothing = dict.fromkeys(_COUNTED, 0)
     quotas = as_written(plan, {domain: row["tokens"] for domain, row in got.items()})
     return [
         {
@@ -206,7 +232,7 @@ def _mixture_rows(plan: list[Quota], given: list[dict[str, Any]]) -> list[dict[s
             "given_frac": quota.given_frac,
             "available_tokens": quota.available_tokens,
             "given_tokens": quota.given_tokens,
-            **{name: got.get(quota.domain, nothing)[name] for name in nothing},
+            **{name: got.get(quota.domain, nothing)[name] for name in _COUNTED},
             "epochs": quota.epochs,
             "max_epochs": quota.max_epochs,
             "quality_bins": _bin_rows(quota) if quota.by_quality else None,
@@ -222,7 +248,7 @@ def _bin_rows(quota: Quota) -> list[dict[str, Any]]:
             "bin": part.bin,
             "available_tokens": part.available_tokens,
             "given_tokens": part.given_tokens,
-            "epochs": part.given_tokens / part.available_tokens,
+            "epochs": part.epochs,
             "max_epochs": part.max_epochs,
         }
         for part in quota.bins

@@ -12,6 +12,13 @@ from flows.settings import settings
 LakeOption = Annotated[str, typer.Option("--lake", help="Directory or URL prefix of the lake.", envvar="WINNOW_LAKE")]
 WorkersOption = Annotated[int, typer.Option("--workers", min=1, help="Processes.")]
 SetOption = Annotated[list[str], typer.Option("--set", help="section.key=value, a change to the recipe; repeatable.")]
+WaitOption = Annotated[
+    float, typer.Option("--wait", min=0, metavar="SECONDS", help="Wait so long for another run that writes the lake.")
+]
+AllowPrivateOption = Annotated[
+    bool,
+    typer.Option("--allow-private", help="Read from private addresses where a redirect, a list or a name leads there."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Rows as JSON instead of a table.")]
 RecipeArgument = Annotated[str, typer.Argument(help="A shipped recipe (see `winnow recipe`) or a .toml file.")]
 RecipeOption = Annotated[str, typer.Option("--recipe", help="Recipe whose sections to use.")]

@@ -7,8 +7,12 @@ from typing import Any, cast
 from prefect import flow
 from pydantic import Field
 
+from flows.artifacts import publish_report_link
+from flows.events import announce
+from flows.figure_artifacts import publish_figure
 from flows.live import LiveTraining
 from flows.progress import progress, tell
+from flows.report.learning import training_curve
 from flows.run_rows import run_row, training_step
 from flows.settings import settings
 from flows.steps import find_step
@@ -18,6 +22,9 @@ from model.config import Device, ModelConfig, TrainConfig, count_steps
 from model.rules import settle
 from storage.lake import Lake
 from storage.schema import Section
+
+_TOLD = ("training_id", "params_total", "train_tokens", "eval_loss", "eval_bits_per_byte", "wall_seconds")
+"""Of a training's row, what its event carries."""
 
 
 class PretrainRequest(Section):
@@ -44,8 +51,11 @@ def pretrain_flow(request: PretrainRequest) -> dict[str, Any]:
     with run_row(lake, "pretrain", name, request, tokens.fingerprint) as made:
         row = cast(dict[str, Any], train_task(name, request, directory))
         made.append(training_step(row))
-    publish_table("training-curve", row["curve"], "Loss in nats a token")
+    publish_table("training-losses", row["curve"], "Loss in nats a token")
+    publish_figure(training_curve(row))
     publish_markdown("training", training_markdown(row))
+    publish_report_link(lake)
+    announce("training.done", row["name"], {name: row[name] for name in _TOLD} | {"sentence": training_line(row)})
     tell(training_line(row))
     return row
 

@@ -18,6 +18,8 @@ from rich.progress import (
 )
 from rich.progress import Progress as Bar
 
+from storage.redaction import redacted
+
 LINE_SECONDS = 10.0
 
 
@@ -61,4 +63,4 @@ def progress(name: str, total: int) -> Iterator[Progress]:
 
 def tell(line: str) -> None:
     """One line for the person who waits; standard output stays for results."""
-    print(line, file=sys.stderr, flush=True)
+    print(redacted(line), file=sys.stderr, flush=True)

@@ -12,14 +12,13 @@ from flows.why import explain, print_explanation
 from storage.catalog import Catalog
 from storage.errors import UserError
 from storage.lake import Lake
-from storage.manifest import rebuild
 from storage.views import VIEWS
 
 _SHOWN = {
     "funnel": ("stage", "pages_in", "dropped", "pages_out", "kept_frac", "of_all_frac", "dropped_bytes"),
     "mixture": (
         *("corpus", "domain", "asked_frac", "given_frac", "given_tokens", "available_tokens", "epochs"),
-        *("unique_documents", "documents", "reason"),
+        *("unique_documents", "documents", "held_out_documents", "reason"),
     ),
     "alarms": ("recipe", "rule", "knob", "alarm", "pages", "drop_frac", "expected_low_frac", "expected_high_frac"),
     "cost": ("step", "stage", "rows", "cpu_seconds", "wall_seconds", "rows_per_cpu_second", "step_frac"),
@@ -85,13 +84,6 @@ def print_why(lake: Lake, page: str, as_json: bool) -> None:
         return
     for explanation in found:
         print_explanation(explanation)
-
-
-def repair(lake: Lake) -> None:
-    """Write what is made from the committed rows anew: the manifest, and the views."""
-    lake.check_exists()
-    rebuild(lake)
-    Catalog(lake).rebuild()
 
 
 def print_check(lake: Lake, deep: bool, as_json: bool) -> bool:

@@ -26,6 +26,7 @@ from pipeline.archive.config import ArchiveConfig
 from pipeline.decontaminate import DecontaminateConfig
 from pipeline.dedup.config import DedupConfig
 from pipeline.domains.config import DomainsConfig
+from pipeline.embedding.config import EmbeddingsConfig
 from pipeline.extract.config import ExtractConfig
 from pipeline.language import LanguageConfig
 from pipeline.mix_config import MixConfig
@@ -109,6 +110,7 @@ class Recipe(Section):
     model: ModelConfig = ModelConfig()
     training: TrainConfig = TrainConfig()
     scaling: LadderConfig = LadderConfig()
+    embeddings: EmbeddingsConfig = EmbeddingsConfig()
     demo: DemoConfig = DemoConfig()
 
     def section(self, name: str) -> tuple[Any, ...]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from prefect import flow
 from pydantic import Field
 
-from flows.report.page import FILE, write_report
+from flows.artifacts import publish_report_link
+from flows.report.page import write_report
 from flows.settings import settings
 from flows.work import publish_link
 from storage import files
@@ -25,9 +26,11 @@ def report_flow(request: ReportRequest) -> str:
     """Write the report of a lake; where it is."""
     lake = Lake(request.lake)
     path = write_report(lake, request.output)
-    target = request.output or lake.absolute(FILE)
-    where = path.resolve().as_uri() if files.is_local(target) else target
-    served = f"winnow report --serve --lake {request.lake}"
-    told = f"Browsers do not follow links from a server to files: copy it, or run `{served}` on that machine."
-    publish_link("report", where, "report.html", told)
+    if request.output:
+        link = path.resolve().as_uri() if files.is_local(request.output) else request.output
+        publish_link(
+            "report", link, f"Report of {lake.root}", f"As of now; `winnow report --serve --lake {lake.root}` follows."
+        )
+    else:
+        publish_report_link(lake)
     return str(path)

@@ -66,7 +66,7 @@ def ladder(
     device: Annotated[
         str, typer.Option(help="cpu, cuda, or a100, h100, h200, b200, rtx4090: measured here, assumed elsewhere.")
     ] = "cpu",
-    vocab: Annotated[int, typer.Option(min=64, help="Token ids; small models want few.")] = 1_024,
+    vocab: Annotated[int, typer.Option(min=512, help="Token ids; small models want few.")] = 1_024,
     sequence_length: Annotated[int, typer.Option(min=8, help="Of the packed tokens.")] = 128,
     budgets: Annotated[int, typer.Option(min=2, help="IsoFLOP budgets, a factor of three apart.")] = 4,
     workers: WorkersOption = DEFAULT_WORKERS,
@@ -245,7 +245,8 @@ def _fits_of_lake(lake: str, wish: Any) -> tuple[dict[str, Any], Any]:
     """The newest ladder's fits, and the wish with the lake's unique tokens where it named none."""
     from dataclasses import replace
 
-    from flows.scaling_flow import read_fit_records, unique_tokens
+    from flows.fit_records import read_fit_records
+    from flows.scaling_flow import unique_tokens
     from model.scaling.record import chosen_fit
     from storage.errors import UserError
     from storage.lake import Lake

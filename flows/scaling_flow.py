@@ -16,7 +16,12 @@ import pyarrow as pa
 from prefect import flow
 from pydantic import Field
 
+from flows.artifacts import publish_report_link
+from flows.events import announce
+from flows.figure_artifacts import publish_figure
+from flows.fit_records import UNIT, read_fit_records
 from flows.progress import progress, tell
+from flows.report.scaling import loss_by_compute
 from flows.run_rows import run_row, training_step
 from flows.settings import settings
 from flows.steps import find_step
@@ -35,7 +40,7 @@ from storage import files, schema
 from storage.errors import Fatal, ShardFailed, UserError
 from storage.lake import Lake, fingerprint
 from storage.schema import Section
-from storage.shards import read_table, write_table
+from storage.shards import write_table
 
 VERSION = 2
 """Raised when fits come out differently; part of every evaluation's id."""
@@ -49,9 +54,6 @@ COUNTS: dict[str, Callable[[ParameterCount, ModelConfig], int]] = {
 
 SWEEPS = 3
 """Times the sweep of rates goes on where the best one is at its edge."""
-
-UNIT = "bits a byte"
-"""Of the losses fitted: held-out text, the same for every rung, whatever the tokenizer."""
 
 
 class ScalingRequest(Section):
@@ -94,7 +96,10 @@ def scaling_flow(request: ScalingRequest) -> dict[str, Analysis]:
         return {}
     write_fits(lake, tokens.key, rows, fits, request.config.draws)
     publish_table("scaling-fit", constant_rows(fits), "L(N, D) = E + A / N^alpha + B / D^beta")
+    publish_figure(loss_by_compute(fits["total"].chosen, UNIT))
     publish_markdown("scaling", fits_markdown(fits))
+    publish_report_link(lake)
+    announce("scaling.done", tokens.key, {"runs": len(rows), "sentence": fit_line("total", fits["total"])})
     for name, fit in fits.items():
         tell(fit_line(name, fit))
     return fits
@@ -259,22 +264,6 @@ def evaluation_rows(count: str, found: Analysis) -> list[dict[str, Any]]:
     objective = found.chosen.objective
     whole = {"part": count, "metric": "fit", "value": objective, "unit": "Huber loss of log loss"}
     return [*constants, {**whole, "details": json.dumps(record)}]
-
-
-def read_fit_records(lake: Lake) -> dict[str, dict[str, Any]]:
-    """The newest ladder's fits as `analysis_to_record` wrote them, by how N is counted; empty without one."""
-    rows = [
-        row
-        for uri in lake.files_of("evaluations")
-        for row in read_table(uri).to_pylist()
-        if row["kind"] == "scaling" and row["metric"] == "fit"
-    ]
-    newest = max(((row["finished_at"], row["evaluation_id"]) for row in rows), default=None)
-    return {
-        row["part"]: json.loads(row["details"]) | {"name": row["name"], "unit": UNIT}
-        for row in rows
-        if (row["finished_at"], row["evaluation_id"]) == newest
-    }
 
 
 def shown_row(row: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""`winnow up`: Prefect server, work pool, deployments and a worker on this machine, until Ctrl-C."""
+"""`winnow up`: Prefect server, work pool, deployments, automations, a worker and the report, until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -10,11 +10,19 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from flows.automations import FILE as AUTOMATIONS
+from flows.automations import create_automations
 from flows.progress import tell
 from flows.server import STARTUP_SECONDS, stop, wait_until_healthy
+from flows.settings import settings
 from storage.errors import Fatal, UserError
+from storage.files import is_local, local_path
 
 POOL = "winnow"
+QUEUES = ("lake", "learning")
+"""Of the pool, one run at a time each: prefect.yaml says which deployment goes through which."""
 
 
 def serve(port: int, lake: str) -> None:
@@ -26,14 +34,20 @@ def serve(port: int, lake: str) -> None:
     """
     home = deployments_home()
     api = f"http://127.0.0.1:{port}/api"
-    environment = service_environment(api, home, lake)
+    environment = service_environment(api, home, lake, port + 1)
     with ExitStack() as stack:
         server = _start(stack, ["server", "start", "--host", "127.0.0.1", "--port", str(port)], environment, home)
         wait_until_healthy(api, server, STARTUP_SECONDS)
         _run(["work-pool", "create", POOL, "--type", "process", "--overwrite"], environment, home)
         _run(["--no-prompt", "deploy", "--all", "--prefect-file", str(home / "prefect.yaml")], environment, home)
+        for queue in QUEUES:
+            _run(["work-queue", "set-concurrency-limit", queue, "1", "--pool", POOL], environment, home)
+        with temporary_settings({PREFECT_API_URL: api}):
+            create_automations(home / AUTOMATIONS, settings().notify_address)
+        _start_report(stack, environment, home, port + 1)
         worker = _start(stack, ["worker", "start", "--pool", POOL, "--type", "process"], environment, home)
         tell(f"Prefect UI: http://127.0.0.1:{port}   lake: {environment['WINNOW_LAKE']}   stop with Ctrl-C")
+        tell(f"report:     {environment['WINNOW_REPORT_URL']}")
         tell("start a run: PREFECT_API_URL=" + api + " prefect deployment run corpus/corpus")
         while server.poll() is None and worker.poll() is None:
             time.sleep(0.5)
@@ -50,7 +64,7 @@ def deployments_home() -> Path:
     )
 
 
-def service_environment(api: str, home: Path, lake: str) -> Mapping[str, str]:
+def service_environment(api: str, home: Path, lake: str, report_port: int) -> Mapping[str, str]:
     """What server, worker and the flow runs they start need to know.
 
     The UI looks for its API on port 4200 unless told, and shows an empty page: hence PREFECT_UI_API_URL.
@@ -62,7 +76,18 @@ def service_environment(api: str, home: Path, lake: str) -> Mapping[str, str]:
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "WINNOW_LAKE": absolute,
         "WINNOW_HOME": str(home),
+        "WINNOW_REPORT_URL": f"http://127.0.0.1:{report_port}/",
     }
+
+
+def _start_report(stack: ExitStack, environment: Mapping[str, str], home: Path, port: int) -> None:
+    """Serve the report of the lake, which may be empty yet; without it the rest goes on."""
+    lake = environment["WINNOW_LAKE"]
+    if is_local(lake):
+        local_path(lake).mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "flows.cli", "report", "--serve", "--port", str(port), "--lake", lake]
+    process = subprocess.Popen(command, env=dict(environment), cwd=home, stderr=subprocess.DEVNULL)
+    stack.callback(stop, process)
 
 
 def _command(arguments: list[str]) -> list[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from functools import cache
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -30,13 +30,35 @@ class Settings(BaseSettings):
     downloads: str | None = Field(
         None, description="directory that keeps the archives read from web servers; null reads them without keeping"
     )
+    allow_private: bool = Field(
+        False, description="read from private addresses where a redirect, a list or a name leads to one"
+    )
+    stall_seconds: float = Field(1800, gt=0, description="after which a task that makes no progress is given up")
+    notify_url: SecretStr | None = Field(
+        None,
+        description="where `winnow up` has Prefect post messages, as JSON with a `text`; null: nowhere",
+    )
+    report_url: str | None = Field(
+        None, description="where the lake's report is served, as runs link to it; `winnow up` sets it"
+    )
     cache: str = Field("~/.cache/winnow", description="where trained models are kept")
+
+    @property
+    def notify_address(self) -> str | None:
+        """`notify_url`, told."""
+        return self.notify_url.get_secret_value() if self.notify_url else None
 
 
 @cache
 def settings() -> Settings:
     """The settings of this process, read once."""
     return Settings()
+
+
+def permit_private_addresses() -> None:
+    """What WINNOW_ALLOW_PRIVATE=true says, for this process and all it starts."""
+    os.environ["WINNOW_ALLOW_PRIVATE"] = "true"
+    settings.cache_clear()
 
 
 def quiet_ray() -> None:

@@ -12,7 +12,8 @@ import numpy as np
 import pyarrow as pa
 
 from flows.dedup_job import DedupJob
-from storage.schema import PAGE_KEY, field, table
+from storage.columns import field, table
+from storage.schema import PAGE_KEY
 from storage.shards import iter_batches
 
 FILE_BITS = 32

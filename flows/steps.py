@@ -15,6 +15,7 @@ from storage import schema
 from storage.errors import UserError
 from storage.files import exists
 from storage.lake import Lake
+from storage.lease import committing
 from storage.shards import Output, read_table, write_table
 
 
@@ -45,9 +46,20 @@ def run_step(lake: Lake, step: str, key: str, fingerprint: str, work: Work) -> S
     started = (time.process_time(), time.perf_counter())
     outputs, summary = work()
     cost = _cost_row(step, key, fingerprint, sum(output.rows for output in outputs), started)
-    costs = write_table(
-        lake.root, lake.costs_path(step, key, fingerprint), "costs", pa.Table.from_pylist([cost], schema.COSTS)
-    )
+    with committing(lake.root):
+        return _commit(lake, path, (step, key, fingerprint), outputs, summary, cost)
+
+
+def _commit(
+    lake: Lake,
+    path: str,
+    name: tuple[str, str, str],
+    outputs: Sequence[Output],
+    summary: Mapping[str, Any],
+    cost: Mapping[str, Any],
+) -> Step:
+    step, key, fingerprint = name
+    costs = write_table(lake.root, lake.costs_path(*name), "costs", pa.Table.from_pylist([dict(cost)], schema.COSTS))
     row = {
         "step": step,
         "key": key,
@@ -60,13 +72,17 @@ def run_step(lake: Lake, step: str, key: str, fingerprint: str, work: Work) -> S
     return _from_row(row)
 
 
-def find_step(lake: Lake, step: str, key: str | None, hint: str) -> Step:
-    """The newest finished step of that kind, of any key where None is given.
+def find_step(lake: Lake, step: str, key: str | None, hint: str, fingerprint: str | None = None) -> Step:
+    """The newest finished step of that kind, of any key (of any fingerprint) where None is given.
 
     Raises:
         UserError: There is none; with `hint`.
     """
-    rows = [row for row in lake.rows("steps") if row["step"] == step and key in (None, row["key"])]
+    rows = [
+        row
+        for row in lake.rows("steps")
+        if row["step"] == step and key in (None, row["key"]) and fingerprint in (None, row["fingerprint"])
+    ]
     if not rows:
         raise UserError(f"the lake {lake.root} has no finished {step}{f' of {key}' if key else ''}.", hint)
     return _from_row(max(rows, key=lambda row: (row["finished_at"], row["fingerprint"])))

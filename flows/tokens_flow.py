@@ -6,13 +6,14 @@ command after a kill does only the shards that are missing; any number of worker
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
 from prefect import flow
 from pydantic import Field
 
+from flows.events import announce
 from flows.fertility import SPLITS, fertility_table, total
 from flows.progress import progress, tell
 from flows.run_rows import run_row
@@ -26,7 +27,8 @@ from flows.tokens_task import (
     make_tokenizer,
 )
 from flows.work import gather, phase, publish_table, threads, unit_of_work
-from model.config import Counts, EncoderTokens, Packing, Split, TokenSet
+from flows.writing import alone
+from model.config import EncoderTokens, Packing, Split, TokenSet
 from pipeline.tokens import Tokenizer, TokensConfig
 from storage.errors import ShardFailed
 from storage.files import sha256_of, write_bytes
@@ -34,7 +36,7 @@ from storage.lake import Lake, fingerprint
 from storage.schema import Section
 from storage.shards import read_table, write_table
 
-VERSION = 3
+VERSION = 4
 """Raised when this step changes what it writes; part of its fingerprint."""
 
 
@@ -42,6 +44,7 @@ class TokensRequest(Section):
     """What a tokens run needs to know; Prefect shows it as a form."""
 
     name: str | None = Field(None, description="corpus to take; null for the newest")
+    corpus: str | None = Field(None, description="its fingerprint; null for the newest of that name")
     config: TokensConfig = TokensConfig()
     lake: str = Field(default_factory=lambda: settings().lake, description="directory or URL prefix of the lake")
     workers: int = Field(default_factory=lambda: settings().workers, ge=1, description="threads")
@@ -52,8 +55,8 @@ def tokens_flow(request: TokensRequest) -> Step:
     """A corpus to a token set; its directory is `lake.tokens_dir(step.key, step.fingerprint)`."""
     lake = Lake(request.lake)
     lake.check_writable()
-    corpus = find_step(lake, "mix", request.name, "Make a corpus first: `winnow corpus`.")
-    key = fingerprint("tokens", VERSION, identity_of(request.config), corpus.fingerprint)
+    corpus = find_step(lake, "mix", request.name, "Make a corpus first: `winnow corpus`.", request.corpus)
+    key = key_of(request.config, corpus)
 
     def work() -> tuple[Sequence[Any], dict[str, Any]]:
         pool = threads(request.workers)  # tokenizers, tiktoken and Arrow let the GIL go
@@ -64,16 +67,24 @@ def tokens_flow(request: TokensRequest) -> Step:
         outputs = [shard.output(split) for shard in found for split in SPLITS]
         return [*outputs, written], tokens.model_dump(mode="json")
 
-    with run_row(lake, "tokens", corpus.key, request, key) as made:
+    purpose = f"winnow tokens of {corpus.key}"
+    with alone(lake, f"tokens-{key}", purpose), run_row(lake, "tokens", corpus.key, request, key) as made:
         step = run_step(lake, "tokens", corpus.key, key, work)
         made.append({"step": step.step, "key": step.key, "fingerprint": step.fingerprint})
     tokens = TokenSet.model_validate(step.summary)
     rows = fertility(lake, step).to_pylist()
+    counts = {"train_tokens": tokens.train.total.tokens, "held_out_tokens": tokens.held_out.total.tokens}
+    announce("tokens.done", step.key, counts | {"fingerprint": step.fingerprint, "vocab_size": tokens.vocab_size})
     publish_table("tokens", rows, "Documents, tokens, bytes a token and tokens a word, by split, domain and language")
     tell(
         f"{tokens.train.total.tokens:,} tokens to train on, {tokens.held_out.total.tokens:,} held out; {packed(tokens)}"
     )
     return step
+
+
+def key_of(config: TokensConfig, corpus: Step) -> str:
+    """The fingerprint of a corpus's token set."""
+    return fingerprint("tokens", VERSION, identity_of(config), corpus.fingerprint)
 
 
 def identity_of(config: TokensConfig) -> TokensConfig:
@@ -136,7 +147,6 @@ def write_meta(lake: Lake, corpus: Step, key: str, config: TokensConfig, shards:
         encoder=_encoder(tokenizer, config),
         train=_split("train", shards),
         held_out=_split("held_out", shards),
-        left_out=_left_out(shards),
     )
     write_bytes(lake.absolute(f"{directory}/meta.json"), tokens.model_dump_json(indent=1).encode())
     return tokens
@@ -180,8 +190,3 @@ def _split(name: str, shards: Sequence[ShardTokens]) -> Split:
             for domain in sorted({group.domain for group in groups})
         },
     )
-
-
-def _left_out(shards: Iterable[ShardTokens]) -> Counts:
-    found = [shard.left_out for shard in shards]
-    return Counts(documents=sum(part.documents for part in found), bytes=sum(part.bytes for part in found))

@@ -5,24 +5,22 @@ Both write whole files only, and do nothing when theirs are there: a token set m
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from flows.fertility import GroupCounts, Tally
+from flows.fertility import SPLITS, GroupCounts, Tally
 from flows.progress import tell
 from flows.sequence_files import SplitWriter, sequences_writer
-from model.config import Counts, Packing
-from pipeline.splits import held_out_bounds, split_number
+from model.config import Packing
 from pipeline.tokens import Tokenizer, TokensConfig, adopt_tokenizer, train_tokenizer
 from storage import files
 from storage.errors import UserError
 from storage.lake import Lake
 from storage.schema import Section
-from storage.shards import Output, ShardWriter, iter_batches
+from storage.shards import Output, ShardWriter, column_names, iter_batches
 
 _BATCH_ROWS = 256
 
@@ -51,7 +49,6 @@ class ShardTokens(Section):
 
     outputs: dict[str, dict[str, str | int]]
     groups: tuple[GroupCounts, ...]
-    left_out: Counts
     packing: dict[str, Packing]
 
     def output(self, split: str) -> Output:
@@ -65,49 +62,30 @@ def tokenizer_path(directory: str) -> str:
 
 
 def make_tokenizer(lake: Lake, directory: str, shards: Sequence[str], config: TokensConfig) -> str:
-    """Draw the held-out documents, and train or take the tokenizer, unless it is there; gives its digest.
+    """Train or take the tokenizer, unless it is there; gives its digest.
 
     Raises:
-        UserError: There is no text to train on, or the tokenizer named is none.
+        UserError: The corpus does not say what is held out, has no text to train on, or the tokenizer named is none.
     """
+    if any("split" not in column_names(lake.absolute(shard)) for shard in shards):
+        raise UserError(
+            "the corpus was mixed by an older Winnow and does not say which documents are held out.",
+            "`winnow corpus` with the same recipe mixes it anew; nothing is read again.",
+        )
     path = lake.absolute(tokenizer_path(directory))
     if not files.exists(path):
-        bounds = held_out_bounds(_numbers(lake, shards, config), config)
-        files.write_bytes(lake.absolute(_bounds_path(directory)), json.dumps(bounds, indent=1).encode())
-        files.write_bytes(path, _tokenizer_content(lake, shards, config, bounds).encode())
+        files.write_bytes(path, _tokenizer_content(lake, shards, config).encode())
     return load_tokenizer(lake, directory, config).digest
 
 
-def read_bounds(lake: Lake, directory: str) -> dict[str, int]:
-    """By domain, the number below which a document is held out."""
-    with files.open_read(lake.absolute(_bounds_path(directory))) as stream:
-        return dict(json.load(stream))
-
-
-def _bounds_path(directory: str) -> str:
-    return f"{directory}/split.json"
-
-
-def _tokenizer_content(lake: Lake, shards: Sequence[str], config: TokensConfig, bounds: Mapping[str, int]) -> str:
+def _tokenizer_content(lake: Lake, shards: Sequence[str], config: TokensConfig) -> str:
     if config.tokenizer is None:
-        return train_tokenizer(_sample(lake, shards, config, bounds), config)
+        return train_tokenizer(_sample(lake, shards, config), config)
     with files.open_read(config.tokenizer) as stream:
         content, added = adopt_tokenizer(stream.read().decode("utf-8", "replace"), config)
     if added:
         tell(f"tokenizer {config.tokenizer} has no {', '.join(added)}: added behind its last id")
     return content
-
-
-def _numbers(lake: Lake, shards: Sequence[str], config: TokensConfig) -> dict[str, list[int]]:
-    """Of every domain its documents' numbers in the draw, once each."""
-    found: dict[str, list[int]] = {}
-    for shard in shards:
-        for batch in iter_batches(lake.absolute(shard), ["id", "domain", "epoch"]):
-            columns = (batch[name].to_pylist() for name in ("id", "domain", "epoch"))
-            for doc_id, domain, epoch in zip(*columns, strict=True):
-                if epoch == 0:
-                    found.setdefault(domain, []).append(split_number(doc_id, config.seed))
-    return found
 
 
 def load_tokenizer(lake: Lake, directory: str, config: TokensConfig) -> Tokenizer:
@@ -128,15 +106,15 @@ def encode_shard(job: TokensJob) -> ShardTokens:
     return result
 
 
-def _sample(lake: Lake, shards: Sequence[str], config: TokensConfig, bounds: Mapping[str, int]) -> Iterator[str]:
+def _sample(lake: Lake, shards: Sequence[str], config: TokensConfig) -> Iterator[str]:
     """Texts of the corpus's first documents, up to `sample_bytes`; mixing has shuffled them."""
     left = config.sample_bytes
     for shard in shards:
-        for batch in iter_batches(lake.absolute(shard), ["text", "id", "domain"], _BATCH_ROWS):
-            for text, held in zip(_strings(batch, "text"), _held_out(batch, config, bounds), strict=True):
+        for batch in iter_batches(lake.absolute(shard), ["text", "split"], _BATCH_ROWS):
+            for text, split in zip(_strings(batch, "text"), _strings(batch, "split"), strict=True):
                 if left <= 0:
                     return
-                if not held:
+                if split == "train":
                     left -= len(text.encode())
                     yield text
     if left == config.sample_bytes:
@@ -145,7 +123,7 @@ def _sample(lake: Lake, shards: Sequence[str], config: TokensConfig, bounds: Map
 
 def _encode(lake: Lake, job: TokensJob) -> ShardTokens:
     tokenizer = load_tokenizer(lake, job.directory, job.config)
-    bounds, tally = read_bounds(lake, job.directory), Tally()
+    tally = Tally()
 
     def writer(split: str) -> ShardWriter:
         return sequences_writer(lake, job.path(split), tokenizer, job.config)
@@ -155,9 +133,9 @@ def _encode(lake: Lake, job: TokensJob) -> ShardTokens:
             "train": SplitWriter(train, tokenizer, job.config, apart=False),
             "held_out": SplitWriter(held_out, tokenizer, job.config, apart=True),
         }
-        columns = ["text", "id", "domain", "language", "epoch"]
+        columns = ["text", "id", "domain", "language", "epoch", "split"]
         for batch in iter_batches(lake.absolute(job.shard), columns, _BATCH_ROWS):
-            for split, rows in _by_split(batch, job.config, bounds, tally).items():
+            for split, rows in _by_split(batch).items():
                 ids = [tokenizer.encode(text) for text in _strings(rows, "text")]
                 tally.add(split, rows, [len(tokens) for tokens in ids])
                 sides[split].add(rows, ids)
@@ -165,27 +143,14 @@ def _encode(lake: Lake, job: TokensJob) -> ShardTokens:
     return ShardTokens(
         outputs={split: output.to_dict() for split, (output, _) in finished.items()},
         groups=tuple(tally.groups()),
-        left_out=Counts(documents=tally.left_out[0], bytes=tally.left_out[1]),
         packing={split: packing for split, (_, packing) in finished.items()},
     )
 
 
-def _by_split(
-    batch: pa.RecordBatch, config: TokensConfig, bounds: Mapping[str, int], tally: Tally
-) -> Mapping[str, pa.RecordBatch]:
-    """Rows to train on and to hold out. A held-out document is measured once: its repeats are left out."""
-    held = np.array(_held_out(batch, config, bounds), bool)
-    repeat = batch["epoch"].to_numpy() > 0
-    chosen = {"train": ~held, "held_out": held & ~repeat, "left_out": held & repeat}
-    parts = {split: batch.filter(pa.array(rows)) for split, rows in chosen.items()}
-    tally.leave_out(parts.pop("left_out"))
+def _by_split(batch: pa.RecordBatch) -> Mapping[str, pa.RecordBatch]:
+    """Rows to train on and to hold out, as the corpus has it."""
+    parts = {split: batch.filter(pc.equal(batch["split"], pa.scalar(split))) for split in SPLITS}
     return {split: rows for split, rows in parts.items() if rows.num_rows}
-
-
-def _held_out(batch: pa.RecordBatch, config: TokensConfig, bounds: Mapping[str, int]) -> list[bool]:
-    """Which documents of a batch no training sees."""
-    pairs = zip(_strings(batch, "id"), _strings(batch, "domain"), strict=True)
-    return [split_number(doc_id, config.seed) < bounds[domain] for doc_id, domain in pairs]
 
 
 def _strings(rows: pa.RecordBatch, column: str) -> list[str]:

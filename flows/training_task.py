@@ -12,6 +12,7 @@ import pyarrow as pa
 from pydantic import ValidationError
 
 from flows.child import run_child
+from flows.writing import alone
 from model.config import Device, ModelConfig, TokenSet, TrainConfig, TrainingResult, TrainingSpec
 from model.memory import training_flops
 from model.objective_config import training_model
@@ -76,9 +77,11 @@ def train_once(
         threads=threads,
         device=device,
     )
-    result = _train(spec, ranks, listen)
-    row = _row(lake, training_id, name, tokens, spec, result, f"{directory}/{result.weights}")
-    write_table(lake.root, path, "trainings", pa.Table.from_pylist([row], schema.TRAININGS))
+    with alone(lake, f"training-{training_id}", f"a training of {name}"):
+        if not files.exists(lake.absolute(path)):
+            result = _train(spec, ranks, listen)
+            row = _row(lake, training_id, name, tokens, spec, result, f"{directory}/{result.weights}")
+            write_table(lake.root, path, "trainings", pa.Table.from_pylist([row], schema.TRAININGS))
     return _read_row(lake, path)
 
 

@@ -13,7 +13,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from prefect import Flow, Task, get_run_logger, task
-from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
+from prefect.artifacts import (
+    create_link_artifact,
+    create_markdown_artifact,
+    create_table_artifact,
+)
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.context import FlowRunContext
@@ -22,11 +26,14 @@ from prefect.logging.handlers import APILogHandler
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTaskRunner
 
-from flows.interrupts import start_worker
+from flows.events import send_events
+from flows.interrupts import start_worker, stop_on_termination
+from flows.live import LivePhase
 from flows.progress import Progress, tell
 from flows.server import temporary_server
 from storage import patience
 from storage.errors import ShardFailed, Transient
+from storage.redaction import redacted
 
 RETRIES = 3
 
@@ -46,6 +53,7 @@ def prefect_api() -> Iterator[str]:
             yield api
         finally:
             APILogHandler().flush()  # what is sent later finds no server, and says so in a traceback
+            send_events()
 
 
 def processes(workers: int) -> ProcessPoolTaskRunner:
@@ -84,19 +92,20 @@ def unit_of_work(name: str, label: str = "{label}") -> Callable[[Callable[..., A
 def publish_table(key: str, rows: Sequence[Mapping[str, Any]], description: str) -> None:
     """Show rows as a table artifact of the current flow run; nothing outside one."""
     if FlowRunContext.get() is not None and rows:
-        create_table_artifact(key=key, table=[dict(row) for row in rows], description=description)
+        shown = [{name: redacted(v) if isinstance(v, str) else v for name, v in row.items()} for row in rows]
+        create_table_artifact(key=key, table=shown, description=description)
+
+
+def publish_link(key: str, link: str, text: str, description: str) -> None:
+    """Show a link as an artifact of the current flow run; nothing outside one."""
+    if FlowRunContext.get() is not None:
+        create_link_artifact(key=key, link=link, link_text=text, description=description)
 
 
 def publish_markdown(key: str, text: str, description: str = "") -> None:
     """Show text as a markdown artifact of the current flow run; nothing outside one."""
     if FlowRunContext.get() is not None:
-        create_markdown_artifact(key=key, markdown=text, description=description or None)
-
-
-def publish_link(key: str, link: str, words: str, description: str = "") -> None:
-    """Show a link as an artifact of the current flow run; nothing outside one."""
-    if FlowRunContext.get() is not None:
-        create_link_artifact(key=key, link=link, link_text=words, description=description or None)
+        create_markdown_artifact(key=key, markdown=redacted(text), description=description or None)
 
 
 def logger() -> logging.Logger | logging.LoggerAdapter[logging.Logger]:
@@ -106,14 +115,28 @@ def logger() -> logging.Logger | logging.LoggerAdapter[logging.Logger]:
 
 def phase(name: str, runner: TaskRunner[Any], body: Callable[[], Any]) -> Any:
     """Run `body` as a subflow of its own, whose tasks share `runner`; what it returns."""
-    subflow: Flow[[], Any] = Flow(body, name=name, flow_run_name=name, task_runner=runner, validate_parameters=False)
+
+    def stoppable() -> Any:
+        with stop_on_termination():  # within the flow: Prefect's own handler is outside, and is called by this one
+            return body()
+
+    subflow: Flow[[], Any] = Flow(
+        stoppable, name=name, flow_run_name=name, task_runner=runner, validate_parameters=False
+    )
     return subflow()
 
 
 def gather(
-    futures: Mapping[str, PrefectFuture[Any]], progress: Progress
+    futures: Mapping[str, PrefectFuture[Any]],
+    progress: Progress,
+    ended: Callable[[str, Any], None] = lambda label, outcome: None,
 ) -> tuple[dict[str, Any], dict[str, ShardFailed]]:
     """Wait for labelled tasks; results and failures by label, in the order given.
+
+    Args:
+        futures: The tasks by label.
+        progress: Moved with every task that ends, and its artifact in the UI with it.
+        ended: Called with the label and the result or failure of each as it ends.
 
     Raises:
         WinnowError: Any task's failure that is not `ShardFailed`; the tasks not yet begun are cancelled.
@@ -121,6 +144,7 @@ def gather(
     labels = {future.task_run_id: label for label, future in futures.items()}
     results: dict[str, Any] = {}
     failures: dict[str, ShardFailed] = {}
+    live = LivePhase(progress)
     for future in as_completed(list(futures.values())):
         label = labels[future.task_run_id]
         try:
@@ -128,4 +152,6 @@ def gather(
         except ShardFailed as error:
             failures[label] = error
         progress.advance(label, failed=label in failures)
+        live.update()
+        ended(label, failures.get(label, results.get(label)))
     return {label: results[label] for label in futures if label in results}, failures

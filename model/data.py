@@ -121,7 +121,7 @@ def read_sequences(directory: str, tokens: TokenSet, names: tuple[str, ...]) -> 
     if not sum(map(len, groups)):
         raise UserError(
             f"token set {tokens.name} has no sequences in {', '.join(names) or 'this split'}.",
-            "A corpus of few documents needs a larger tokens.held_out_frac, or more documents.",
+            "A corpus of few documents needs a larger mix.held_out_frac, or more documents.",
         )
     return Sequences(groups, uris, np.uint16 if tokens.vocab_size <= 2**16 else np.uint32)
 

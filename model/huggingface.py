@@ -1,7 +1,7 @@
-"""Weights as `transformers` names them, both ways, for Llama, GPT-2, BERT and T5; see `huggingface_configs` too.
+"""Weights as `transformers` names them, both ways: Llama, GPT-2, BERT, T5 and BART; see `huggingface_configs` too.
 
 What is written is what `AutoModelForCausalLM`, `AutoModelForMaskedLM` and `AutoModelForSeq2SeqLM` load.
-Source: transformers, models/{llama,gpt2,bert,t5}/modeling_*.py.
+Source: transformers, models/{llama,gpt2,bert,t5,bart}/modeling_*.py.
 """
 
 from __future__ import annotations
@@ -54,8 +54,22 @@ _RENAMED = {
         **{f"attention.{part}.": f"layer.0.SelfAttention.{part}." for part in "qkvo"},
         **{f"cross_attention.{part}.": f"layer.1.EncDecAttention.{part}." for part in "qkvo"},
     },
+    "bart": {
+        "embedding.": "model.shared.", "head.": "lm_head.", "position_embedding.": "embed_positions.",
+        "embedding_norm.": "layernorm_embedding.", "blocks.": "layers.", "attention_norm.": "self_attn_layer_norm.",
+        "cross_norm.": "encoder_attn_layer_norm.", "feed_forward_norm.": "final_layer_norm.",
+        "feed_forward.up.": "fc1.", "feed_forward.down.": "fc2.",
+        "attention.o.": "self_attn.out_proj.", "cross_attention.o.": "encoder_attn.out_proj.",
+        **{f"attention.{part}.": f"self_attn.{part}_proj." for part in "qkv"},
+        **{f"cross_attention.{part}.": f"encoder_attn.{part}_proj." for part in "qkv"},
+    },
 }  # fmt: skip
 """Family to our name of a module and theirs; of a block's module without its block's number."""
+
+_UNUSED_POSITIONS = 2
+"""Rows at the head of BART's tables of positions that no position uses."""
+_BART_BIAS = "final_logits_bias"
+"""Zeros in every BART that was not made otherwise by hand: no weight, but saved as one."""
 
 
 def to_state(config: ModelConfig, state: Mapping[str, Tensor]) -> State:
@@ -64,6 +78,8 @@ def to_state(config: ModelConfig, state: Mapping[str, Tensor]) -> State:
     ours = {name: weight for name, weight in state.items() if not (config.tied_embeddings and name == "head.weight")}
     if family == "gpt2":
         ours = dict(_joined(ours))
+    if family == "bart":
+        return _to_bart(config, ours, whole="head.weight" in state)
     return {_their_name(name, config): weight.contiguous() for name, weight in ours.items()}
 
 
@@ -76,6 +92,8 @@ def from_state(config: ModelConfig, state: Mapping[str, Tensor]) -> State:
     family = family_of(config)
     if family == "bert":  # a model without a head is saved without the prefix
         state = {name if name.startswith(("bert.", "cls.")) else f"bert.{name}": w for name, w in state.items()}
+    if family == "bart":
+        state = _from_bart(state)
     if family == "t5":  # versions differ in whether a shared matrix is written once or under its other names
         state = {"lm_head.weight": state.get("shared.weight", torch.zeros(0)), **state}
         state = {name: w for name, w in state.items() if not name.endswith(".embed_tokens.weight")}
@@ -89,6 +107,25 @@ def from_state(config: ModelConfig, state: Mapping[str, Tensor]) -> State:
     if config.tied_embeddings:
         ours["head.weight"] = ours["embedding.weight"]
     return ours
+
+
+def _to_bart(config: ModelConfig, ours: State, whole: bool) -> State:
+    state = {_their_name(name, config): weight.contiguous() for name, weight in ours.items()}
+    for name, weight in state.items():
+        if name.endswith(".embed_positions.weight"):
+            state[name] = torch.cat([weight.new_zeros(_UNUSED_POSITIONS, weight.shape[1]), weight])
+    return state | ({_BART_BIAS: torch.zeros(1, config.vocab_size)} if whole else {})
+
+
+def _from_bart(state: Mapping[str, Tensor]) -> State:
+    bias = state.get(_BART_BIAS)
+    if bias is not None and bool(bias.any()):
+        raise UserError("this BART adds a bias to its logits.", "Plain ones can be read.")
+    kept = {name: w for name, w in state.items() if name != _BART_BIAS and not name.endswith(".embed_tokens.weight")}
+    return {
+        name: w[_UNUSED_POSITIONS:].contiguous() if name.endswith(".embed_positions.weight") else w
+        for name, w in kept.items()
+    }
 
 
 def _names(config: ModelConfig) -> list[str]:
@@ -111,6 +148,9 @@ def _ignored(state: Mapping[str, Tensor]) -> set[str]:
 
 def _their_name(name: str, config: ModelConfig) -> str:
     renamed = _RENAMED[family_of(config)]
+    if name.startswith(("encoder.", "decoder.")) and family_of(config) == "bart":
+        stack, _, rest = name.partition(".")
+        return f"model.{stack}.{_their_name(rest, config)}"
     if name.startswith(("encoder.", "decoder.")):  # T5: two stacks, whose last part is the second or the third
         stack, _, rest = name.partition(".")
         found = _their_name(rest, config).replace("{last}", "1" if stack == "encoder" else "2")

@@ -1,6 +1,6 @@
-"""config.json of `transformers`, both ways, for Llama, GPT-2, BERT and T5.
+"""config.json of `transformers`, both ways, for Llama, GPT-2, BERT, T5 and BART.
 
-Source: transformers, models/{llama,gpt2,bert,t5}/configuration_*.py.
+Source: transformers, models/{llama,gpt2,bert,t5,bart}/configuration_*.py.
 """
 
 from __future__ import annotations
@@ -11,6 +11,9 @@ from typing import Any, Literal, NamedTuple
 from model.config import ModelConfig
 from model.parts import RopeScaling
 from storage.errors import UserError
+
+_BART_EPS = 1e-5
+"""It has no key for it in config.json."""
 
 
 def family_of(config: ModelConfig) -> str:
@@ -28,7 +31,10 @@ def family_of(config: ModelConfig) -> str:
         ("rms", True, "geglu", False, "relative", False): "t5",
     }
     family = families.get(parts)
-    if family is None or config.lstm is not None or (family == "t5") != (config.kind == "encoder_decoder"):
+    crossed = config.kind == "encoder_decoder"
+    if family == "bert" and crossed and config.norm_eps == _BART_EPS and not config.segments:
+        family = "bart"
+    if family is None or config.lstm is not None or (family in ("t5", "bart")) != crossed:
         raise UserError(
             "no architecture of transformers is made of these parts.", f"There are: {', '.join(_FAMILIES)}."
         )
@@ -186,6 +192,34 @@ def _read_t5(values: Mapping[str, Any]) -> ModelConfig:
     )  # fmt: skip
 
 
+def _write_bart(config: ModelConfig) -> dict[str, Any]:
+    heads, width = config.n_heads, config.hidden_dim
+    return {
+        "model_type": "bart", "architectures": ["BartForConditionalGeneration"], "vocab_size": config.vocab_size,
+        "d_model": config.d_model, "encoder_layers": config.n_layers, "decoder_layers": config.decoder_layers,
+        "encoder_attention_heads": heads, "decoder_attention_heads": heads, "encoder_ffn_dim": width,
+        "decoder_ffn_dim": width, "activation_function": "gelu", "max_position_embeddings": config.max_positions,
+        "scale_embedding": False, "is_encoder_decoder": True, "tie_word_embeddings": config.tied_embeddings,
+        "forced_eos_token_id": None, "dropout": 0.0, "attention_dropout": 0.0, "activation_dropout": 0.0,
+        "torch_dtype": "float32",
+    }  # fmt: skip
+
+
+def _read_bart(values: Mapping[str, Any]) -> ModelConfig:
+    heads, width = values["encoder_attention_heads"], values["encoder_ffn_dim"]
+    if values.get("scale_embedding") or values.get("activation_function", "gelu") != "gelu":
+        raise UserError("this BART scales its embeddings or has another activation.", "Plain ones can be read.")
+    if (values["decoder_attention_heads"], values["decoder_ffn_dim"]) != (heads, width):
+        raise UserError("this BART's decoder has other sizes than its encoder.", "Only the layers may differ.")
+    return ModelConfig(
+        vocab_size=values["vocab_size"], d_model=values["d_model"], n_layers=values["encoder_layers"],
+        decoder_layers=values["decoder_layers"], n_heads=heads, n_kv_heads=heads, ffn_dim=width,
+        max_positions=values["max_position_embeddings"], norm_eps=_BART_EPS,
+        tied_embeddings=values.get("tie_word_embeddings", True), norm="layer", norm_first=False, activation="gelu",
+        biases=True, positions="learned", causal=False,
+    )  # fmt: skip
+
+
 class _Family(NamedTuple):
     """How a family's config.json is written and read."""
 
@@ -198,4 +232,5 @@ _FAMILIES = {
     "gpt2": _Family(_write_gpt2, _read_gpt2),
     "bert": _Family(_write_bert, _read_bert),
     "t5": _Family(_write_t5, _read_t5),
+    "bart": _Family(_write_bart, _read_bart),
 }

@@ -35,7 +35,7 @@ def read_documents(path: str) -> list[str]:
     with open_read(path) as stream:
         found = [json.loads(line)["text"] for line in stream.read().decode().splitlines()]
     if not found:
-        raise UserError("there are no documents to measure on.", "Raise tokens.held_out_frac.")
+        raise UserError("there are no documents to measure on.", "Raise mix.held_out_frac.")
     return found
 
 

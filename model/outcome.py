@@ -85,7 +85,7 @@ def result_of(
         step_tokens_per_second=timing.tokens_per_second,
         loader_wait_frac=timing.waiting_frac,
         memory_bytes=peak_memory(ranks.device),
-        flops_exact=exact_flops_per_token(spec.model, length) * steps * timing.step_tokens,
+        flops_exact=exact_flops_per_token(spec.model, length, config.objective) * steps * timing.step_tokens,
         device=name_of(ranks.device),
         device_flops=peak,
         mfu=mfu,

@@ -37,7 +37,7 @@ def score(
     rows = [_row(context, continuation, max_positions) for context, continuation in requests]
     found: list[tuple[float, bool]] = [(0.0, True)] * len(rows)
     device = model.embedding.weight.device
-    for chosen in _batches([len(ids) for ids, _ in rows], batch_tokens):
+    for chosen in batches_of([len(ids) for ids, _ in rows], batch_tokens):
         longest = max(len(rows[index][0]) for index in chosen)
         tokens_BT = torch.tensor([[*rows[index][0], *[0] * (longest - len(rows[index][0]))] for index in chosen])
         hidden_BTD = model.hidden(tokens_BT[:, :-1].to(device))  # what is padded lies behind: nobody sees it
@@ -61,7 +61,7 @@ def _row(context: Sequence[int], continuation: Sequence[int], max_positions: int
     return ids, min(len(continuation), len(ids) - 1)
 
 
-def _batches(lengths: Sequence[int], batch_tokens: int) -> Iterator[list[int]]:
+def batches_of(lengths: Sequence[int], batch_tokens: int) -> Iterator[list[int]]:
     """Indices of rows of like lengths, the longest first, so that what does not fit is met at once."""
     order = sorted(range(len(lengths)), key=lambda index: (-lengths[index], index))
     while order:

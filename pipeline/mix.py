@@ -25,7 +25,7 @@ END_TOKENS = 1
 """Tokens that packing adds to every document: its end. A document of n tokens of text counts n + 1 in a mixture."""
 
 Stock = Mapping[str, Mapping[int, int]]
-"""What there is: domain to bin of quality (0 where quality does not matter) to tokens, each document once."""
+"""What there is to train on: domain to bin of quality (0 where it does not matter) to tokens, each document once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,11 @@ class BinQuota:
     def cap(self) -> int:
         """The most tokens it can give."""
         return int(self.available_tokens * Fraction(self.max_epochs))
+
+    @property
+    def epochs(self) -> float:
+        """How often its documents are used on average; 0 where there are none."""
+        return self.given_tokens / self.available_tokens if self.available_tokens else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +204,7 @@ def _reason(quota: Quota, capped: bool) -> str | None:
 def _cause(quota: Quota, capped: bool, floor: str) -> str:
     """What kept a domain from the share its weight asks for."""
     if not quota.available_tokens:
-        return "has no documents"
+        return "has no documents to train on"
     cap = "once" if quota.max_epochs == 1 else f"at {quota.max_epochs:.3g} epochs"
     cap += " by quality" if quota.by_quality else ""
     if quota.given_frac > quota.asked_frac:

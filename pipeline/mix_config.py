@@ -55,9 +55,9 @@ class MixConfig(Section):
     budget_tokens: int | None = Field(
         None,
         ge=0,
-        description="size of the corpus as packing counts it: each document's tokens and one for its end; by default "
-        "all tokens of the domains in it, each counted once. Weights hold exactly only where every domain has its "
-        "share of it within its cap",
+        description="size of what is trained on, as packing counts it: each document's tokens and one for its end; by "
+        "default all tokens of the domains in it, each counted once. Held-out documents come on top. Weights hold "
+        "exactly only where every domain has its share of it within its cap",
     )
     bytes_per_token: float = Field(
         4.2, gt=0, description="estimate for counting tokens: English web text under a 50,000-entry BPE"
@@ -69,6 +69,22 @@ class MixConfig(Section):
         "hold to a few tokens even for books; off: whole documents, each share short by up to one",
     )
     seed: int = Field(0, ge=0, description="of the choice and the order of documents")
+    held_out_frac: float = Field(
+        0.01,
+        ge=0,
+        lt=1,
+        description="share of documents, chosen by a hash of their id, that no training ever sees; each is in the "
+        "corpus once, marked as such, beside the budget: weights are those of what is trained on",
+    )
+    held_out_documents: int = Field(
+        8,
+        ge=0,
+        le=10_000,
+        description="of every domain at least so many documents are held out, but never more than a tenth of them",
+    )
+    held_out_seed: int = Field(
+        0, ge=0, description="of the choice of held-out documents; the same for all corpora that are to be compared"
+    )
     shard_bytes: int = Field(256_000_000, gt=0, description="size of a shard, compressed, about")
     memory_limit: str = Field(
         "4GB",

@@ -67,18 +67,6 @@ class TokensConfig(Section):
         ge=1,
         description="text the tokenizer is trained on: the corpus's first documents, held-out ones left out",
     )
-    held_out_frac: float = Field(
-        0.01,
-        ge=0,
-        lt=1,
-        description="share of documents, chosen by a hash of their id, that no training ever sees",
-    )
-    held_out_documents: int = Field(
-        8,
-        ge=0,
-        description="of every domain at least so many documents are held out, but never more than a tenth of them",
-    )
-    seed: int = Field(0, description="of the choice of held-out documents")
     end_of_document: str = Field("<|end_of_text|>", min_length=1, description="special token after every document")
     padding: str = Field("[PAD]", min_length=1, description="special token that fills what room is left")
     classification: str = Field("[CLS]", min_length=1, description="special token that opens an encoder's sequence")
@@ -195,6 +183,14 @@ class Tokenizer:
     def encode_slowly(self, text: str) -> TokenIds:
         """The same through HF `tokenizers`: the independent twin that tests and benchmarks compare with."""
         return np.array(self._slow.encode(text, add_special_tokens=False).ids, self.dtype)
+
+    def encode_with_offsets(self, text: str) -> tuple[TokenIds, npt.NDArray[np.int64]]:
+        """Ids of a text, and of each the characters it stands for: from and up to, int64[tokens, 2].
+
+        Tokens that are parts of one character all stand for it.
+        """
+        found = self._slow.encode(text, add_special_tokens=False)
+        return np.array(found.ids, self.dtype), np.array(found.offsets, np.int64).reshape(-1, 2)
 
     def decode_bytes(self, ids: Iterable[int]) -> bytes:
         """The bytes the ids stand for; one token may be part of a character."""

@@ -6,6 +6,8 @@ attributes, so that a task in another process fails with the same words.
 
 from __future__ import annotations
 
+from storage.redaction import redacted
+
 
 class WinnowError(Exception):
     """Something went wrong that we can name.
@@ -16,9 +18,9 @@ class WinnowError(Exception):
     """
 
     def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message, hint)
-        self.message = message
-        self.hint = hint
+        self.message = redacted(message)
+        self.hint = redacted(hint)
+        super().__init__(self.message, self.hint)
 
     def __str__(self) -> str:
         return f"{self.message} {self.hint}".strip()

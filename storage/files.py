@@ -22,6 +22,7 @@ from typing import Any, BinaryIO, cast
 import fsspec
 
 from storage.errors import Fatal, UserError
+from storage.processes import began_at
 from storage.remote import list_remote, mark_of, open_remote, read_errors, stamps_remote, upload
 
 TEMPORARY = ".tmp"
@@ -234,14 +235,19 @@ def remove(uri: str) -> None:
             filesystem.rm_file(path)
 
 
-def remove_stale(directory: str) -> list[str]:
+def remove_stale(directory: str, ours: bool = False) -> list[str]:
     """Remove what dead runs of this host left unfinished below a local directory; the paths removed.
 
     A temporary name carries its host and process, so nothing a living process is writing is touched.
+
+    Args:
+        ours: Also what this process is writing, for it is about to end.
     """
     if not is_local(directory):
         return []  # object stores never show an unfinished upload
-    stale = [path for path in sorted(local_path(directory).rglob(f"*{TEMPORARY}")) if _writer_is_dead(path.name)]
+    mine = f".{writer_tag().rpartition('-')[0]}-"
+    found = sorted(local_path(directory).rglob(f"*{TEMPORARY}"))
+    stale = [path for path in found if _writer_is_dead(path.name) or (ours and path.name.startswith(mine))]
     for path in stale:
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
@@ -305,16 +311,9 @@ def _writer_is_dead(name: str) -> bool:
     process, _, _ = rest.partition("-")
     if host != writer_tag().partition("-")[0] or not process.isdigit():
         return False
-    return not _runs(int(process)) if Path("/proc/self").exists() else not _signals(int(process))
-
-
-def _runs(process: int) -> bool:
-    """Whether Linux still runs the process; one that was killed stays listed, as a zombie, until it is reaped."""
-    try:
-        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
-    except (OSError, IndexError):
-        return False
-    return state not in "ZX"
+    if Path("/proc/self").exists():
+        return began_at(int(process)) is None
+    return not _signals(int(process))
 
 
 def _signals(process: int) -> bool:

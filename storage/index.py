@@ -18,12 +18,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from storage.catalog import Catalog, querying
+from storage.columns import INT, STRING, field, table
 from storage.errors import ShardFailed
 from storage.files import exists, join, open_read, sha256_of, stamp
 from storage.index_config import IndexConfig
 from storage.lake import Lake, fingerprint
 from storage.ranges import GAP_BYTES
-from storage.schema import INT, STRING, field, table
 from storage.shards import Output, ShardWriter, count_rows, iter_batches
 from storage.snapshots import Store
 from storage.sources import Excerpt

@@ -108,6 +108,10 @@ class Lake:
         """The rows of one evaluation."""
         return f"evaluations/{safe_name(evaluation_id)}.parquet"
 
+    def report_path(self) -> str:
+        """The page that shows the lake."""
+        return "report.html"
+
     def archive_row(self, crawl: str, archive: str, fingerprint: str) -> dict[str, Any] | None:
         """The committed row of an archive; None when the step is not complete."""
         path = self.absolute(self.archive_row_path(crawl, archive, fingerprint))

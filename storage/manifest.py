@@ -19,18 +19,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from storage import files, schema
+from storage.columns import STRING, field
 from storage.errors import ShardFailed
 from storage.lake import Lake
 from storage.shards import read_table, write_table
 
 PATH = "manifest/archives.parquet"
-SCHEMA = pa.schema([*schema.ARCHIVES, schema.field("path", schema.STRING, "file of the row, relative to the lake")])
+SCHEMA = pa.schema([*schema.ARCHIVES, field("path", STRING, "file of the row, relative to the lake")])
 
 RUNS = "finished_runs"
 FILE = pa.schema(
     [
         *SCHEMA,
-        schema.field(RUNS, schema.STRING, "the lake's runs and marks of their rows, JSON", null="one is going on"),
+        field(RUNS, STRING, "the lake's runs and marks of their rows, JSON", null="one is going on"),
     ]
 )
 """As it is written: every row says the same of the runs."""

@@ -75,7 +75,7 @@ class Patience:
         """
         pauses = BUSY_PAUSES if busy else PAUSES
         if self._failures >= len(pauses):
-            raise error
+            raise error from None  # what the client said repeats the URL, with what is secret in it
         if seconds is not None and seconds > LONGEST_WAIT:
             raise Transient(f"{self._host} asks to be left alone for {seconds:,.0f} seconds.", "Try again after that.")
         pause = pauses[self._failures] if seconds is None else seconds

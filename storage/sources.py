@@ -1,7 +1,8 @@
 """What there is to read: files, directories, globs, URLs and Common Crawl snapshots.
 
 `domain=path` declares what a source holds (`books=texts/*.jsonl.zst`). `CC-MAIN-2026-05` is a whole snapshot,
-`CC-MAIN-2026-05#3` its fourth archive: they are counted from 0, in the order of the snapshot's own list.
+`CC-MAIN-2026-05#3` its fourth archive: they are counted from 0, in the order of the snapshot's own list. A file
+that ends in `.paths` or `.paths.gz` lists archives, one a line.
 """
 
 from __future__ import annotations
@@ -15,13 +16,15 @@ from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import fsspec
 
 from storage.errors import ShardFailed, UserError
 from storage.files import is_local, list_files, local_path, sha256_of
+from storage.lists import beside, is_list, list_page, read_list, snapshot_of
 from storage.patience import patiently
+from storage.redaction import redacted
 from storage.remote import read_errors, version_of
 from storage.snapshots import Store, looks_like_snapshot, parse_snapshot
 from storage.web import is_web
@@ -88,8 +91,8 @@ class Source:
     excerpt: Excerpt | None = None
 
     def to_json(self) -> str:
-        """As `archives.source` keeps it."""
-        return json.dumps(asdict(self), sort_keys=True)
+        """As `archives.source` keeps it: without the secrets of its URL, which are not for the lake's readers."""
+        return json.dumps(asdict(self) | {"uri": redacted(self.uri)}, sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> Source:
@@ -101,7 +104,7 @@ class Source:
     @property
     def content(self) -> object:
         """What tells its content from any other: it goes into the fingerprint of what is made of it."""
-        whole = self.sha256 or (self.path or self.uri, self.etag, self.size)
+        whole = self.sha256 or (self.path or redacted(self.uri), self.etag, self.size)  # a signature is new each day
         return (whole, self.excerpt.digest) if self.excerpt else whole
 
 
@@ -170,8 +173,17 @@ def _find(where: str, store: Store) -> list[_Found]:
         return _snapshot(*snapshot, store)
     if looks_like_snapshot(where) and not local_path(where).exists():
         raise store.unknown(where)
+    if is_list(where) and not (is_local(where) and local_path(where).is_dir()):
+        return [_listed(where, line, store) for line in read_list(where)]
     found = _local(where) if is_local(where) else _remote(where)
     return [_Found(uri, archive, LOCAL_CRAWL) for uri, archive in found]
+
+
+def _listed(where: str, line: str, store: Store) -> _Found:
+    """The archive of a line of a list: in a snapshot's layout below the store, else where the line says."""
+    if snapshot := snapshot_of(line):
+        return _Found(store.uri(line), snapshot[1], snapshot[0], line)
+    return _Found(beside(where, line), PurePosixPath(line.partition("?")[0]).name, LOCAL_CRAWL)
 
 
 def _declared(given: str) -> tuple[str, str]:
@@ -230,7 +242,19 @@ def _plain_part(pattern: str) -> Path:
 def _remote(uri: str) -> list[tuple[str, str]]:
     if is_web(uri) and not urlsplit(uri).hostname:
         raise UserError(f"{uri} names no host.", "Check the URL.")
+    if is_web(uri):
+        return _list_web(uri)
     return patiently(lambda: _remote_once(uri))
+
+
+def _list_web(uri: str) -> list[tuple[str, str]]:
+    """A file; or, of a URL that ends in a slash, the archives its page links to that lie right below it."""
+    if not uri.endswith("/"):
+        return [(uri, PurePosixPath(uri.partition("?")[0]).name)]
+    found = [name for name in list_page(uri) if name.lower().endswith(ARCHIVE_SUFFIXES)]
+    if not found:
+        raise UserError(f"There is no archive at {uri}.", _NAMES)
+    return [(uri + quote(name), name) for name in found]
 
 
 def _remote_once(uri: str) -> list[tuple[str, str]]:
@@ -239,7 +263,7 @@ def _remote_once(uri: str) -> list[tuple[str, str]]:
         if "*" in path:
             found = sorted(filesystem.glob(path))
             root = path[: path.index("*")].rpartition("/")[0]
-        elif uri.endswith("/") or (not is_web(uri) and filesystem.isdir(path)):
+        elif uri.endswith("/") or filesystem.isdir(path):
             found = sorted(name for name in filesystem.find(path) if name.lower().endswith(ARCHIVE_SUFFIXES))
             root = path.rstrip("/")
         else:
@@ -275,6 +299,6 @@ def _place(source: Source) -> str:
 
 
 def _lengthened(source: Source) -> Source:
-    parts = _place(source).strip("/").split("/")
+    parts = redacted(_place(source)).partition("?")[0].strip("/").split("/")
     depth = source.archive.count("/") + 2
     return replace(source, archive="/".join(parts[-depth:]))

@@ -33,7 +33,7 @@ VIEWS = (
     ),
     *("corpus", "ledger", "books", "funnel", "funnel_by_crawl", "funnel_by_host", "funnel_by_language"),
     *("rules", "rule_overlap", "removed_alone_by", "near_limit", "examples", "alarms", "cost", "scaling_points"),
-    *("contaminated_items", "benchmark_contamination", "evaluations_with_contamination"),
+    *("contaminated_items", "benchmark_contamination", "evaluations_with_contamination", "finetunings"),
 )
 """Every view, each after those it reads; `storage/sql/<view>.sql` says what it answers."""
 

@@ -15,13 +15,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import urllib3
 from urllib3.exceptions import HTTPError, LocationValueError, MaxRetryError, ResponseError, SSLError
 from urllib3.response import BaseHTTPResponse
 
+from storage import addresses
 from storage.errors import ShardFailed, Transient, UserError, WinnowError
 from storage.patience import Patience, pace_of, retry_after
 
@@ -38,6 +39,7 @@ _HEADERS = {
     "User-Agent": "winnow/0.1",
     "Accept-Encoding": "identity",  # ranges of what the server would compress on the way are ranges of nothing we know
 }
+_MOST_REDIRECTS = 5
 _CONNECT_SECONDS, _READ_SECONDS = 10.0, 60.0
 
 
@@ -214,7 +216,7 @@ class WebFile:
             if etag and start and etag.startswith('"'):  # a weak mark may not be used so, nor a time
                 headers["If-Range"] = etag
         pace_of(self._host).keep()
-        response = _pool_for(self.uri).request("GET", self.uri, headers=headers, preload_content=False)
+        response = _follow(self.uri, headers)
         try:
             self._check_status(response)
             pace_of(self._host).speed_up()
@@ -268,17 +270,47 @@ def _length(response: BaseHTTPResponse) -> int | None:
     return int(text) if text.isdigit() else None
 
 
-def _pool_for(uri: str) -> urllib3.PoolManager:
+def _follow(uri: str, headers: dict[str, str]) -> BaseHTTPResponse:
+    """The answer at the end of all redirects. One that leads to another server gets no private address.
+
+    Raises:
+        UserError: It leads to one, or to something that is no web server's.
+    """
+    place = uri
+    for _ in range(_MOST_REDIRECTS + 1):
+        named = _server(place) == _server(uri)
+        if not named:
+            addresses.check_written(place)
+        response = _pool_for(place, guarded=not (named and addresses.is_literal(uri))).request(
+            "GET", place, headers=headers, preload_content=False, redirect=False
+        )
+        location = response.get_redirect_location()
+        if not location:
+            return response
+        response.drain_conn()
+        response.release_conn()
+        place = urljoin(place, location)
+        if not is_web(place):
+            raise UserError(f"{uri} leads to {place}, which is not on the web.", "Check the URL.")
+    raise UserError(f"{uri} leads nowhere: it is sent on more than {_MOST_REDIRECTS} times.", "Check the URL.")
+
+
+def _server(uri: str) -> tuple[str, str]:
     parts = urlsplit(uri)
-    return _pool(None if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme))
+    return parts.scheme, parts.netloc
+
+
+def _pool_for(uri: str, guarded: bool) -> urllib3.PoolManager:
+    parts = urlsplit(uri)
+    return _pool(None if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme), guarded)
 
 
 @cache
-def _pool(proxy: str | None) -> urllib3.PoolManager:
+def _pool(proxy: str | None, guarded: bool) -> urllib3.PoolManager:
     """Connections, kept for the next request; `proxy` as the machine's settings name it."""
     options: dict[str, Any] = {
         "maxsize": 16,
         "timeout": urllib3.Timeout(connect=_CONNECT_SECONDS, read=_READ_SECONDS),
-        "retries": urllib3.Retry(total=5, connect=0, read=0, status=0, other=0, redirect=5, raise_on_status=False),
+        "retries": urllib3.Retry(total=5, connect=0, read=0, status=0, other=0, redirect=0, raise_on_status=False),
     }
-    return urllib3.ProxyManager(proxy, **options) if proxy else urllib3.PoolManager(**options)
+    return urllib3.ProxyManager(proxy, **options) if proxy else addresses.pool(guarded, **options)

@@ -144,7 +144,7 @@ def add_mixture(lake: Lake, name: str, documents: int, fingerprint: str = "f" * 
     row = {
         "domain": "web", "asked_frac": 1.0, "given_frac": 1.0, "available_tokens": 10, "given_tokens": 10,
         "unique_documents": documents, "documents": documents, "cut_documents": 0, "epochs": 1.0, "max_epochs": 1.0,
-        "reason": None,
+        "reason": None, "held_out_documents": 0, "held_out_tokens": 0,
     }  # fmt: skip
     table = pa.Table.from_pylist([row], schema.MIXTURE)
     path = f"{lake.corpus_dir(name, fingerprint)}/mixture.parquet"

@@ -8,6 +8,8 @@ from pathlib import Path
 from flows import query
 from flows.corpus_flow import CorpusRequest, corpus_flow
 from flows.demo.crawl import crawl_documentation
+from flows.demo.labelled import learn_domains
+from flows.embedding.run import embed_training
 from flows.generation import generate
 from flows.pretrain_flow import PretrainRequest, pretrain_flow
 from flows.probing import probe_training
@@ -15,6 +17,7 @@ from flows.progress import progress, tell
 from flows.recipe import Recipe, load_recipe
 from flows.report_flow import ReportRequest, report_flow
 from flows.scaling_flow import ScalingRequest, scaling_flow
+from flows.steps import find_step
 from flows.tokens_flow import TokensRequest, tokens_flow
 from storage.errors import UserError
 from storage.files import is_local
@@ -62,8 +65,11 @@ def run_demo(root: str, workers: int) -> None:
     tokens = tokens_flow(TokensRequest(name=None, config=recipe.tokens, lake=root, workers=workers))
     pretrain_flow(encoder_request(tokens.key, recipe, root))
     pretrain_flow(PretrainRequest(name=tokens.key, model=recipe.model, train=recipe.training, lake=root))
-    for training in (tokens.key + ENCODER, tokens.key):
+    trainings = tokens.key + ENCODER, tokens.key
+    for training in trainings:
         probe_training(lake, training)
+    learn_domains(lake, find_step(lake, "mix", tokens.key, ""), trainings)
+    embed_training(lake, tokens.key, config=recipe.embeddings)
     scaling_flow(ScalingRequest(name=tokens.key, config=recipe.scaling, lake=root, workers=workers))
     report = Path(report_flow(ReportRequest(lake=root)))
     tell_result(lake, tokens.key, report, time.monotonic() - started)
@@ -117,7 +123,7 @@ PLACES = (
     ("corpus", "the mixed corpus: Parquet shards, mixture.parquet, a dataset card"),
     ("tokens", "tokenizer and packed sequences"),
     ("trainings", "one row a training; weights and checkpoints in checkpoints/"),
-    ("evaluations", "fits of the scaling law"),
+    ("evaluations", "fits of the scaling law, looks into the models, vectors of words, fine-tunings"),
 )
 
 

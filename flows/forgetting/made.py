@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from flows.dataset_card import NOTHING_KNOWN, Provenance, card_text, provenance_of
 from flows.dedup_steps import outputs_of
 from flows.forgetting.erase import Eraser
-from flows.forgetting.request import relative
+from flows.forgetting.request import relative, trainings_of
 from flows.mix_task import write_card
 from flows.recorded import recorded_recipe
 from pipeline.mix import END_TOKENS
@@ -46,8 +46,8 @@ def plan_mixtures(eraser: Eraser) -> dict[str, list[dict[str, Any]]]:
     lake = eraser.lake
     gone: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for uri in _shards_of(lake, "corpus"):
-        rows = read_table(uri, ["id", "domain", "token_count"])
-        lost = rows.filter(eraser.named(rows["id"])).to_pylist()
+        rows = read_table(uri, [n for n in ("id", "domain", "token_count", "split") if n in column_names(uri)])
+        lost = [{"split": "train"} | row for row in rows.filter(eraser.named(rows["id"])).to_pylist()]
         if lost:
             gone[relative(lake, uri).rpartition("/")[0]] += lost
     return {folder: _mixture_without(lake, folder, lost) for folder, lost in sorted(gone.items())}
@@ -109,20 +109,20 @@ def clear_tokens(lake: Lake, sets: Mapping[str, TokenSetLeft]) -> None:
             for name in (f"shard-{number}.json", f"train-{number}.parquet", f"held_out-{number}.parquet"):
                 _remove(lake, f"{folder}/{name}")
         if not left.config:
-            for uri in files.list_files(lake.absolute(folder)):
-                files.remove(uri)
+            clear_folder(lake, folder)
 
 
-def clear_trainings(lake: Lake, tokens: Collection[str]) -> list[str]:
-    """Take away the trainings that read these token sets (fingerprints): row, weights and checkpoints; their ids."""
-    removed = []
-    for row in lake.rows("trainings"):
-        if row["tokens_fingerprint"] in tokens:
-            for uri in files.list_files(lake.absolute(f"checkpoints/{row['training_id']}")):
-                files.remove(uri)
-            _remove(lake, lake.training_path(row["training_id"]))
-            removed.append(str(row["training_id"]))
-    return removed
+def clear_folder(lake: Lake, folder: str) -> None:
+    """Take away every file of a folder."""
+    for uri in files.list_files(lake.absolute(folder)):
+        files.remove(uri)
+
+
+def clear_trainings(lake: Lake, tokens: Collection[str]) -> None:
+    """Take away the trainings, finished or not, of these token sets (fingerprints): weights, checkpoints, row."""
+    for training in trainings_of(lake, tokens):
+        clear_folder(lake, training.directory)
+        _remove(lake, lake.training_path(training.training_id))
 
 
 def _mixture_without(lake: Lake, folder: str, lost: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -130,17 +130,26 @@ def _mixture_without(lake: Lake, folder: str, lost: list[dict[str, Any]]) -> lis
     rows = read_table(lake.absolute(f"{folder}/mixture.parquet")).to_pylist()
     for row in rows:
         mine = [one for one in lost if one["domain"] == row["domain"]]
-        once = {one["id"]: one["token_count"] + END_TOKENS for one in sorted(mine, key=lambda one: one["token_count"])}
-        row["given_tokens"] -= sum(one["token_count"] + END_TOKENS for one in mine)
+        held = [one for one in mine if one["split"] == "held_out"]
+        trained = sorted((one for one in mine if one["split"] != "held_out"), key=lambda one: one["token_count"])
+        once = {one["id"]: one["token_count"] + END_TOKENS for one in trained}
+        row["given_tokens"] -= _tokens(trained)
         row["available_tokens"] = max(0, row["available_tokens"] - sum(once.values()))
-        row["documents"] -= len(mine)
+        row["documents"] -= len(trained)
         row["unique_documents"] -= len(once)
+        if held:
+            row["held_out_documents"] -= len(held)
+            row["held_out_tokens"] -= _tokens(held)
         row["epochs"] = row["given_tokens"] / row["available_tokens"] if row["available_tokens"] else 0.0
-        if once:
-            said = f"forgotten at request: {len(once):,}"
+        if mine:
+            said = f"forgotten at request: {len(once) + len(held):,}"
             row["reason"] = f"{row['reason']}; {said}" if row["reason"] else said
     total = max(sum(row["given_tokens"] for row in rows), 1)
     return [row | {"given_frac": row["given_tokens"] / total} for row in rows]
+
+
+def _tokens(documents: Iterable[Mapping[str, Any]]) -> int:
+    return sum(one["token_count"] + END_TOKENS for one in documents)
 
 
 def _origin(lake: Lake, mix: Mapping[str, Any]) -> tuple[MixConfig, Provenance]:

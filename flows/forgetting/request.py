@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -73,6 +74,21 @@ class Holding:
         return asdict(self)
 
 
+@dataclass(frozen=True)
+class Training:
+    """A training: its id, its name, the fingerprint of the token set it read, and what there is of it in words."""
+
+    training_id: str
+    name: str
+    tokens: str
+    state: str
+
+    @property
+    def directory(self) -> str:
+        """Where its weights and checkpoints are, relative to the lake."""
+        return f"checkpoints/{self.training_id}"
+
+
 def find_targets(lake: Lake, request: Request) -> list[Target]:
     """Every row of the ledger that the request names, in the files of every recipe."""
     pages = lake.files_of("pages")
@@ -96,11 +112,27 @@ def find_holdings(lake: Lake, ids: set[str]) -> list[Holding]:
     sequences = [Holding("sequences", path, holds) for path, holds in _rows_holding(lake, "tokens", "doc_ids", ids)]
     sets = {holding.place.split("/")[2] for holding in sequences}
     trainings = [
-        Holding("training", row["training_id"], f"{row['name']}: weights trained on {row['tokens_fingerprint']}")
-        for row in lake.rows("trainings")
-        if row["tokens_fingerprint"] in sets
+        Holding("training", training.training_id, f"{training.name}: {training.state} on {training.tokens}")
+        for training in trainings_of(lake, sets)
     ]
     return [*found, *sequences, *trainings]
+
+
+def trainings_of(lake: Lake, tokens: Collection[str]) -> list[Training]:
+    """The trainings of these token sets (fingerprints): finished ones by their row, the others by what they left."""
+    finished = [
+        Training(row["training_id"], row["name"], row["tokens_fingerprint"], "weights trained")
+        for row in lake.rows("trainings")
+    ]
+    known = {training.training_id for training in finished}
+    begun = []
+    for uri in files.list_files(lake.absolute("checkpoints"), "/spec.json"):
+        training_id = relative(lake, uri).split("/")[1]
+        if training_id not in known:
+            with files.open_read(uri) as stream:
+                directory = str(json.loads(stream.read())["tokens_dir"]).rstrip("/")
+            begun.append(Training(training_id, "unfinished", directory.rpartition("/")[2], "checkpoints"))
+    return [training for training in (*finished, *begun) if training.tokens in tokens]
 
 
 def relative(lake: Lake, uri: str) -> str:

@@ -12,10 +12,13 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from pydantic import ValidationError
+
 from flows.forgetting.erase import Eraser
 from flows.forgetting.made import (
     TokenSetLeft,
     clear_corpora,
+    clear_folder,
     clear_tokens,
     clear_trainings,
     find_token_sets,
@@ -24,10 +27,12 @@ from flows.forgetting.made import (
 )
 from flows.forgetting.request import Holding, Request, Target, count_copies, find_holdings, find_targets
 from flows.progress import tell
-from flows.report.page import FILE, write_report
+from flows.report.page import write_report
+from flows.steps import find_step
 from flows.tables import print_table, table_of, to_json
-from flows.tokens_flow import TokensRequest, tokens_flow
+from flows.tokens_flow import TokensRequest, key_of, tokens_flow
 from flows.work import prefect_api
+from flows.writing import writing
 from pipeline.tokens import TokensConfig
 from storage import files, manifest
 from storage.catalog import Catalog
@@ -47,6 +52,7 @@ class ForgetRequest:
     workers: int = 1
     trainings: str = ""
     dry_run: bool = False
+    wait_seconds: float = 0.0
 
 
 @dataclass
@@ -70,8 +76,16 @@ def run_forget(request: ForgetRequest, as_json: bool) -> None:
         raise UserError(f"--trainings {request.trainings!r} is neither keep nor remove.")
     lake = Lake(request.lake)
     lake.check_exists()
-    if not request.dry_run:
+    if request.dry_run:
+        _forget(lake, request, as_json)
+        return
+    lake.check_writable()
+    with writing(lake, "winnow forget", request.wait_seconds):
         resume(lake, request.workers)
+        _forget(lake, request, as_json)
+
+
+def _forget(lake: Lake, request: ForgetRequest, as_json: bool) -> None:
     targets = find_targets(lake, request.named)
     ids = {target.doc_id for target in targets}
     holdings = find_holdings(lake, ids) if ids else []
@@ -80,7 +94,6 @@ def run_forget(request: ForgetRequest, as_json: bool) -> None:
         return
     if any(holding.kind == "training" for holding in holdings) and not request.trainings:
         raise UserError("trainings have read these pages:", "say --trainings remove, or --trainings keep.")
-    lake.check_writable()
     write_tombstones(lake, [*request.named.names(), *(("doc", name) for name in sorted(ids))])
     if targets:
         work_off(lake, Journal(targets, remove_trainings=request.trainings == "remove"), request.workers)
@@ -113,21 +126,45 @@ def work_off(lake: Lake, journal: Journal, workers: int, resumed: bool = False) 
     Catalog(lake).rebuild()
     for left in journal.token_sets.values():
         _make_tokens(lake, left, workers)
-    if files.exists(lake.absolute(FILE)):
+    if files.exists(lake.absolute(lake.report_path())):
         write_report(lake)
     files.remove(lake.absolute(JOURNAL))
 
 
 def _make_tokens(lake: Lake, left: TokenSetLeft, workers: int) -> None:
-    """Encode and pack again the shards that were taken away; a set that kept no settings stays away."""
-    if not left.config or not left.corpus:
+    """Encode and pack again the shards that were taken away; a set that cannot be made again as it was goes wholly."""
+    request = _request_of(lake, left, workers)
+    if request is None:
+        clear_folder(lake, lake.tokens_dir(left.name, left.fingerprint))
+        _clear_runs(lake, left.fingerprint)
         tell(
-            f"token set {left.fingerprint} of {left.name} was removed: it kept no settings. `winnow tokens` makes one."
+            f"token set {left.fingerprint} of {left.name} was removed: what made it is not at hand (settings, corpus, "
+            "tokenizer or version). `winnow tokens` makes another."
         )
         return
-    config = TokensConfig.model_validate_json(left.config)
     with prefect_api():
-        tokens_flow(TokensRequest(name=left.name, config=config, lake=lake.root, workers=workers))
+        tokens_flow(request)
+
+
+def _clear_runs(lake: Lake, tokens: str) -> None:
+    """Take away the rows of the runs that made a token set, whose fingerprint this is."""
+    for row in lake.rows("runs"):
+        if row["flow"] == "tokens" and any(step["fingerprint"] == tokens for step in row["steps"]):
+            files.remove(lake.absolute(lake.run_path(row["run_id"])))
+
+
+def _request_of(lake: Lake, left: TokenSetLeft, workers: int) -> TokensRequest | None:
+    """What makes a token set again, of its own corpus, which need not be the newest; None where nothing does."""
+    if not left.config or not left.corpus:
+        return None
+    try:
+        config = TokensConfig.model_validate_json(left.config)
+        corpus = find_step(lake, "mix", left.name, "", left.corpus)
+        if key_of(config, corpus) != left.fingerprint:
+            return None
+    except (ValidationError, UserError):
+        return None
+    return TokensRequest(name=left.name, corpus=left.corpus, config=config, lake=lake.root, workers=workers)
 
 
 def _read_journal(lake: Lake) -> Journal | None:

@@ -68,7 +68,13 @@ def training_section(source: Source) -> Section:
         f"{seconds(newest['wall_seconds'])} on {newest['device']}. Held-out loss "
         f"{newest['eval_loss']:.3f} nats a token, {newest['eval_bits_per_byte']:.3f} bits a byte."
     )
-    figures = (*step_figure(source), _curve(newest), _rate(newest), _trainings(trainings), memory_figure(source))
+    figures = (
+        *step_figure(source),
+        training_curve(newest),
+        _rate(newest),
+        _trainings(trainings),
+        memory_figure(source),
+    )
     return Section("training", "Training", lead, figures)
 
 
@@ -129,7 +135,8 @@ def _packing(tokens: TokenSet) -> Figure:
     return Figure("tokens-packing", "Packing", caption, Table(columns, rows), sql=TOKENS)
 
 
-def _curve(training: Row) -> Figure:
+def training_curve(training: Row) -> Figure:
+    """The losses of a training, step by step, and on held-out documents at its end."""
     curve: Sequence[Row] = training["curve"]
     x = Axis.over("tokens seen", [0, *(point["tokens"] for point in curve)], margin=0.02)
     losses = [*(point["loss"] for point in curve), training["eval_loss"]]

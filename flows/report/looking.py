@@ -7,6 +7,7 @@ from typing import Any
 
 from flows.probing import read_probes
 from flows.report.figures import Column, Figure, Section, tabled
+from flows.report.finetuning import against_figure
 from flows.report.interactive import Widget
 from flows.report.source import Row, Source
 
@@ -62,7 +63,8 @@ def attention_figure(source: Source) -> tuple[Figure, ...]:
 def objectives_section(source: Source) -> Section:
     """What the two kinds of model are asked to do, on the corpus's own text."""
     decoder, encoder = newest_look(source, "decoder"), newest_look(source, "encoder")
-    figures = (*(_written(decoder) if decoder else ()), *(_masked(encoder) if encoder else ()))
+    looks = (*(_written(decoder) if decoder else ()), *(_masked(encoder) if encoder else ()))
+    figures = (*looks, *against_figure(source))
     if not figures:
         return Section("objectives", "Objectives", f"No model has been looked into yet: {NONE}")
     lead = "A decoder says the next token from those before it; an encoder says hidden tokens from those on both sides."

@@ -15,6 +15,8 @@ from flows.report import (
     composition,
     corpus,
     duplicates,
+    embeddings,
+    finetuning,
     funnel,
     learning,
     looking,
@@ -30,8 +32,6 @@ from flows.report.words import harmless
 from storage import files
 from storage.lake import Lake
 
-FILE = "report.html"
-
 SECTIONS = (
     funnel.funnel_section,
     corpus.books_section,
@@ -43,6 +43,8 @@ SECTIONS = (
     architecture.architecture_section,
     learning.training_section,
     looking.objectives_section,
+    finetuning.finetuning_section,
+    embeddings.embeddings_section,
     benchmarks.benchmarks_section,
     scaling.scaling_section,
     timeline.timeline_section,
@@ -57,7 +59,7 @@ def write_report(lake: Lake, path: str = "") -> Path:
         UserError: There is no lake there, or the file cannot be written.
     """
     lake.check_exists()
-    target = path or lake.absolute(FILE)
+    target = path or lake.absolute(lake.report_path())
     files.write_bytes(target, render(lake).encode())
     return Path(files.local_path(target)) if files.is_local(target) else Path(target)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from flows.fit_records import read_fit_records
 from flows.report import scaling_figures
 from flows.report.allocation import allocation, published
 from flows.report.explorer import explorer
@@ -16,7 +17,6 @@ from flows.report.figures import Column, Figure, Section, Table
 from flows.report.source import Source
 from flows.report.svg import Axis, Plot, pairs, ramp
 from flows.report.words import count, frac, number, power, short
-from flows.scaling_flow import read_fit_records
 from flows.scaling_words import COUNT_NAMES
 from model.scaling.fit import LEVEL, Fit
 from model.scaling.points import FLOPS_PER_PARAM_TOKEN
@@ -50,7 +50,7 @@ def scaling_section(source: Source) -> Section:
     record = records["total"]
     figures = (
         explorer(source, fit, unit),
-        _curves(fit, unit),
+        loss_by_compute(fit, unit),
         scaling_figures.valleys(record, fit, unit),
         scaling_figures.contours(fit, unit),
         _agreement(fit, unit),
@@ -77,7 +77,7 @@ def _comparisons(source: Source) -> tuple[Figure, ...]:
     return (scaling_figures.comparison(json.loads(newest["details"]), newest["name"]),)
 
 
-def _curves(fit: Fit, unit: str) -> Figure:
+def loss_by_compute(fit: Fit, unit: str) -> Figure:
     """Loss against compute: a curve and its runs for each size, and the frontier below them."""
     points, surface = fit.points, fit.surface
     x = Axis.over("compute C = 6ND, FLOP", points.flops, log=True, powers=True, margin=0.12)

@@ -20,8 +20,10 @@ from flows.settings import settings
 from flows.what_if.derive import DeriveJob, derive
 from flows.what_if.question import Question, ask
 from flows.work import prefect_api, unit_of_work
+from flows.writing import writing
 from storage.files import remove_stale
 from storage.lake import Lake
+from storage.lease import held
 from storage.schema import Section
 
 
@@ -39,12 +41,14 @@ def apply_flow(request: ApplyRequest) -> CorpusResult:
     """The newest run of a recipe, made again under other limits: archives derived, then duplicates and mix anew."""
     lake = Lake(request.lake)
     lake.check_writable()
-    remove_stale(lake.root)
-    question = ask(lake, load_recipe(request.recipe, request.changes))
-    jobs = derivations(question)
-    plan = CorpusPlan(lake, question.recipe, request.workers, tuple(job.new for job in jobs))
-    of_label = {job.new.label: job for job in jobs}
-    return run_plan(plan, lambda job: submit_derivation(of_label[job.label]), local_pools(plan.workers))
+    with writing(lake, f"winnow what-if {request.recipe} --apply") as lease:
+        remove_stale(lake.root)
+        question = ask(lake, load_recipe(request.recipe, request.changes))
+        jobs = derivations(question)
+        plan = CorpusPlan(lake, question.recipe, request.workers, tuple(job.new for job in jobs))
+        lease.tell_run(plan.run_id)
+        of_label = {job.new.label: job for job in jobs}
+        return run_plan(plan, lambda job: submit_derivation(of_label[job.label]), local_pools(plan.workers))
 
 
 def run_apply(request: ApplyRequest, quiet: bool) -> None:
@@ -73,7 +77,7 @@ def derivations(question: Question) -> list[DeriveJob]:
 
 def submit_derivation(job: DeriveJob) -> PrefectFuture[dict[str, Any]]:
     """Start making one archive's rows from those it has."""
-    return derive_archive.submit(job.new.label, job)
+    return derive_archive.submit(job.new.label, replace(job, new=replace(job.new, fence=held(job.new.lake))))
 
 
 @unit_of_work("derive")

@@ -30,6 +30,7 @@ from storage import schema
 from storage.catalog import Catalog
 from storage.errors import Fatal
 from storage.lake import Lake
+from storage.lease import committing
 from storage.shards import Output, ShardWriter, iter_batches, read_table, write_table
 from storage.statements import quoted
 from storage.views import sql_text
@@ -70,8 +71,10 @@ def derive(job: DeriveJob) -> dict[str, Any]:
     with ExitStack() as stack:
         work = _Derivation(job, lake, stack)
         work.run()
-        row = work.finish()
-    write_table(lake.root, lake.archive_row_path(*key), "archives", pa.Table.from_pylist([row], schema.ARCHIVES))
+        outputs = work.finish()
+    with committing(lake.root, job.new.fence):
+        row = work.row(outputs)
+        write_table(lake.root, lake.archive_row_path(*key), "archives", pa.Table.from_pylist([row], schema.ARCHIVES))
     return row
 
 
@@ -100,14 +103,18 @@ class _Derivation:
             self._derive(old, self.outcomes[done : done + len(old)], records)
             done += len(old)
 
-    def finish(self) -> dict[str, Any]:
-        """The archive's row: its books closed anew over the same records and bytes."""
+    def finish(self) -> list[Output]:
+        """Complete the files."""
+        if self.decontaminates:
+            self.writers["benchmarks"].write(read_table(self.lake.absolute(self._old("benchmarks"))))
+        return [writer.finish() for writer in self.writers.values()]
+
+    def row(self, outputs: list[Output]) -> dict[str, Any]:
+        """The archive's row: its books closed anew over the same records and bytes; its costs are written before it."""
         fates = ("kept", "dropped", "unreadable")
         books = {f"{fate}_records": self.records[fate] for fate in fates}
         books |= {f"{fate}_bytes": self.bytes[fate] for fate in fates}
-        if self.decontaminates:
-            self.writers["benchmarks"].write(read_table(self.lake.absolute(self._old("benchmarks"))))
-        outputs = [writer.finish() for writer in self.writers.values()] + [self._write_costs()]
+        outputs = [*outputs, self._write_costs()]
         return {
             **self.job.archive, **books, "fingerprint": self.job.new.fingerprint,
             "stages": [stage.name for stage in self.stages], "outputs": [output.to_dict() for output in outputs],

@@ -9,13 +9,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from model.config import ModelConfig, TrainConfig
 from model.rules import settle
-
-if TYPE_CHECKING:
-    from model.scaling.ladder import Rung
 
 
 def branch_point(token_counts: Sequence[int]) -> int:
@@ -47,15 +44,3 @@ def stem_settings(
         "beta2": settle(typical, model).beta2,
         "warmup_tokens": round(warmup / whole) * whole,
     }
-
-
-def fresh_fracs(ladder: Sequence[Rung]) -> dict[str, float]:
-    """By the run's name the share of it that no shorter run of its stem has computed; 1 where nothing is shared."""
-    computed: dict[tuple[str, int, float], float] = {}
-    found = {}
-    for rung in sorted(ladder, key=lambda rung: rung.tokens):
-        stem = (rung.model.model_dump_json(), rung.train.seed, rung.learning_rate)
-        before = computed.get(stem, 0.0) if rung.train.schedule == "wsd" else 0.0
-        found[rung.name] = 1 - before / rung.tokens
-        computed[stem] = rung.tokens * (1 - rung.train.decay_frac)
-    return found

@@ -17,14 +17,13 @@ import numpy as np
 
 from model.config import ModelConfig
 from model.memory import count_parameters
-from model.scaling.branches import fresh_fracs
 from model.scaling.fit import LEVEL, fit_surface
 from model.scaling.intervals import Estimate, percentile
 from model.scaling.isoflop import fit_isoflop
 from model.scaling.ladder import LadderConfig, Rung, Shape, rungs
 from model.scaling.points import FLOPS_PER_PARAM_TOKEN, Floats, make_points
 from model.scaling.rate_check import swept
-from model.scaling.speed import SLACK, Speed, training_bytes
+from model.scaling.speed import SLACK, Speed, fresh_fracs, training_bytes
 from model.scaling.surface import Surface
 from storage.errors import UserError
 

@@ -88,6 +88,18 @@ def assumed_speed(gpu: str) -> Speed:
     return Speed(ASSUMED_OVERHEAD, ASSUMED_SHARE * found.flops_per_second, f"{found.name}, assumed", False)
 
 
+def fresh_fracs(ladder: Sequence[Rung]) -> dict[str, float]:
+    """By the run's name the share of it that no shorter run of its stem has computed; 1 where nothing is shared."""
+    computed: dict[tuple[str, int, float], float] = {}
+    found = {}
+    for rung in sorted(ladder, key=lambda rung: rung.tokens):
+        stem = (rung.model.model_dump_json(), rung.train.seed, rung.learning_rate)
+        before = computed.get(stem, 0.0) if rung.train.schedule == "wsd" else 0.0
+        found[rung.name] = 1 - before / rung.tokens
+        computed[stem] = rung.tokens * (1 - rung.train.decay_frac)
+    return found
+
+
 def training_bytes(model: ModelConfig, batch_tokens: int, sequence_length: int, bytes_per_value: int = 4) -> float:
     """Memory of a training step: weights, gradients, two moments, activations and logits with their gradients."""
     state = 4.0 * count_parameters(model).total

@@ -13,6 +13,13 @@ from pipeline.archive.rows import DATE_FIELDS, ID_FIELDS, row_record
 
 MAGIC = b"PAR1"
 _BATCH_ROWS = 512
+_BATCH_BYTES = 64 << 20
+"""What a batch may come to where every row is the longest value that a chunk can hold: dictionaries repeat one."""
+
+_MOST_EXPANSION = 1000
+"""Bytes of text, or rows, that a row group may have for each byte of the file, where they are many: real text packs to
+a tenth, a bomb to a millionth."""
+_MANY_BYTES, _MANY_ROWS = 256 << 20, 1 << 16
 
 
 class ParquetRows:
@@ -51,16 +58,38 @@ class ParquetRows:
             start += rows
 
     def _group(self, group: int, columns: list[str], start: int, end: int) -> Iterator[Item]:
-        """The rows of one row group; from where it cannot be decoded, one unreadable span."""
-        position = start
+        """The rows of one row group; from where it cannot be decoded, or grows beyond bounds, an unreadable span."""
+        position, given = start, 0
+        packed, unpacked = self._sizes(group, columns)
+        most = max(_MANY_BYTES, _MOST_EXPANSION * packed)
+        if unpacked > most or end - start > max(_MANY_ROWS, _MOST_EXPANSION * packed):
+            cause = f"declares {end - start:,} rows and {unpacked:,} bytes in {packed:,} bytes of the file"
+            yield Unreadable(start, end - start, f"row group {group} {cause}")
+            return
+        rows = max(1, min(_BATCH_ROWS, _BATCH_BYTES // max(unpacked, 1)))
         try:
-            batches = self._file.iter_batches(_BATCH_ROWS, [group], columns, use_threads=False)
-            for batch in batches:
-                for row in batch.to_pylist():
+            for batch in self._file.iter_batches(rows, [group], columns, use_threads=False):
+                for place in range(len(batch)):  # a row at a time: as Python's strings a batch is four times as large
+                    row = {name: batch[name][place].as_py() for name in columns}
+                    given += len(text) if isinstance(text := row[self._text_field], str | bytes) else 0
+                    if given > most:
+                        cause = f"unpacks to more than {_MOST_EXPANSION:,} times its size"
+                        yield Unreadable(position, end - position, f"row group {group} {cause}")
+                        return
                     yield self._record(row, position)
                     position += 1
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             yield Unreadable(position, end - position, f"row group {group} is damaged: {_first_line(error)}")
+
+    def _sizes(self, group: int, columns: list[str]) -> tuple[int, int]:
+        """Bytes of some columns of a row group, in the file and unpacked, as the file's footer has them."""
+        found = self._file.metadata.row_group(group)
+        chunks = [found.column(number) for number in range(found.num_columns)]
+        wanted = [chunk for chunk in chunks if chunk.path_in_schema.split(".")[0] in columns]
+        return (
+            max(0, sum(chunk.total_compressed_size for chunk in wanted)),
+            max(0, sum(chunk.total_uncompressed_size for chunk in wanted)),
+        )
 
     def _record(self, row: dict[str, object], position: int) -> Item:
         record = row_record(row, position, 1, self._text_field)

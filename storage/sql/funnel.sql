@@ -48,7 +48,7 @@ judged AS (
     WINDOW in_order AS (ORDER BY coalesce(place, 999999), stage ROWS UNBOUNDED PRECEDING)
 ),
 mixed AS (
-    SELECT 'mix:' || corpus AS stage, sum(unique_documents)::BIGINT AS pages FROM mixture GROUP BY corpus
+    SELECT 'mix:' || corpus AS stage, sum(unique_documents + coalesce(held_out_documents, 0))::BIGINT AS pages FROM mixture GROUP BY corpus
 ),
 told AS (
     SELECT position, stage, pages_out + dropped AS pages_in, dropped, pages_out, all_pages,

@@ -11,7 +11,7 @@ TORCH_FREE = tuple(
     f"model.{name}"
     for name in (
         *("config", "parts", "presets", "objective_config", "memory", "memory_plan", "order", "rules"),
-        *("probing", "scaling", "scoring"),
+        *("embedding", "probing", "scaling", "scoring", "finetune.config", "finetune.metrics"),
     )
 )
 ALLOWED = {  # room -> prefixes of our own modules it may import, besides its own

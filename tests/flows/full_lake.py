@@ -62,7 +62,9 @@ def add_everything(lake: Lake, archives: int = 4, pages: int = 120, hostile: boo
     add_tokens(lake)
     _add_trainings(lake, random)
     _add_looks(lake)
+    _add_embeddings(lake)
     _add_scores(lake)
+    _add_finetunings(lake, random)
     _add_run(lake, names, HOSTILE if hostile else "demo")
 
 
@@ -178,6 +180,35 @@ def _add_scores(lake: Lake) -> None:
     write_table(lake.root, lake.evaluation_path("e1"), "evaluations", pa.Table.from_pylist(rows, schema.EVALUATIONS))
 
 
+def _add_finetunings(lake: Lake, random: np.random.Generator) -> None:
+    """A decoder and an encoder on one task, from both starts, by three seeds."""
+    rows = []
+    for kind, best in (("decoder", 0.80), ("encoder", 0.84)):
+        for examples in (100, 1000):
+            for start, loses in (("pretrained", 0.0), ("scratch", 0.1 * 100 / examples)):
+                for seed in range(3):
+                    value = best - 0.2 * 100 / examples - loses + float(random.normal(0, 0.01))
+                    rows.append(finetuning_row(f"demo/{kind}", kind, start, examples, seed, value))
+    for row in rows:
+        table = pa.Table.from_pylist([row], schema.EVALUATIONS)
+        write_table(lake.root, lake.evaluation_path(row["evaluation_id"]), "evaluations", table)
+
+
+def finetuning_row(name: str, kind: str, start: str, examples: int, seed: int, value: float) -> dict[str, Any]:
+    """A fine-tuning's row, as `flows.finetuning` writes it."""
+    details = {
+        "task": "classification", "kind": kind, "mode": "full", "start": start, "examples": examples, "seed": seed,
+        "measured_examples": 500, "params_trained": 700_000, "params_total": 900_000, "learning_rate": 1e-3,
+        "steps": 150, "best_step": 100, "tokens_seen": 90 * examples, "flops": 4e6 * 90 * examples, "seconds": 3.0,
+        "pretrain_tokens": 400_000, "pretrain_flops": 2e12, "pretrain_seconds": 60.0,
+    }  # fmt: skip
+    return {
+        "evaluation_id": f"ft-{kind}-{start}-{examples}-{seed}", "kind": "finetune", "name": name, "part": "ponds",
+        "metric": "accuracy", "value": value, "low": value - 0.03, "high": value + 0.03, "unit": "share",
+        "details": json.dumps(details), "finished_at": NOON,
+    }  # fmt: skip
+
+
 def _add_duplicates(lake: Lake, names: list[str], random: np.random.Generator) -> None:
     kept = Catalog(lake).query("SELECT archive, \"offset\" FROM ledger WHERE fate = 'kept' ORDER BY ALL").to_pylist()
     rows = []
@@ -217,6 +248,8 @@ def _add_mixture(lake: Lake, name: str) -> None:
             "epochs": 0.66,
             "max_epochs": 4.0,
             "reason": "not enough text within its epoch cap" if domain == "books" else None,
+            "held_out_documents": 2,
+            "held_out_tokens": 4000,
         }
         for domain, asked in DOMAINS.items()
     ]
@@ -263,7 +296,6 @@ def add_tokens(lake: Lake) -> TokenSet:
         width=257,
         train=split,
         held_out=split.model_copy(update={"domains": {}}),
-        left_out=Counts(),
     )
     directory = lake.tokens_dir("demo", "b" * 16)
     files.write_bytes(lake.absolute(f"{directory}/tokenizer.json"), content.encode())
@@ -396,6 +428,35 @@ def _add_looks(lake: Lake) -> None:
         write_table(
             lake.root, lake.evaluation_path(kind), "evaluations", pa.Table.from_pylist([row], schema.EVALUATIONS)
         )
+
+
+def _add_embeddings(lake: Lake) -> None:
+    """Vectors of words of two trainings, as `winnow embeddings` keeps them; one word has no static vector."""
+    use = {"before": f"{HOSTILE} the ", "word": "bank", "after": f" of {HOSTILE}"}
+    uses = [use | {"label": label, "written": label != HOSTILE} for label in ("river", "money", HOSTILE)]
+    layers = [
+        {"points": [[0.0, 0.0]] * 3, "shares": [0.0, 0.0]},
+        {"points": [[1.0, 2.0], [-1.5, 0.5], [0.25, -2.0]], "shares": [0.7, 0.3]},
+    ]
+    near = {"names": ["bank", HOSTILE, "shore"], "cosines": [1.0, 0.8, 0.7], "points": [[0, 0], [1, 1], [2, 0]]}
+    word = {"word": "bank", "static": near | {"shares": [0.6, 0.4]}, "uses": uses, "layers": layers}
+    words = [word, {"word": "plant", "static": None, "uses": uses, "layers": layers[::-1]}]
+    about: list[tuple[str, str, str, dict[str, Any]]] = [
+        ("EN-RG-65", "static", "rank correlation", {"measure": "similarity", "covered": 40, "pairs": 65}),
+        ("EN-RG-65", "layer 1, uses", "rank correlation", {"measure": "similarity", "covered": 40, "pairs": 65}),
+        ("senses", "layer 1", "probability", {"measure": "senses", "words": 2, "uses": 6}),
+        ("self-similarity", "layer 1", "cosine", {"measure": "self-similarity", "words": 2}),
+        ("figure", "uses drawn", "uses", {"words": words}),
+    ]
+    for training in ("demo", HOSTILE):
+        rows = [
+            {"evaluation_id": "embeddings", "kind": "embeddings", "name": training, "part": part, "metric": metric}
+            | {"value": 0.4, "low": 0.2, "high": 0.6, "unit": unit, "finished_at": NOON}
+            | {"details": json.dumps(details | {"training_id": training})}
+            for part, metric, unit, details in about
+        ]
+        path = lake.evaluation_path(f"embeddings {len(training)}")
+        write_table(lake.root, path, "evaluations", pa.Table.from_pylist(rows, schema.EVALUATIONS))
 
 
 def _commit(lake: Lake, step: str, key: str, fingerprint: str, summary: Any, outputs: list[Any], at: float) -> None:

@@ -25,13 +25,13 @@ from flows.work import prefect_api, threads
 from pipeline.tokens import TokensConfig
 from storage import schema
 from storage.lake import Lake
-from storage.shards import write_table
+from storage.shards import read_table, write_table
 from tests.flows.archives import article, page, write_warc
 
 PLANTED = "Zanzibar Quokkington hid the violet trombone under the municipal carousel."
 SECRET = "http://www.secret.test/planted.html"
 COPY = "http://copier.test/copy.html"
-TOKENS = TokensConfig(vocab_size=512, sequence_length=32, held_out_frac=0.1)
+TOKENS = TokensConfig(vocab_size=512, sequence_length=32)
 
 
 @pytest.fixture(scope="module")
@@ -78,15 +78,18 @@ def read_again(folder: Path, lake: Lake, *changes: str) -> list[dict[str, Any]]:
 
 
 def add_training(lake: Lake) -> None:
-    """A training of the lake's tokens, as far as forgetting looks at one."""
+    """Two trainings of the lake's tokens, as far as forgetting looks at them: t1 is finished, t2 was cut short."""
     (tokens,) = [row for row in lake.rows("steps") if row["step"] == "tokens"]
     values: dict[Any, Any] = {pa.string(): "", pa.int64(): 1, pa.float64(): 1.0}
     row = {column.name: values.get(column.type) for column in schema.TRAININGS if not column.nullable}
     row |= {"training_id": "t1", "name": "small", "tokens_fingerprint": tokens["fingerprint"], "curve": []}
     row |= {"finished_at": tokens["finished_at"], "checkpoint": "checkpoints/t1/weights.bin"}
     write_table(lake.root, lake.training_path("t1"), "trainings", pa.Table.from_pylist([row], schema.TRAININGS))
-    (Path(lake.root) / "checkpoints" / "t1").mkdir(parents=True)
-    (Path(lake.root) / "checkpoints" / "t1" / "weights.bin").write_bytes(b"weights")
+    for name in ("t1", "t2"):
+        (Path(lake.root) / "checkpoints" / name).mkdir(parents=True)
+        (Path(lake.root) / "checkpoints" / name / "weights.bin").write_bytes(b"weights")
+    spec = {"tokens_dir": lake.absolute(lake.tokens_dir(tokens["key"], tokens["fingerprint"]))}
+    (Path(lake.root) / "checkpoints" / "t2" / "spec.json").write_text(json.dumps(spec))
 
 
 def forget(lake: Lake, *options: str) -> Any:
@@ -126,6 +129,8 @@ def test_a_dry_run_lists_everything_and_changes_nothing(lake) -> None:
     found = json.loads(done.stdout)
     assert [one["url"] for one in found["pages"]] == [SECRET, COPY]
     assert {one["kind"] for one in found["held"]} == {"shard", "sequences", "training"}
+    trainings = {one["place"]: one["holds"] for one in found["held"] if one["kind"] == "training"}
+    assert trainings["t1"].startswith("small: weights") and trainings["t2"].startswith("unfinished: checkpoints")
     assert digests(lake) == before
 
 
@@ -141,16 +146,15 @@ def test_a_forgotten_page_leaves_no_trace_and_stays_away(lake, made, home) -> No
         lake, "SELECT url, host, fate, detail FROM ledger WHERE dropped_by_rule = 'archive.forgotten'"
     ).to_pylist()
     assert rows == [{"url": None, "host": None, "fate": "dropped", "detail": "forgotten at request"}] * 2
-    assert not list((Path(lake.root) / "checkpoints").rglob("*.bin")) and not lake.rows("trainings")
+    assert not [p for p in (Path(lake.root) / "checkpoints").rglob("*") if p.is_file()] and not lake.rows("trainings")
     untouched = {place for place, content in digests(lake).items() if before.get(place) == content}
     corpora = [place for place in before if place.startswith("corpus/") and "mixture" not in place]
     assert sum(place in untouched for place in corpora) == len(corpora) - 1  # shards without the page are as they were
     assert {place.split("/")[0] for place in before if "1.warc.gz" in place and place not in untouched} == set()
     kept = sql(lake, "SELECT count(*) AS n, count(DISTINCT id) AS ids FROM corpus").to_pylist()[0]
-    mixture = sql(lake, "SELECT documents, reason FROM mixture").to_pylist()[0]
-    assert (
-        kept == {"n": 17, "ids": 17} and mixture["documents"] == 17 and "forgotten at request: 1" in mixture["reason"]
-    )
+    mixture = sql(lake, "SELECT documents, held_out_documents, reason FROM mixture").to_pylist()[0]
+    assert kept == {"n": 17, "ids": 17} and "forgotten at request: 1" in mixture["reason"]
+    assert (mixture["documents"], mixture["held_out_documents"]) == (16, 1)
     counted = json.loads(next(r for r in lake.rows("steps") if r["step"] == "tokens")["summary"])
     assert counted["train"]["total"]["documents"] + counted["held_out"]["total"]["documents"] == 17
     corpus_flow(request(made, Path(lake.root), "mix.shard_bytes=2000"))
@@ -165,6 +169,38 @@ def test_a_host_takes_every_host_under_it(lake, monkeypatch) -> None:
     assert forget(Lake("./lake"), "--host", "secret.test", "--trainings", "keep").exit_code == 0
     assert places_of(lake, *ids, "secret.test") == {}
     assert [row["training_id"] for row in lake.rows("trainings")] == ["t1"]
+    assert (Path(lake.root) / "checkpoints" / "t2" / "spec.json").exists()
+    assert check(lake).problems == ()
+
+
+def test_a_held_out_page_goes_from_an_older_corpus_and_its_tokens_too(lake, made, home) -> None:
+    """Of two corpora of one name the older one has the tokens: those are made again, of it, and none of the newer."""
+    url, tokens = "http://a1.test/", next(row for row in lake.rows("steps") if row["step"] == "tokens")
+    name, before = id_of(lake, url), sql(lake, "SELECT * FROM mixture").to_pylist()[0]
+    corpus_flow(request(made, Path(lake.root), "mix.shard_bytes=2000", "mix.seed=1"))
+    corpora = [row["fingerprint"] for row in lake.rows("steps") if row["step"] == "mix"]
+    done = forget(lake, "--doc", name, "--trainings", "keep")
+    assert done.exit_code == 0, (done.output, done.exception)
+    assert places_of(lake, name) == {} and check(lake).problems == ()
+    (again,) = [row for row in lake.rows("steps") if row["step"] == "tokens"]
+    made_of = json.loads(again["summary"])
+    assert again["fingerprint"] == tokens["fingerprint"] and made_of["corpus_fingerprint"] in corpora
+    assert len(corpora) == 2 and made_of["held_out"]["total"]["documents"] == 0
+    assert made_of["train"] == json.loads(tokens["summary"])["train"]
+    for fingerprint in corpora:
+        path = f"{lake.corpus_dir('fineweb', fingerprint)}/mixture.parquet"
+        (row,) = read_table(lake.absolute(path)).to_pylist()
+        assert (row["held_out_documents"], row["held_out_tokens"]) == (0, 0)
+        assert row["given_tokens"] == before["given_tokens"] and row["reason"] == "forgotten at request: 1"
+
+
+def test_a_token_set_that_cannot_be_made_again_goes_wholly(lake) -> None:
+    (tokens,) = [row for row in lake.rows("steps") if row["step"] == "tokens"]
+    folder = Path(lake.absolute(lake.tokens_dir(tokens["key"], tokens["fingerprint"])))
+    (folder / "config.json").write_text(json.dumps({"vocab_size": 512, "a_key_of_before": 1}))
+    done = forget(lake, "--url", SECRET, "--trainings", "keep")
+    assert done.exit_code == 0 and "what made it is not at hand" in done.stderr
+    assert not list(folder.iterdir()) and not [row for row in lake.rows("steps") if row["step"] == "tokens"]
     assert check(lake).problems == ()
 
 

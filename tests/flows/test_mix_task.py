@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import uuid
 from collections import Counter
-from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -19,61 +16,15 @@ from flows.mix_task import write_mixture
 from pipeline.mix_config import MixConfig
 from storage.errors import UserError
 from storage.lake import Lake
-from storage.schema import CORPUS, DOCUMENTS, DUPLICATES, MIXTURE
-from storage.shards import Output, read_table, write_table
-
-WORDS = ("sand", "lime", "salt", "iron", "clay", "slate", "chalk", "amber", "flint", "coal")
-
-
-def document(number: int, domain: str, archive: str = "a.warc.gz") -> dict[str, Any]:
-    text = " ".join(WORDS[(number * k) % 10] for k in range(1, 12)) + f" {number}"
-    return {
-        "doc_id": str(uuid.uuid5(uuid.NAMESPACE_URL, f"{domain}/{number}")),
-        "crawl": "test",
-        "archive": archive,
-        "offset": number * 100,
-        "length": 100,
-        "url": f"https://{domain}.example/{number}",
-        "domain": domain,
-        "text": text,
-        "text_digest": "",
-        "text_bytes": len(text),
-    }
-
-
-def documents_of(counts: dict[str, int], archive: str = "a.warc.gz") -> list[dict[str, Any]]:
-    rows = [document(number, domain, archive) for domain, count in counts.items() for number in range(count)]
-    return [{**row, "offset": position * 100} for position, row in enumerate(rows)]
-
-
-def stored(lake: Lake, rows: list[dict[str, Any]], archive: str = "a.warc.gz") -> Output:
-    table = pa.Table.from_pylist(rows, DOCUMENTS)
-    return write_table(lake.root, lake.documents_path("test", archive, "f00d"), "documents", table)
-
-
-def mix(tmp_path: Path, counts: dict[str, int], **settings: Any) -> tuple[pa.Table, dict[str, dict[str, Any]]]:
-    lake = Lake(str(tmp_path))
-    fingerprint = f"f{len(list(tmp_path.rglob('*')))}"
-    documents = [stored(lake, documents_of(counts))]
-    outputs = write_mixture(lake, "tiny", fingerprint, documents, [], MixConfig(**settings)).outputs
-    return corpus_of(lake, outputs), mixture_of(lake, outputs)
-
-
-def corpus_of(lake: Lake, outputs: Sequence[Output]) -> pa.Table:
-    return pa.concat_tables([read_table(lake.absolute(o.path)) for o in outputs if o.table == "corpus"])
-
-
-def mixture_of(lake: Lake, outputs: Sequence[Output]) -> dict[str, dict[str, Any]]:
-    (path,) = [lake.absolute(output.path) for output in outputs if output.table == "mixture"]
-    table = read_table(path)
-    assert table.schema.equals(MIXTURE)
-    return {row["domain"]: row for row in table.to_pylist()}
+from storage.schema import CORPUS, DOCUMENTS, DUPLICATES
+from storage.shards import write_table
+from tests.flows.mixtures import WORDS, corpus_of, document, documents_of, mix, mixture_of, stored, word_tokenizer
 
 
 def test_weights_and_caps_hold_to_the_document(tmp_path) -> None:
     weights = {"web": 0.5, "wikipedia": 0.3, "code": 0.2}
     counts = {"web": 300, "wikipedia": 20, "code": 100}
-    corpus, mixture = mix(tmp_path, counts, weights=weights, budget_tokens=5000)
+    corpus, mixture = mix(tmp_path, counts, weights=weights, budget_tokens=5000, held_out_frac=0)
     assert mixture["wikipedia"]["epochs"] == 4.0
     assert mixture["wikipedia"]["reason"].startswith("wikipedia capped at 4 epochs")
     assert mixture["wikipedia"]["documents"] == 80 and mixture["wikipedia"]["unique_documents"] == 20
@@ -84,7 +35,8 @@ def test_weights_and_caps_hold_to_the_document(tmp_path) -> None:
 
 
 def test_repeats_never_stand_together_and_come_late(tmp_path) -> None:
-    corpus, _ = mix(tmp_path, {"wikipedia": 12}, weights={"wikipedia": 1}, budget_tokens=10**6)
+    asked = {"weights": {"wikipedia": 1}, "budget_tokens": 10**6}
+    corpus, _ = mix(tmp_path, {"wikipedia": 12}, held_out_frac=0, **asked)
     ids, epochs = corpus["id"].to_pylist(), corpus["epoch"].to_pylist()
     assert Counter(ids).most_common()[-1][1] == 4
     assert all(first != second for first, second in pairwise(ids))
@@ -126,7 +78,7 @@ def test_the_last_document_of_a_share_is_cut_between_words(tmp_path) -> None:
 @given(st.integers(2, 7), st.integers(3, 30), st.integers(0, 99))
 def test_repeats_are_spread_evenly_and_never_adjacent(tmp_path, times, pages, seed) -> None:
     root = tmp_path / f"{times}-{pages}-{seed}"
-    asked = {"weights": {"web": 1, "code": 1}, "default_max_epochs": times, "budget_tokens": 10**6}
+    asked = {"weights": {"web": 1, "code": 1}, "default_max_epochs": times, "budget_tokens": 10**6, "held_out_frac": 0}
     corpus, _ = mix(root, {"web": 40, "code": pages}, seed=seed, **asked)
     ids = corpus["id"].to_pylist()
     places: dict[str, list[int]] = {}
@@ -215,7 +167,7 @@ def test_no_documents_make_an_empty_corpus_that_says_why(tmp_path) -> None:
     lake = Lake(str(tmp_path))
     outputs = write_mixture(lake, "tiny", "f1", [], [], MixConfig(weights={"web": 1})).outputs
     assert corpus_of(lake, outputs).num_rows == 0
-    assert mixture_of(lake, outputs)["web"]["reason"] == "web has no documents: 0 % instead of 100 %"
+    assert mixture_of(lake, outputs)["web"]["reason"] == "web has no documents to train on: 0 % instead of 100 %"
 
 
 def test_a_domain_nobody_named_is_left_out_and_said_to_be(tmp_path) -> None:
@@ -248,12 +200,7 @@ def test_shards_are_cut_near_the_size_asked_for(tmp_path) -> None:
 
 
 def test_tokens_can_be_counted_exactly(tmp_path) -> None:
-    tokenizers = pytest.importorskip("tokenizers")
-    words = {word: number for number, word in enumerate(["?", *WORDS])}
-    model = tokenizers.Tokenizer(tokenizers.models.WordLevel(words, unk_token="?"))
-    model.pre_tokenizer = tokenizers.pre_tokenizers.WhitespaceSplit()
-    model.save(str(tmp_path / "tokenizer.json"))
-    corpus, _ = mix(tmp_path / "lake", {"web": 10}, tokenizer=str(tmp_path / "tokenizer.json"))
+    corpus, _ = mix(tmp_path / "lake", {"web": 10}, tokenizer=word_tokenizer(tmp_path / "tokenizer.json"))
     assert set(corpus["token_count"].to_pylist()) == {12}
 
 
@@ -274,7 +221,10 @@ def test_the_card_tells_the_mixture(tmp_path) -> None:
         MixConfig(weights={"web": 1, "books": 1}),
     ).outputs
     (card,) = [Path(lake.absolute(output.path)).read_text() for output in outputs if output.table == "card"]
-    assert "| books | 50.0% | 0.0% | 0 | 0 | 0 | 0 | 0.00 | books has no documents: 0 % instead of 50 % |" in card
+    assert (
+        "| books | 50.0% | 0.0% | 0 | 0 | 0 | 0 | 0.00 | 0 | books has no documents to train on: 0 % instead of 50 % |"
+        in card
+    )
     assert card.startswith("---\nconfigs:")
 
 

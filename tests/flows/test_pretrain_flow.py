@@ -39,7 +39,7 @@ from storage.errors import Fatal, UserError
 from storage.lake import Lake
 from storage.shards import read_table, write_table
 
-CONFIG = TokensConfig(vocab_size=512, sequence_length=16, held_out_frac=0.2)
+CONFIG = TokensConfig(vocab_size=512, sequence_length=16)
 MODEL = ModelConfig(d_model=32, n_layers=1, n_heads=2, n_kv_heads=1)
 TRAIN = TrainConfig(train_tokens=16 * 8 * 100, batch_tokens=16 * 8, checkpoint_steps=5, eval_sequences=4)
 TOKENS = "tokens/toy/t"
@@ -51,7 +51,8 @@ def tokens_lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     rows: list[dict[str, Any]] = [
         dict.fromkeys(schema.CORPUS.names)
         | {"text": f"Page {i} says: a model learns what comes next. " * 5, "id": f"doc-{i}", "dump": "d",
-           "file_path": "f", "domain": "web", "token_count": 1, "epoch": 0}
+           "file_path": "f", "domain": "web", "token_count": 1, "epoch": 0,
+           "split": "train" if i % 5 else "held_out"}
         for i in range(60)
     ]  # fmt: skip
 
@@ -233,7 +234,7 @@ def test_from_a_document_one_finds_the_steps_that_saw_it(tokens_lake: Lake, row:
         seen = steps_that_saw(tokens_lake, row, TOKENS, [doc_id])
         rows = [i for i, names in enumerate(table["doc_ids"].to_pylist()) if doc_id in names]
         assert list(seen.sequences) == rows
-        steps = [step for step in range(30) if set(order.rows(8 * step, 8).tolist()) & set(rows)]
+        steps = [step for step in range(100) if set(order.rows(8 * step, 8).tolist()) & set(rows)]
         assert list(seen.steps) == [step + 1 for step in steps]
     assert steps_that_saw(tokens_lake, row, TOKENS, ["nobody"]) == Seen((), ())
 

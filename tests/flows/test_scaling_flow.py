@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from flows import scaling_flow as module
+from flows.fit_records import read_fit_records
 from flows.scaling_commands import fit, plan
-from flows.scaling_flow import ScalingRequest, fit_rows, read_fit_records, write_fits
+from flows.scaling_flow import ScalingRequest, fit_rows, write_fits
 from flows.work import prefect_api
 from model.config import ModelConfig, TrainConfig
 from model.memory import count_parameters

@@ -14,9 +14,8 @@ import tokenizers
 from flows.fertility import SPLITS, fertility_table
 from flows.steps import Step, find_step, run_step
 from flows.tokens_flow import identity_of, write_meta
-from flows.tokens_task import TokensJob, encode_shard, load_tokenizer, make_tokenizer, read_bounds
+from flows.tokens_task import TokensJob, encode_shard, load_tokenizer, make_tokenizer
 from model.config import TokenSet
-from pipeline.splits import split_number
 from pipeline.tokens import TokensConfig
 from storage import schema
 from storage.errors import UserError
@@ -24,7 +23,7 @@ from storage.files import write_bytes
 from storage.lake import Lake, fingerprint
 from storage.shards import read_table, write_table
 
-CONFIG = TokensConfig(vocab_size=600, sequence_length=32, held_out_frac=0.2)
+CONFIG = TokensConfig(vocab_size=600, sequence_length=32)
 SENTENCE = "the corpus is read once and every token of it lands in one sequence 1234 — größer 🙂"
 WORDS = SENTENCE.split(" ")
 
@@ -36,9 +35,10 @@ def rows_of_corpus() -> list[dict[str, Any]]:
         row = dict.fromkeys(schema.CORPUS.names) | {
             "text": text, "id": f"doc-{i}", "dump": "d", "file_path": "f", "token_count": 1, "epoch": 0,
             "domain": "web" if i % 3 else "code", "language": "en" if i % 2 else None,
+            "split": "held_out" if i % 5 == 2 else "train",
         }  # fmt: skip
         rows.append(row)
-        if i % 4 == 0:
+        if i % 4 == 0 and row["split"] == "train":
             rows.append(row | {"epoch": 1})
     return rows
 
@@ -71,8 +71,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Lake, TokenSet]:
     return lake, make_tokens(lake, corpus)
 
 
-def is_held_out(row: dict[str, Any], lake: Lake) -> bool:
-    return split_number(row["id"], CONFIG.seed) < read_bounds(lake, lake.tokens_dir("toy", "t"))[row["domain"]]
+def is_held_out(row: dict[str, Any]) -> bool:
+    return bool(row["split"] == "held_out")
 
 
 def read_split(lake: Lake, tokens: TokenSet, split: str) -> list[dict[str, Any]]:
@@ -93,12 +93,12 @@ def texts_in(lake: Lake, rows: list[dict[str, Any]]) -> list[str]:
 def test_every_document_comes_back_from_one_split(made: tuple[Lake, TokenSet]) -> None:
     lake, tokens = made
     rows = rows_of_corpus()
-    held = [row["text"] for row in rows if is_held_out(row, lake) and row["epoch"] == 0]
-    train = [row["text"] for row in rows if not is_held_out(row, lake)]
+    held = [row["text"] for row in rows if is_held_out(row)]
+    train = [row["text"] for row in rows if not is_held_out(row)]
     by_domain = sorted(read_split(lake, tokens, "held_out"), key=lambda row: str(row["domain"]))
     assert held and sorted(texts_in(lake, by_domain)) == sorted(held)
     assert texts_in(lake, read_split(lake, tokens, "train")) == train
-    assert tokens.left_out.documents == len(rows) - len(held) - len(train) > 0
+    assert (tokens.held_out.total.documents, tokens.train.total.documents) == (len(held), len(train))
 
 
 def test_the_books_of_a_token_set_balance(made: tuple[Lake, TokenSet]) -> None:
@@ -108,7 +108,7 @@ def test_the_books_of_a_token_set_balance(made: tuple[Lake, TokenSet]) -> None:
         assert len(rows) == part.sequences and all(len(row["tokens"]) == 33 for row in rows)
         filled = sum(token != tokens.pad_id for row in rows for token in row["tokens"])
         assert filled == part.total.tokens == sum(counts.tokens for counts in part.domains.values())
-    repeats = [row for row in rows_of_corpus() if row["epoch"] and not is_held_out(row, lake)]
+    repeats = [row for row in rows_of_corpus() if row["epoch"] and not is_held_out(row)]
     assert tokens.train.total.documents - tokens.train.unique.documents == len(repeats) > 0
 
 
@@ -130,7 +130,7 @@ def test_fertility_is_counted_by_domain_and_language(tmp_path: Path) -> None:
     tokenizer = load_tokenizer(lake, lake.tokens_dir("toy", "t"), CONFIG)
     for domain, language in (("web", "en"), ("web", None), ("code", "en")):
         chosen = [r for r in rows_of_corpus() if (r["domain"], r["language"]) == (domain, language)]
-        texts = [row["text"] for row in chosen if not is_held_out(row, lake)]
+        texts = [row["text"] for row in chosen if not is_held_out(row)]
         row = next(r for r in rows if (r["split"], r["domain"], r["language"]) == ("train", domain, language))
         tokens, size = sum(len(tokenizer.encode(text)) for text in texts), sum(len(text.encode()) for text in texts)
         assert (row["documents"], row["tokens"], row["bytes"]) == (len(texts), tokens, size)
@@ -197,7 +197,7 @@ def test_ids_beyond_uint16_are_kept(tmp_path: Path) -> None:
     table = read_table(lake.absolute(f"{directory}/train-00000.parquet"))
     assert table.schema.field("tokens").type == pa.binary(33 * 4)
     assert min(token for row in read_split(lake, tokens, "train") for token in row["tokens"]) >= shift
-    held = [row["text"] for row in rows_of_corpus() if not is_held_out(row, lake)]
+    held = [row["text"] for row in rows_of_corpus() if not is_held_out(row)]
     assert texts_in(lake, read_split(lake, tokens, "train")) == held
 
 
@@ -244,6 +244,10 @@ def test_an_empty_corpus_and_a_missing_one_are_said_in_words(tmp_path: Path) -> 
     empty = write_table(lake.root, "corpus/e.parquet", "corpus", schema.CORPUS.empty_table())
     with pytest.raises(UserError, match="no text"):
         make_tokenizer(lake, "tokens/e", [empty.path], CONFIG)
+    before = schema.CORPUS.empty_table().drop_columns(["split"])
+    old = write_table(lake.root, "corpus/o.parquet", "corpus", before)
+    with pytest.raises(UserError, match="by an older Winnow"):
+        make_tokenizer(lake, "tokens/o", [old.path], CONFIG)
 
 
 def test_meta_is_plain_json(made: tuple[Lake, TokenSet]) -> None:
@@ -256,5 +260,6 @@ def test_a_set_of_before_is_read_as_a_decoders(made: tuple[Lake, TokenSet]) -> N
     values = made[1].model_dump()
     for name in ("width", "packing", "specials", "encoder"):
         del values[name]
+    values["left_out"] = {"documents": 1, "tokens": 0, "bytes": 9}
     old = TokenSet.model_validate(values)
     assert (old.width, old.packing, old.encoder) == (33, "concatenate", None)

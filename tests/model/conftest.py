@@ -69,7 +69,7 @@ def tokens_dir(tmp_path: Path) -> Path:
     meta = TokenSet(
         name="toy", fingerprint="f", corpus_fingerprint="c", tokenizer_sha256=digest, vocab_size=64, end_id=0,
         pad_id=1, end_of_document="<|end_of_text|>", padding="<|padding|>", sequence_length=WIDTH - 1, width=WIDTH,
-        train=splits["train"], held_out=splits["held_out"], left_out=Counts(),
+        train=splits["train"], held_out=splits["held_out"],
     )  # fmt: skip
     (folder / "meta.json").write_text(meta.model_dump_json())
     return folder

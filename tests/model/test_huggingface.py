@@ -42,6 +42,7 @@ CONFIGS = {
     "t5-1.1": small(
         "t5-base", decoder_layers=4, head_width=12, activation="geglu", tied_embeddings=False, scaled_head=False
     ),
+    "bart": small("bart-base", decoder_layers=2),
 }
 CAUSAL = [name for name, config in CONFIGS.items() if config.kind == "decoder"]
 CLASSES = {
@@ -168,7 +169,7 @@ def test_every_position_of_an_encoder_sees_every_other() -> None:
 
 @pytest.mark.parametrize("name", [*PRESETS])
 def test_presets_have_a_family_where_transformers_has_one(name: str) -> None:
-    if name in ("gpt1", "chinchilla-70b", "bart-base", "elmo", "tiny-elmo"):
+    if name in ("gpt1", "chinchilla-70b", "elmo", "tiny-elmo"):
         with pytest.raises(UserError, match="no architecture"):
             family_of(PRESETS[name])
     else:
@@ -183,3 +184,19 @@ def test_weights_that_do_not_fit_are_named(tmp_path: Path) -> None:
         from_state(ours.config, state)
     with pytest.raises(UserError, match="mamba"):
         from_config({"model_type": "mamba"})
+
+
+def test_a_bart_that_computes_something_else_is_refused() -> None:
+    config, state = to_config(CONFIGS["bart"]), shaken(CONFIGS["bart"]).state_dict()
+    theirs = to_state(CONFIGS["bart"], state)
+    with pytest.raises(UserError, match="adds a bias"):
+        from_state(CONFIGS["bart"], theirs | {"final_logits_bias": torch.ones(1, 97)})
+    for changes, told in (
+        ({"scale_embedding": True}, "scales its embeddings"),
+        ({"activation_function": "relu"}, "another activation"),
+        ({"decoder_ffn_dim": 8}, "other sizes"),
+    ):
+        with pytest.raises(UserError, match=told):
+            from_config(config | changes)
+    with pytest.raises(UserError, match="no architecture"):
+        family_of(CONFIGS["bart"].model_copy(update={"norm_eps": 1e-12}))

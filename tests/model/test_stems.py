@@ -11,8 +11,8 @@ import pytest
 
 from model import train as training
 from model.config import TrainConfig, TrainingSpec
-from model.scaling.branches import fresh_fracs
 from model.scaling.ladder import LadderConfig, Shape, rungs
+from model.scaling.speed import fresh_fracs
 from model.schedule import decay_start, learning_rate_at
 
 from .conftest import SHORT, TINY

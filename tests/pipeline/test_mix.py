@@ -36,7 +36,7 @@ def test_the_sentence_of_the_specification() -> None:
 
 def test_a_domain_without_documents_and_one_without_weight_are_explained() -> None:
     quotas = planned({"web": 100, "code": 50}, weights={"web": 0.5, "books": 0.5})
-    assert quotas["books"].reason == "books has no documents: 0 % instead of 50 %"
+    assert quotas["books"].reason == "books has no documents to train on: 0 % instead of 50 %"
     assert quotas["code"].reason == "not named in mix.weights"
     assert (quotas["code"].given_tokens, quotas["web"].given_tokens) == (0, 100)
 

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer as HfTokenizer
 from tokenizers import decoders, models
 
-from pipeline.splits import held_out_bounds, split_number
 from pipeline.tokens import Tokenizer, TokensConfig, adopt_tokenizer, train_tokenizer
 from storage.errors import UserError
 
@@ -128,30 +127,6 @@ def test_other_files_are_refused_in_words(bad: str) -> None:
 def test_a_missing_special_token_is_named(content: str) -> None:
     with pytest.raises(UserError, match="<eot>"):
         Tokenizer(content, "<eot>", CONFIG.padding)
-
-
-def numbers(count: int, seed: int = 0) -> list[int]:
-    return [split_number(f"doc-{i}", seed) for i in range(count)]
-
-
-def held(count: int, config: TokensConfig) -> set[int]:
-    bound = held_out_bounds({"web": numbers(count)}, config)["web"]
-    return {i for i, number in enumerate(numbers(count)) if number < bound}
-
-
-def test_held_out_documents_are_a_matter_of_their_id() -> None:
-    some = held(5000, TokensConfig(held_out_frac=0.1))
-    assert 400 < len(some) < 600
-    assert some <= held(5000, TokensConfig(held_out_frac=0.2))
-    assert {i for i in held(9000, TokensConfig(held_out_frac=0.1)) if i < 5000} == some  # a larger corpus only adds
-    assert not held(5000, TokensConfig(held_out_frac=0))
-
-
-def test_small_domains_are_held_out_too_but_never_more_than_a_tenth() -> None:
-    config = TokensConfig(held_out_frac=0.01, held_out_documents=8)
-    assert [len(held(count, config)) for count in (0, 9, 10, 39, 80, 200)] == [0, 0, 1, 3, 8, 8]
-    of_two = held_out_bounds({"math": numbers(80), "web": numbers(5000)}, config)
-    assert of_two["math"] > of_two["web"]
 
 
 def test_tokenizers_have_what_encoders_need(content: str, tmp_path: Path) -> None:

@@ -134,7 +134,7 @@ class Handler(BaseHTTPRequestHandler):
             self._send_file(trouble, self.server.folder / path.lstrip("/"))
 
     def _send_file(self, trouble: Trouble, file: Path) -> None:
-        if not file.is_file():
+        if trouble.body is None and not file.is_file():
             self._send(trouble, 404, b"", {})
             return
         data, etag = self.server.content(file) if trouble.body is None else marked(trouble.body)

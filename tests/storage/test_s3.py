@@ -12,8 +12,10 @@ from moto.server import ThreadedMotoServer
 
 from storage import index
 from storage.errors import ShardFailed, UserError
+from storage.exclusive import create_new, read_now
 from storage.index_config import IndexConfig
 from storage.lake import Lake
+from storage.lease import CORPUS, Fence, LeaseBusy, LeaseLost, committing, hold
 from storage.ranges import read_ranges
 from storage.remote import open_version, version_of
 from storage.snapshots import Store
@@ -53,6 +55,21 @@ def test_objects_are_sources_by_name_prefix_and_glob(bucket: str) -> None:
         expand_inputs([f"{bucket}/in/none.warc.gz"])
     with pytest.raises(UserError, match="no archive"):
         expand_inputs([f"{bucket}/nowhere/"])
+
+
+def test_a_lake_in_a_bucket_has_one_writer(bucket: str) -> None:
+    root = f"{bucket}/leased"
+    with hold(root, CORPUS, "first", beat_seconds=0.05, lost_seconds=0.5) as first:
+        with pytest.raises(LeaseBusy, match="first"), hold(root, CORPUS, "second", lost_seconds=0.5):
+            pass
+        uri = f"{root}/leases/corpus.00000001.json"
+        assert not create_new(uri, b"another") and b"another" not in (read_now(uri) or b"")
+        first.fence.check()
+    stopped = Fence(root, CORPUS, 1, "someone")
+    with hold(root, CORPUS, "second", lost_seconds=0.5) as second, committing(root, second.fence):
+        assert second.fence.generation == 2
+        with pytest.raises(LeaseLost, match="second"), committing(root, stopped):
+            pass
 
 
 def test_ranges_of_an_object(bucket: str) -> None:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from storage.columns import field
 from storage.errors import ShardFailed, UserError
-from storage.schema import field
 from storage.shards import Output, ShardWriter, count_rows, iter_batches, read_table, write_table
 
 SCHEMA = pa.schema([field("name", pa.string(), "a name", null="none"), field("size", pa.int64(), "a size", "bytes")])

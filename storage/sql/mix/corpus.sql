@@ -9,7 +9,8 @@ SELECT
     strftime(texts.fetched_at AT TIME ZONE 'UTC', '%Y-%m-%dT%H:%M:%SZ') AS date,
     texts.archive AS file_path, texts.language, texts.language_prob AS language_score,
     coalesce(cuts.tokens, pages.tokens) - $end_tokens AS token_count,
-    texts.domain, pages.quality, ranks.epoch
+    texts.domain, pages.quality, ranks.epoch,
+    CASE WHEN pages.held_out THEN 'held_out' ELSE 'train' END AS split
 FROM ranks
 JOIN pages USING (page)
 JOIN texts USING (file, file_row)

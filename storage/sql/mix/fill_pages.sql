@@ -1,7 +1,8 @@
 -- Survivors that no better page replaces, with their tokens, their bin of quality and their place in the seeded order
 -- of choice. Tokens are counted as packing does: $end_tokens more than those of the text. A bin holds an equal part of
--- its domain's tokens, the worst first; -1 where a domain with bins has documents without a quality; else 0.
--- In: $documents (files), $bytes_per_token, $end_tokens, $seed; tables duplicates, counts, scores, bins.
+-- its domain's tokens, the worst first; -1 where a domain with bins has documents without a quality; else 0. `number`
+-- is `split_number` of pipeline/splits.py; none is held out yet.
+-- In: $documents (files), $bytes_per_token, $end_tokens, $seed, $held_out_seed; tables duplicates, counts, scores, bins.
 -- Fills: pages (page is unique; the documents of a domain and bin are chosen in its order).
 INSERT INTO pages
 WITH listed AS (
@@ -35,5 +36,7 @@ ranked AS (
 SELECT
     page, file, file_row, crawl, archive, "offset", doc_id, domain, quality,
     CASE WHEN bins IS NULL THEN 0 WHEN quality IS NULL THEN -1 ELSE least(bins - 1, before * bins // of_all) END AS bin,
-    tokens
+    tokens,
+    ('0x' || left(md5($held_out_seed || ':split:' || doc_id), 13))::BIGINT / 4503599627370496.0 AS number,
+    false AS held_out
 FROM ranked

@@ -7,5 +7,5 @@ CREATE TABLE quotas (domain VARCHAR, bin BIGINT, tokens BIGINT, available BIGINT
 CREATE TABLE cuts (page BIGINT, part BIGINT, text VARCHAR, tokens BIGINT);
 CREATE TABLE pages (
     page BIGINT, file BIGINT, file_row BIGINT, crawl VARCHAR, archive VARCHAR, "offset" BIGINT, doc_id VARCHAR,
-    domain VARCHAR, quality DOUBLE, bin BIGINT, tokens BIGINT
+    domain VARCHAR, quality DOUBLE, bin BIGINT, tokens BIGINT, number DOUBLE, held_out BOOLEAN
 );

@@ -10,6 +10,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import brotli
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -73,6 +76,18 @@ def brotli_bomb() -> bytes:
     return b"".join(packer.process(MEGABYTE) for _ in range(300)) + packer.finish()
 
 
+def repeated_value(rows: int) -> bytes:
+    """A Parquet file of a few hundred bytes whose rows are all the same 4 MB."""
+    value = pa.DictionaryArray.from_arrays(pa.array(np.zeros(rows, np.int32)), ["a" * (4 << 20)])
+    return parquet(pa.table({"text": value}), dictionary_pagesize_limit=1 << 30)
+
+
+def parquet(table: pa.Table, **options: object) -> bytes:
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd", **options)
+    return sink.getvalue().to_pybytes()
+
+
 AFTER = gzip.compress(sound(), mtime=0)
 HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
     "a giant record": (lambda: b"".join(giant(300)) + sound(), "Page too_large"),
@@ -81,6 +96,8 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], str]] = {
     "bombs in bombs": (lambda: sound("gzip, gzip", gzip.compress(bomb(300))) + sound(), "Page too_large"),
     "a brotli bomb": (lambda: sound("br", brotli_bomb()) + sound(), "Page too_large"),
     "many values": (lambda: b'{"text": [' + b"{}," * 2_700_000 + b"{}]}\n" + b'{"text": "x"}', "Page no_text"),
+    "a value repeated by a dictionary": (lambda: repeated_value(100_000), "Page Unreadable"),
+    "rows of nothing": (lambda: parquet(pa.table({"text": pa.nulls(5_000_000, pa.string())})), "Unreadable"),
     "a line without end": (lambda: b'{"text": "x"}\n{"text": "' + b"a" * (200 << 20), "Page too_large"),
 }  # fmt: skip
 

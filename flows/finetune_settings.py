@@ -1,0 +1,59 @@
+"""What a fine-tuning was asked for on the command line, as values."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from flows.finetuning import Start
+from model.finetune.config import FinetuneConfig
+from storage.errors import UserError
+
+
+def config_of(changes: Sequence[str]) -> FinetuneConfig:
+    """Settings with `key=value` changes applied, `lora.rank=4` among them.
+
+    Raises:
+        UserError: An unknown key, or a value out of range.
+    """
+    data: dict[str, Any] = {}
+    for change in changes:
+        key, equals, text = change.partition("=")
+        try:
+            value = tomllib.loads(f"value = {text}")["value"]
+        except tomllib.TOMLDecodeError:
+            value = text  # a bare word is a string
+        section, _, last = key.strip().rpartition(".")
+        if not equals or not last:
+            raise UserError(f"--set {change!r} is not key=value.")
+        (data.setdefault(section, {}) if section else data)[last] = value
+    try:
+        return FinetuneConfig.model_validate(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            known = ", ".join(FinetuneConfig.model_fields)
+            raise UserError(f"there is no setting {where} of a fine-tuning.", f"There are: {known}.") from error
+        raise UserError(f"setting {where}: {first['msg'].lower()}, got {first['input']!r}.") from error
+
+
+def sizes_of(text: str) -> list[int | None]:
+    """`100,1000,all` as numbers of examples; None: all.
+
+    Raises:
+        UserError: It is something else.
+    """
+    try:
+        return [None if part.strip() == "all" else int(part) for part in text.split(",")]
+    except ValueError as error:
+        raise UserError(f"--examples {text!r} is not numbers or all, apart by commas.") from error
+
+
+def starts_of(start: str, sizes: Sequence[int | None], seeds: int) -> list[Start]:
+    """Every run asked for: both starts of a seed and size one after the other."""
+    kinds = (True, False) if start == "both" else (start == "pretrained",)
+    return [Start(kind, size, seed) for size in sizes for seed in range(seeds) for kind in kinds]

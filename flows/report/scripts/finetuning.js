@@ -1,0 +1,41 @@
+// Label efficiency: scores by labelled examples, or by what was spent, pre-training counted or not.
+
+widgets.labels = (room, { curves }) => {
+  const sets = [...new Set(curves.map((curve) => curve.data))];
+  const state = { data: sets[0], by: "examples" };
+  const place = html("div"), said = live();
+  const costs = { examples: "training examples", flops: "fine-tuning, FLOP", all: "fine-tuning and pre-training, FLOP" };
+
+  const at = (curve, series, point) =>
+    state.by === "examples" ? point.examples : point.flops + (state.by === "all" && series.pretrained ? curve.before ?? NaN : 0);
+
+  function draw() {
+    const shown = curves.filter((curve) => curve.data === state.data);
+    const all = shown.flatMap((curve) => curve.series.flatMap((series) => series.points.map((point) => ({ curve, series, point, x: at(curve, series, point) }))));
+    const ends = all.flatMap(({ point }) => [point.value, point.low, point.high]).filter((value) => value !== null);
+    const x = axisOver(costs[state.by], all.map((one) => one.x), { log: true, powers: state.by !== "examples" });
+    const plot = new Plot(`Score on ${state.data}`, x, axisOver(shown[0].metric, ends));
+    for (const curve of shown)
+      for (const series of curve.series) {
+        plot.line(series.points.map((point) => [at(curve, series, point), point.value]), `${series.colour}${series.pretrained ? "" : " dashed"}`, series.name);
+        for (const point of series.points) {
+          const where = at(curve, series, point);
+          if (point.low !== null) plot.line([[where, point.low], [where, point.high]], `${series.colour} thin`);
+          plot.dot(where, point.value, series.colour, `${curve.name}, ${series.name}: ${point.words}`);
+        }
+      }
+    const names = new Map(shown.flatMap((curve) => curve.series.map((series) => [series.name, series.colour])));
+    place.replaceChildren(legend([...names]), plot.render());
+    const most = Math.max(...all.map(({ point }) => point.examples));
+    const best = all.filter(({ point }) => point.examples === most).sort((a, b) => b.point.value - a.point.value)[0];
+    const unknown = state.by === "all" && shown.some((curve) => curve.before === null) ? " What pre-training cost is not known of every model." : "";
+    said.textContent = `${state.data}: with ${count(most)} examples the best is the ${best.series.name}, ${best.point.value.toFixed(3)} ${best.curve.metric}.${unknown}`;
+  }
+
+  const controls = [
+    sets.length > 1 ? choice("Data", sets.map((name) => [name, name]), state.data, (value) => { state.data = value; draw(); }) : null,
+    buttons("Against", [["examples", "examples"], ["flops", "its own compute"], ["all", "all compute"]], state.by, (value) => { state.by = value; draw(); }),
+  ];
+  room.append(...controls.filter(Boolean), said, place);
+  draw();
+};

@@ -1,0 +1,45 @@
+"""Who may write a lake: flows that make corpora or forget pages take turns, whoever started them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from flows.interrupts import leaving
+from flows.progress import tell
+from storage.files import remove_stale
+from storage.lake import Lake
+from storage.lease import CORPUS, Lease, hold
+
+
+@contextmanager
+def writing(lake: Lake, purpose: str, wait_seconds: float = 0.0) -> Iterator[Lease]:
+    """Be the only one that writes archives, duplicates, corpora and views of a lake while the block lasts.
+
+    Args:
+        purpose: The command, for the others.
+        wait_seconds: To wait for a run that writes it now.
+
+    Raises:
+        LeaseBusy: Another run writes it; the sentence says which.
+    """
+    with hold(lake.root, CORPUS, purpose, wait_seconds, tell) as lease:
+        leaving.append(clean := lambda: remove_stale(lake.root, ours=True))
+        try:
+            yield lease
+        finally:
+            leaving.remove(clean)
+
+
+@contextmanager
+def alone(lake: Lake, what: str, purpose: str) -> Iterator[None]:
+    """Be the only one that makes one token set or one training: two of different names do not meet.
+
+    Args:
+        what: Its kind and id.
+
+    Raises:
+        LeaseBusy: Another run makes it now.
+    """
+    with hold(lake.root, what, purpose, announce=tell):
+        yield

@@ -1,0 +1,28 @@
+"""Processes of this machine, told apart from others that had or will have their number."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+
+@cache
+def machine() -> str:
+    """Names this boot and process namespace, for only there a process number says anything; empty where unknown."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
+    except OSError:
+        return ""
+
+
+def began_at(process: int) -> str | None:
+    """When a process began, in ticks of the machine; None where it runs no more (Linux; elsewhere always).
+
+    One that was killed stays listed, as a zombie, until it is reaped.
+    """
+    try:
+        parts = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+        return None if parts[0] in "ZX" else parts[19]
+    except (OSError, IndexError):
+        return None

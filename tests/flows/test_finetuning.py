@@ -1,0 +1,158 @@
+"""Fine-tunings from labelled files to rows: what is done is not done again, and what is a point of a curve."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from scipy import stats
+
+from flows.finetune_settings import config_of, sizes_of, starts_of
+from flows.finetuning import Start, _attempt, finetune, marks_of, read_data, written_scores
+from flows.label_efficiency import efficiencies, flat, mean_of, table_rows
+from model.build import build_model
+from model.checkpoint import save_weights
+from model.config import Counts, ModelConfig, Split, TokenSet
+from model.finetune.config import FinetuneConfig
+from pipeline.labelled.examples import Instructed
+from pipeline.tokens import TokensConfig, train_tokenizer
+from storage import schema
+from storage.catalog import Catalog
+from storage.errors import UserError
+from storage.lake import Lake
+from storage.shards import write_table
+from tests.flows.full_lake import finetuning_row
+
+CONFIG = FinetuneConfig(min_steps=60, epochs=1, batch_examples=8, learning_rate=2e-2, checks=2, dropout=0)
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    """With one model, as `winnow import` leaves it."""
+    lake = Lake(str(tmp_path / "lake"))
+    text = "good fine bright film; bad dull grey film. " * 30
+    content = train_tokenizer([text], TokensConfig(vocab_size=512))
+    folder = Path(lake.absolute("imported/toy"))
+    folder.mkdir(parents=True)
+    size = max(json.loads(content)["model"]["vocab"].values()) + 1
+    model = ModelConfig(vocab_size=size, d_model=16, n_layers=1, n_heads=2, n_kv_heads=1)
+    save_weights(str(folder / "model.safetensors"), build_model(model, 1), "d")
+    nothing = Split(files=(), sequences=0, total=Counts(), unique=Counts(), domains={})
+    tokens = TokenSet(
+        name="toy", fingerprint="f", corpus_fingerprint="", tokenizer_sha256="d", vocab_size=size, end_id=0, pad_id=1,
+        end_of_document="<|end_of_text|>", padding="[PAD]", sequence_length=64, width=65, train=nothing,
+        held_out=nothing, left_out=Counts(),
+    )  # fmt: skip
+    (folder / "tokens.json").write_text(tokens.model_dump_json())
+    (folder / "tokenizer.json").write_text(content)
+    row = {"training_id": "toy0", "name": "toy", "config": json.dumps({"model": model.model_dump()})}
+    row |= {"checkpoint": "imported/toy/model.safetensors", "finished_at": "2026-01-01T00:00:00+00:00"}
+    (folder / "model.json").write_text(json.dumps(row))
+    return lake
+
+
+@pytest.fixture
+def films(tmp_path: Path) -> str:
+    words = {"good": ("good", "fine", "bright"), "bad": ("bad", "dull", "grey")}
+    lines = [f"{label} a {words[label][n % 3]} film no {n}" for n in range(24) for label in words]
+    (tmp_path / "films.txt").write_text("\n".join(lines))
+    return str(tmp_path / "films.txt")
+
+
+def test_a_model_learns_from_a_file_and_leaves_a_row(lake: Lake, films: str) -> None:
+    data = read_data("classification", films, held_out_frac=0.4)
+    starts = [Start(pretrained, None, 0) for pretrained in (True, False)]
+    seen: list[str] = []
+    rows = finetune(lake, "toy", data, CONFIG, starts, keep=True, threads=1, listen=seen.append)
+    assert [row["value"] for row in rows] == pytest.approx([1.0, 1.0], abs=0.2)
+    found = Catalog(lake).query("SELECT * FROM finetunings ORDER BY start").to_pylist()
+    assert [row["start"] for row in found] == ["pretrained", "scratch"]
+    assert found == sorted((flat(row) for row in rows), key=lambda row: row["start"])
+    assert found[0]["examples"] == len(data.train) and found[0]["measured_examples"] == len(data.measure)
+    assert found[0]["pretrain_flops"] is None and found[0]["seconds"] > 0
+    for key in seen:
+        folder = Path(lake.absolute(f"finetuned/{key}"))
+        assert (folder / "task.safetensors").is_file()
+        lines = (folder / "predictions.jsonl").read_text().splitlines()
+        assert len(lines) == len(data.measure) and json.loads(lines[0])["prediction"] in ("good", "bad")
+    stamps = [row["finished_at"] for row in rows]
+    again = finetune(lake, "toy", data, CONFIG, starts, threads=1)
+    assert [row["finished_at"] for row in again] == stamps
+
+
+def test_what_cannot_be_is_said(lake: Lake, films: str, tmp_path: Path) -> None:
+    data = read_data("classification", films)
+    with pytest.raises(UserError, match="1000 examples were asked for; there are"):
+        finetune(lake, "toy", data, CONFIG, [Start(True, 1000, 0)])
+    with pytest.raises(UserError, match="there is no file"):
+        read_data("classification", str(tmp_path / "none"))
+    (tmp_path / "latin").write_bytes(b"1 fine\n1 caf\xe9\n")
+    with pytest.raises(UserError, match=r"line 2 of .* is not utf-8"):
+        read_data("classification", str(tmp_path / "latin"))
+    with pytest.raises(UserError, match=r"too little to (learn from|measure on)"):
+        read_data("classification", films, held_out_frac=0.0)
+
+
+def test_fewer_examples_are_part_of_more_and_both_starts_have_the_same(lake: Lake) -> None:
+    few, many = (_attempt(lake, Start(True, count, 3), "k", CONFIG, 100, False) for count in (40, 80))
+    scratch = _attempt(lake, Start(False, 40, 3), "k", CONFIG, 100, False)
+    assert {*few.rows, *few.choice} < {*many.rows, *many.choice}
+    assert (scratch.rows, scratch.choice) == (few.rows, few.choice) and len(few.choice) == 10
+    assert not {*few.rows} & {*few.choice}
+
+
+def test_settings_of_the_command_line() -> None:
+    config = config_of(['mode="lora"', "lora.rank=4", "epochs=2"])
+    assert (config.mode, config.lora.rank, config.epochs) == ("lora", 4, 2.0)
+    assert config_of(["mode=frozen"]).mode == "frozen"
+    assert starts_of("both", sizes_of("100,all"), 2)[:3] == [
+        Start(True, 100, 0),
+        Start(False, 100, 0),
+        Start(True, 100, 1),
+    ]
+    for change, words in (
+        ("epoch=2", "no setting epoch"),
+        ("epochs=-1", "setting epochs"),
+        ("epochs", "not key=value"),
+    ):
+        with pytest.raises(UserError, match=words):
+            config_of([change])
+    with pytest.raises(UserError, match="not numbers or all"):
+        sizes_of("100,many")
+
+
+def test_points_are_means_over_seeds_and_gains_are_paired(tmp_path: Path) -> None:
+    lake, values = Lake(str(tmp_path)), {"pretrained": [0.8, 0.9, 0.85], "scratch": [0.6, 0.72, 0.63]}
+    for start, scores in values.items():
+        for seed, score in enumerate(scores):
+            row = finetuning_row("demo", "encoder", start, 100, seed, score)
+            table = pa.Table.from_pylist([row], schema.EVALUATIONS)
+            write_table(lake.root, lake.evaluation_path(row["evaluation_id"]), "evaluations", table)
+    (one,) = efficiencies(Catalog(lake).query("SELECT * FROM finetunings").to_pylist())
+    ((examples, gain),) = one.gains
+    pairs = [a - b for a, b in zip(*values.values(), strict=True)]
+    interval = stats.ttest_1samp(pairs, 0).confidence_interval(0.95)
+    assert examples == 100 and (gain.low, gain.high) == pytest.approx((interval.low, interval.high))
+    shown = {row["start"]: row for row in table_rows([one])}
+    assert shown["pretrained"]["mean"] == pytest.approx(0.85) and shown["scratch"]["gain"] is None
+    assert mean_of([0.5]).low is None
+
+
+def test_what_a_decoder_writes_is_scored_as_squads() -> None:
+    told: Any = [Instructed("2+2", "four"), Instructed("3+3", "six")]
+    assert written_scores(["The four", "seven"], told) == {"written_f1": 0.5, "written_match": 0.5}
+
+
+def test_an_encoder_without_marks_gets_them_behind_its_vocabulary() -> None:
+    nothing = Split(files=(), sequences=0, total=Counts(), unique=Counts(), domains={})
+    tokens = TokenSet(
+        name="t", fingerprint="f", corpus_fingerprint="", tokenizer_sha256="d", vocab_size=50, end_id=7, pad_id=1,
+        end_of_document="e", padding="p", sequence_length=64, width=64, train=nothing, held_out=nothing,
+        left_out=Counts(),
+    )  # fmt: skip
+    encoder = marks_of(ModelConfig(causal=False), tokens)
+    assert (encoder.first, encoder.between, encoder.last) == (50, 51, 51)
+    assert marks_of(ModelConfig(), tokens).first == 7

@@ -1,0 +1,121 @@
+"""A task that hangs is given up, a process that dies takes no other task with it, and what kills it fails alone."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+import threading
+import time
+from collections.abc import Iterable
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+
+import pytest
+
+from flows.stall import renew, watched
+from flows.survival import at_work, marks, survive
+from storage.errors import Fatal, ShardFailed
+
+
+class Pool:
+    """Does labelled tasks as a pool of two would; `deadly` ones break it, with whatever else is in progress."""
+
+    def __init__(self, deadly: dict[str, int], failing: Iterable[str] = ()) -> None:
+        self.deadly, self.failing, self.done = dict(deadly), set(failing), list[str]()
+
+    def __call__(self, labels: Iterable[str]) -> tuple[dict[str, str], dict[str, ShardFailed]]:
+        todo, results, failures = list(labels), dict[str, str](), dict[str, ShardFailed]()
+        for pair in (todo[n : n + 2] for n in range(0, len(todo), 2)):
+            for label in pair:
+                if self.deadly.get(label, 0) > 0:
+                    self.deadly[label] -= 1
+                    for other in pair:
+                        at_work(other, marks()).__enter__()  # never left: their process is gone
+                    raise BrokenProcessPool("a process in the process pool was terminated abruptly")
+            for label in pair:
+                with at_work(label, marks()):
+                    self.done.append(label)
+                if label in self.failing:
+                    failures[label] = ShardFailed(f"{label} failed")
+                else:
+                    results[label] = label.upper()
+        return results, failures
+
+
+LABELS = [f"crawl/{name}" for name in "abcdefg"]
+
+
+def test_nothing_dies() -> None:
+    results, failures = survive(LABELS, Pool({}, ["crawl/b"]))
+    assert set(results) == set(LABELS) - {"crawl/b"} and list(failures) == ["crawl/b"]
+    assert marks() is None
+
+
+def test_a_process_killed_once_costs_nothing() -> None:
+    pool = Pool({"crawl/c": 1})
+    results, failures = survive(LABELS, pool)
+    assert set(results) == set(LABELS) and not failures
+
+
+def test_what_always_kills_its_process_fails_alone() -> None:
+    pool = Pool({"crawl/c": 99, "crawl/f": 99})
+    results, failures = survive(LABELS, pool)
+    assert set(failures) == {"crawl/c", "crawl/f"} and set(results) == set(LABELS) - set(failures)
+    assert "died twice" in str(failures["crawl/c"])
+
+
+def test_a_pool_that_dies_before_any_task_began_ends_too() -> None:
+    def broken(labels: Iterable[str]) -> tuple[dict[str, str], dict[str, ShardFailed]]:
+        raise BrokenProcessPool("no process starts here")
+
+    results, failures = survive(LABELS[:3], broken)
+    assert not results and set(failures) == set(LABELS[:3])
+
+
+def test_other_errors_are_nobody_elses_business() -> None:
+    def full(labels: Iterable[str]) -> tuple[dict[str, str], dict[str, ShardFailed]]:
+        raise Fatal("the disk is full")
+
+    with pytest.raises(Fatal, match="the disk is full"):
+        survive(LABELS, full)
+
+
+def test_a_task_that_stands_still_is_given_up() -> None:
+    said = r"c/a\.warc made no progress for 0 seconds.*WINNOW_STALL_SECONDS"
+    with pytest.raises(ShardFailed, match=said), watched("c/a.warc", 0.05):
+        time.sleep(30)
+    time.sleep(0.1)  # nothing comes later
+
+
+def test_a_task_that_gets_on_is_left_alone() -> None:
+    with watched("c/a.warc", 1.0):
+        for _ in range(15):
+            time.sleep(0.1)
+            renew()
+
+
+def test_a_thread_is_not_watched() -> None:
+    def work() -> None:
+        with watched("c/a.warc", 0.01):
+            time.sleep(0.1)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+
+
+def _hang_past_errors(told: str) -> None:
+    with watched("c/a.warc", 1.0, grace=0.5):
+        while True:
+            try:
+                time.sleep(30)
+            except ShardFailed:  # as code that is not Python would
+                Path(told).touch()
+
+
+def test_a_task_that_lets_no_error_in_is_killed(tmp_path: Path) -> None:
+    told = tmp_path / "told"
+    process = multiprocessing.get_context("fork").Process(target=_hang_past_errors, args=(str(told),))
+    process.start()
+    process.join(20)
+    assert process.exitcode == -signal.SIGKILL and told.exists()

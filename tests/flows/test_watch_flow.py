@@ -1,0 +1,190 @@
+"""Looks at a source that grows: what is new, within the budget, once; and what becomes of runs that meet or die."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import fsspec
+import pytest
+
+from flows import query
+from flows.annotate_task import AnnotateJob, annotate
+from flows.corpus_flow import CorpusResult, plan_corpus
+from flows.looks import Budget, choose
+from storage.errors import Fatal, ShardFailed, UserError
+from storage.files import list_files
+from storage.lake import Lake
+from storage.lease import CORPUS, LeaseBusy, LeaseLost, hold
+from tests.flows import plain
+from tests.flows.plain import arrive, asking, digests
+
+
+@pytest.fixture(autouse=True)
+def quick() -> Iterator[None]:
+    with plain.without_prefect():
+        yield
+
+
+@pytest.fixture
+def inbox(tmp_path: Path) -> Path:
+    folder = tmp_path / "inbox"
+    folder.mkdir()
+    return folder
+
+
+def test_a_look_takes_what_is_new_once(inbox: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ask = asking(inbox, tmp_path / "lake", max_new=1)
+    assert plain.run_watch(ask) is None
+    for number in range(2):
+        arrive(inbox, number)
+    first, second = plain.run_watch(ask), plain.run_watch(ask)
+    assert first and second and (len(first.archives), len(second.archives)) == (1, 2)
+    capsys.readouterr()
+    assert plain.run_watch(ask) is None
+    assert "nothing new among 2 archives" in capsys.readouterr().err
+    Path(Lake(ask.lake).absolute(Lake(ask.lake).run_path(second.run_id))).unlink()  # as if killed before its end
+    again = plain.run_watch(ask)
+    assert again and again.mix == second.mix
+
+
+def test_duplicates_are_updated_part_by_part(inbox: Path, tmp_path: Path) -> None:
+    ask, lake = asking(inbox, tmp_path / "lake", in_parts=True), Lake(str(tmp_path / "lake"))
+    looks: list[CorpusResult] = []
+    for number in range(3):
+        arrive(inbox, number)
+        looks += [result for result in [plain.run_watch(ask)] if result]
+    assert plain.run_watch(ask) is None
+    steps = [{(name, step.fingerprint) for name, step in result.dedup.items()} for result in looks]
+    assert steps[0] < steps[1] < steps[2], "what was settled is not sought again"
+    rows = query.sql(lake, "SELECT crawl, survivor_archive AS stays FROM duplicates ORDER BY crawl").to_pylist()
+    assert rows == [{"crawl": f"local.000{n}", "stays": "0.warc.gz"} for n in (2, 3)]
+    [funnel] = query.sql(lake, "SELECT count(*) AS n FROM ledger WHERE fate = 'kept'").to_pylist()
+    assert funnel["n"] == 3 * 3 + 1
+
+
+def test_a_killed_look_goes_on_with_its_part(inbox: Path, tmp_path: Path) -> None:
+    whole, cut = (asking(inbox, tmp_path / name, in_parts=True) for name in ("whole", "cut"))
+    for number in range(2):
+        arrive(inbox, number)
+    annotate(plan_corpus(cut).jobs[0])  # and then it was killed
+    for ask in (whole, cut):
+        assert plain.run_watch(ask)
+    assert digests(tmp_path / "whole") == digests(tmp_path / "cut")
+
+
+def test_a_bucket_and_a_list_are_looked_at_too(inbox: Path, tmp_path: Path) -> None:
+    store = fsspec.filesystem("memory")
+    for number in range(2):
+        store.pipe_file(f"/bucket/{number}.warc.gz", arrive(inbox, number).read_bytes())
+    (tmp_path / "new.paths").write_text("inbox/0.warc.gz\n# later: inbox/1.warc.gz\n")
+    for given, count in (("memory://bucket/", 2), (str(tmp_path / "new.paths"), 1)):
+        ask = asking(inbox, tmp_path / f"lake{count}", inputs=(given,))
+        result = plain.run_watch(ask)
+        assert result and len(result.archives) == count
+        assert plain.run_watch(ask) is None
+    store.store.clear()
+
+
+def test_a_mistake_in_the_recipe_is_told(inbox: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="recipe"):
+        plain.run_watch(asking(inbox, tmp_path / "lake", recipe="no-such-recipe"))
+
+
+def jobs_of(inbox: Path, lake: Path) -> list[AnnotateJob]:
+    for number in range(4):
+        arrive(inbox, number, pages=1 + number)
+    return list(plan_corpus(asking(inbox, lake)).jobs)
+
+
+def test_a_budget_of_archives_bytes_and_minutes(inbox: Path, tmp_path: Path) -> None:
+    jobs, lake = jobs_of(inbox, tmp_path / "lake"), Lake(str(tmp_path / "lake"))
+    sizes = [job.source.size for job in jobs]
+    assert choose(lake, jobs, Budget(), 2) == jobs
+    assert choose(lake, jobs, Budget(archives=3), 2) == jobs[:3]
+    assert choose(lake, jobs, Budget(bytes=sizes[0] + sizes[1]), 2) == jobs[:2]
+    assert choose(lake, jobs, Budget(bytes=1), 2) == jobs[:1], "one, however large, or it would wait for ever"
+    assert choose(lake, jobs, Budget(minutes=60), 2) == jobs[:2], "nothing measured: one a process"
+    annotate(jobs[0])
+    assert choose(lake, jobs[1:], Budget(minutes=600), 2) == jobs[1:]
+    assert choose(lake, jobs[1:], Budget(minutes=1e-9), 2) == jobs[1:2]
+    assert choose(lake, [], Budget(archives=1), 2) == []
+
+
+def test_what_failed_before_does_not_hold_up_the_rest(
+    inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = jobs_of(inbox, tmp_path / "lake")
+    ask = asking(inbox, tmp_path / "lake", max_new=2, changes=("max_failed_share=0.9",))
+
+    def fail(job: AnnotateJob) -> dict[str, object]:
+        if job.source.archive == jobs[0].source.archive:
+            raise ShardFailed("its server is gone.")
+        return annotate(job)
+
+    monkeypatch.setattr("flows.corpus_flow.annotate", fail)
+    looks = [plain.run_watch(ask) for _ in range(2)]
+    assert [[row["archive"] for row in result.archives] for result in looks if result] == [
+        ["1.warc.gz"], ["1.warc.gz", "2.warc.gz", "3.warc.gz"],
+    ]  # fmt: skip
+    monkeypatch.undo()
+    with plain.without_prefect():
+        last = plain.run_watch(ask)
+    assert last and len(last.archives) == 4
+
+
+def test_a_lake_that_is_written_is_left_alone_and_its_readers_are_not_held_up(
+    inbox: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arrive(inbox, 0)
+    ask = asking(inbox, tmp_path / "lake")
+    plain.run_corpus(ask)
+    arrive(inbox, 1)
+    with hold(ask.lake, CORPUS, "winnow corpus other", beat_seconds=0.05):
+        with pytest.raises(LeaseBusy, match=r"being written by another run: winnow corpus other, process \d+ on"):
+            plain.run_corpus(ask)
+        assert plain.run_watch(ask) is None
+        assert "winnow corpus other" in capsys.readouterr().err
+        assert query.books(Lake(ask.lake)).num_rows == 1
+    assert plain.run_watch(ask)
+
+
+def test_a_task_whose_run_lost_the_lake_commits_nothing(inbox: Path, tmp_path: Path) -> None:
+    arrive(inbox, 0)
+    [job] = plan_corpus(asking(inbox, tmp_path / "lake")).jobs
+    with hold(job.lake, CORPUS, "before") as lease:
+        stopped = replace(job, fence=lease.fence)
+    with hold(job.lake, CORPUS, "now"), pytest.raises(LeaseLost, match="another took over: now"):
+        annotate(stopped)
+    assert Lake(job.lake).archive_rows() == [] and not list_files(job.lake, "costs")
+    annotate(job)
+    assert len(Lake(job.lake).archive_rows()) == 1
+
+
+@pytest.mark.parametrize("full_after", [1, 4, 9])
+def test_a_full_disk_is_one_sentence_and_the_rest_is_done_later(
+    full_after: int, inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(2):
+        arrive(inbox, number)
+    whole, cut = (asking(inbox, tmp_path / name) for name in ("whole", "cut"))
+    plain.run_corpus(whole)
+    replace_file, count = Path.replace, 0
+
+    def full(path: Path, target: Path) -> Path:
+        nonlocal count
+        count += "leases" not in str(path)
+        if count > full_after and "leases" not in str(path):  # the lease itself is renewed
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return replace_file(path, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", full)
+        with pytest.raises(Fatal, match=r"No room left to write .*: No space left on device.*it resumes"):
+            plain.run_corpus(cut)
+    assert not list((tmp_path / "cut").rglob("*.tmp"))
+    plain.run_corpus(cut)
+    assert digests(tmp_path / "whole") == digests(tmp_path / "cut")
