@@ -27,10 +27,10 @@ def publish_corpus(lake: Lake) -> None:
     publish_report_link(lake)
 
 
-def publish_report_link(lake: Lake) -> None:
-    """Where the report of the lake is: where it is served, else its file."""
+def publish_report_link(lake: Lake, path: str = "") -> None:
+    """Where the report of the lake is: where it is served, else its file, by default the one in the lake."""
     served = settings().report_url
-    path = lake.absolute(lake.report_path())
+    path = path or lake.absolute(lake.report_path())
     link = served or (local_path(path).resolve().as_uri() if is_local(path) else path)
     how = "The lake as it is now." if served else f"`winnow report --lake {lake.root}` writes it, `--serve` serves it."
     publish_link("report", link, f"Report of {lake.root}", how)

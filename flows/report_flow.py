@@ -8,8 +8,6 @@ from pydantic import Field
 from flows.artifacts import publish_report_link
 from flows.report.page import write_report
 from flows.settings import settings
-from flows.work import publish_link
-from storage import files
 from storage.lake import Lake
 from storage.schema import Section
 
@@ -26,11 +24,5 @@ def report_flow(request: ReportRequest) -> str:
     """Write the report of a lake; where it is."""
     lake = Lake(request.lake)
     path = write_report(lake, request.output)
-    if request.output:
-        link = path.resolve().as_uri() if files.is_local(request.output) else request.output
-        publish_link(
-            "report", link, f"Report of {lake.root}", f"As of now; `winnow report --serve --lake {lake.root}` follows."
-        )
-    else:
-        publish_report_link(lake)
+    publish_report_link(lake, request.output)
     return str(path)

@@ -22,6 +22,8 @@ READING = ("archive", "curated", "inputs")
 LATER = ("dedup", "mix")
 """Sections that decide after the rules: their change is seen in the corpus, not in what the rules keep."""
 
+_BY_LANGUAGE = "per_language"
+
 
 @dataclass(frozen=True)
 class Change:
@@ -87,6 +89,9 @@ def _flat(section: BaseModel, prefix: str = "") -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name in type(section).model_fields:
         value = getattr(section, name)
+        if name == _BY_LANGUAGE:
+            found |= {f"{prefix}{name}.{language}.{key}": own[key] for language, own in value.items() for key in own}
+            continue
         found |= _flat(value, f"{prefix}{name}.") if isinstance(value, BaseModel) else {prefix + name: value}
     return found
 
@@ -97,8 +102,11 @@ def _measures(old: Recipe, change: Change) -> bool:
     *sections, last = change.key.split(".")
     place = values
     for section in sections:
-        place = place[section]
-    place[last] = change.new
+        place = place.setdefault(section, {})  # a language's keys may be none yet
+    if _BY_LANGUAGE in sections and change.new is None:
+        place.pop(last)
+    else:
+        place[last] = change.new
     try:
         return not _same_measurement(old, Recipe.model_validate(values))
     except ValidationError:  # two keys that only hold together: looked at together

@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import importlib
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, NoReturn
 
 from numba import njit
+from numba.core.runtime.nrt import rtsys
 from numba.np import linalg
 
 _UNCOUNTED: dict[str, Any] = {"nogil": True, "_nrt": False}  # numba's run-time counts references to arrays
@@ -22,9 +23,11 @@ def compiled(kernel: Callable[..., Any]) -> Callable[..., Any]:
     constant that it uses, changes in another file. Here any change to a file of this folder makes the code
     anew.
     """
-    _spare_linear_algebra()
     dispatcher = njit(cache=True, nogil=True)(kernel)
-    kept = getattr(getattr(dispatcher, "_cache", None), "_cache_file", None)
+    cache = getattr(dispatcher, "_cache", None)
+    if cache is not None and hasattr(cache, "_load_overload"):  # private to numba as well
+        cache.load_overload = partial(_load, cache)
+    kept = getattr(cache, "_cache_file", None)
     if kept is not None and hasattr(kept, "_source_stamp"):  # private to numba; without it numba's own rule stays
         kept._source_stamp = (kept._source_stamp, _kernel_sources())
     return dispatcher
@@ -44,6 +47,18 @@ def called(part: Callable[..., Any]) -> Callable[..., Any]:
     """A large or rare part of a kernel, called and not inlined. It must allocate nothing."""
     machine_code: Callable[..., Any] = njit(**_UNCOUNTED)(part)
     return machine_code
+
+
+def _load(cache: Any, signature: Any, target: Any) -> Any:
+    """The kept code of a kernel; None where there is none yet.
+
+    numba would first load all that compiling takes, which what is compiled already does not ask for. Where something
+    is to be compiled, numba's compiler loads it then.
+    """
+    _spare_linear_algebra()
+    rtsys.initialize(target)  # what counts references to arrays
+    with cache._guard_against_spurious_io_errors():
+        return cache._load_overload(signature, target)
 
 
 @cache

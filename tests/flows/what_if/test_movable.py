@@ -10,10 +10,12 @@ LIMITS = (
     "gopher.min_words=30", "gopher.max_dup_line_frac=0.2", "language.min_prob=0.5", "extract.min_text_chars=10",
     "language.targets=['de']",
     "c4.min_sentences=3", "fineweb.enabled=false", "gopher.enabled=false",
+    "gopher.per_language.de.min_words=30", "c4.per_language.de.min_sentences=2",
 )  # fmt: skip
 MEASURES = (
     "extract.engine='trafilatura'", "extract.max_html_bytes=1000", "c4.enabled=false",
     "c4.min_words_per_line=2", "fineweb.short_line_chars=20", "gopher.stop_words=['the']", "pii.min_confidence=0.9",
+    "gopher.per_language.de.stop_words=['der']", "c4.per_language.de.min_words_per_line=2",
     "dedup.bands=10", "archive.verify_digests=false", "domains.hosts={'a.test'='code'}", "curated=['extract']",
 )  # fmt: skip
 LATER = ("dedup.min_jaccard=0.7", "mix.budget_tokens=10")
@@ -54,6 +56,17 @@ def test_what_comes_after_the_rules_is_told_apart(change: str, base: Recipe) -> 
 def test_what_touches_no_corpus_is_no_difference(change: str, base: Recipe) -> None:
     found = compare(base, load_recipe("fineweb", [change]))
     assert (found.limits, found.measures, found.later) == ((), (), ())
+
+
+def test_of_a_language_only_the_keys_that_measure_are_refused() -> None:
+    words = "gopher.per_language.de.stop_words=['der']"
+    limit = "gopher.per_language.de.min_words=30"
+    moved = compare(load_recipe("fineweb", [words]), load_recipe("fineweb", [words, limit]))
+    assert [change.key for change in moved.limits] == keys((limit,))
+    moved.check_answerable()
+    taken_away = compare(load_recipe("fineweb", [words, limit]), load_recipe("fineweb", [limit]))
+    assert [change.key for change in taken_away.measures] == keys((words,))
+    assert taken_away.limits == ()
 
 
 def test_a_section_that_was_off_measured_nothing() -> None:
