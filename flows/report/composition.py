@@ -26,10 +26,20 @@ WITH newest AS (
     UNION ALL
     SELECT domain, language, dump, 0, 0, 0, count(*), sum(token_count)::BIGINT
     FROM corpus WHERE fingerprint IN (SELECT fingerprint FROM newest) GROUP BY ALL
+), grouped AS (
+    SELECT domain, language, crawl, sum(pages) AS pages, sum(kept) AS kept, sum(bytes) AS bytes,
+        sum(documents) AS documents, sum(tokens) AS tokens
+    FROM counted GROUP BY ALL
+), ranked AS (
+    SELECT *, row_number() OVER (ORDER BY pages + documents DESC, domain, language, crawl) > {most} AS small
+    FROM grouped
 )
-SELECT domain, language, crawl, sum(pages)::BIGINT AS pages, sum(kept)::BIGINT AS kept, sum(bytes)::BIGINT AS bytes,
-    sum(documents)::BIGINT AS documents, sum(tokens)::BIGINT AS tokens
-FROM counted GROUP BY ALL ORDER BY pages DESC, tokens DESC, domain, language, crawl LIMIT 3000"""
+SELECT if(small, 'others', domain) AS domain, if(small, 'others', language) AS language,
+    if(small, 'others', crawl) AS crawl, sum(pages)::BIGINT AS pages, sum(kept)::BIGINT AS kept,
+    sum(bytes)::BIGINT AS bytes, sum(documents)::BIGINT AS documents, sum(tokens)::BIGINT AS tokens
+FROM ranked GROUP BY ALL ORDER BY pages DESC, tokens DESC, domain, language, crawl"""
+"""`most` groups by themselves, the smaller ones as one."""
+MOST_GROUPS = 3000
 
 DIMENSIONS = (("domain", "Domain"), ("language", "Language"), ("crawl", "Crawl"))
 MEASURES = (
@@ -43,7 +53,7 @@ MEASURES = (
 
 def composition_section(source: Source) -> Section:
     """Domains asked for and given, and what is of which domain, language and crawl."""
-    mixture, parts = source.rows(MIXTURE), source.rows(PARTS)
+    mixture, parts = source.rows(MIXTURE), source.rows(PARTS.format(most=MOST_GROUPS))
     figures = (*_domains(mixture), *_parts(parts))
     if not figures:
         return Section("composition", "Composition", "No corpus has been mixed yet, and no page read.")
@@ -93,7 +103,8 @@ def _parts(rows: Sequence[Row]) -> tuple[Figure, ...]:
         "None stands for what was not measured: pages without text have no language."
     )
     return tabled(
-        "composition-parts", "By domain, language and crawl", caption, columns, rows[:200], sql=PARTS,
+        "composition-parts", "By domain, language and crawl", caption, columns, rows[:200],
+        sql=PARTS.format(most=MOST_GROUPS),
         widget=Widget("cube", cube(DIMENSIONS, MEASURES, rows, group="domain", colour="language")),
     )  # fmt: skip
 

@@ -21,12 +21,21 @@ SELECT kind, count(*) AS replaced, count(DISTINCT (crawl, archive, "offset")) AS
     sum(replaced_chars)::BIGINT AS characters, avg(confidence) AS mean_confidence
 FROM pii GROUP BY kind ORDER BY replaced DESC, kind"""
 PLACES = """\
-SELECT kind, pages.domain, pages.language, pages.host,
-    CASE WHEN "start" < 200 THEN 'characters 0 to 199' WHEN "start" < 1000 THEN '200 to 999'
-        WHEN "start" < 5000 THEN '1,000 to 4,999' ELSE '5,000 and later' END AS place,
-    count(*) AS replaced, sum(replaced_chars)::BIGINT AS characters
-FROM pii JOIN pages USING (crawl, archive, "offset")
-GROUP BY ALL ORDER BY replaced DESC, kind, domain, language, host, place LIMIT 2000"""
+WITH counted AS (
+    SELECT kind, pages.domain, pages.language, pages.host,
+        CASE WHEN "start" < 200 THEN 'characters 0 to 199' WHEN "start" < 1000 THEN '200 to 999'
+            WHEN "start" < 5000 THEN '1,000 to 4,999' ELSE '5,000 and later' END AS place,
+        count(*) AS replaced, sum(replaced_chars)::BIGINT AS characters
+    FROM pii JOIN pages USING (crawl, archive, "offset") GROUP BY ALL
+), ranked AS (
+    SELECT *, row_number() OVER (ORDER BY replaced DESC, kind, domain, language, host, place) > {most} AS small
+    FROM counted
+)
+SELECT kind, if(small, 'others', domain) AS domain, if(small, 'others', language) AS language,
+    if(small, 'others', host) AS host, place, sum(replaced)::BIGINT AS replaced, sum(characters)::BIGINT AS characters
+FROM ranked GROUP BY ALL ORDER BY replaced DESC, kind, domain, language, host, place"""
+"""`most` groups by themselves, the smaller ones of a kind and place as one."""
+MOST_GROUPS = 2000
 
 DIMENSIONS = (
     ("kind", "Kind"),
@@ -63,11 +72,11 @@ def _kinds(rows: Sequence[Row]) -> tuple[Figure, ...]:
 
 
 def _places(source: Source) -> tuple[Figure, ...]:
-    rows = source.rows(PLACES)
+    rows = source.rows(PLACES.format(most=MOST_GROUPS))
     columns = (*(Column(key, label) for key, label in DIMENSIONS), Column("replaced", "Replaced", "count"))
     caption = "Where it was: choose what bars stand for and what cuts them. A host with most of a kind is worth a look."
     return tabled(
-        "personal-places", "By kind and place", caption, columns, rows[:100], sql=PLACES,
+        "personal-places", "By kind and place", caption, columns, rows[:100], sql=PLACES.format(most=MOST_GROUPS),
         widget=Widget("cube", cube(DIMENSIONS, MEASURES, rows, group="kind", colour="domain")),
     )  # fmt: skip
 

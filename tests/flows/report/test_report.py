@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from flows.report import composition, personal
 from flows.report.bars import paired_bars
 from flows.report.duplicates import shared_band
 from flows.report.interactive import script, script_digest
@@ -105,6 +106,14 @@ def test_numbers_are_the_lakes(hostile_lake: Lake, page: str) -> None:
     words = " ".join(Tags(page).text)
     assert f"{kept:,} pages of 1 host" in words
     assert "Every record and every byte is accounted for." in words
+
+
+@pytest.mark.parametrize("sql, measure", [(composition.PARTS, "pages"), (personal.PLACES, "replaced")])
+def test_small_groups_are_put_together_and_none_is_lost(hostile_lake: Lake, sql: str, measure: str) -> None:
+    source = Source(hostile_lake)
+    all_groups, some = (source.rows(sql.format(most=most)) for most in (10**6, 1))
+    assert {row["domain"] for row in some} == {"web", "others"} and not any(r["domain"] == "others" for r in all_groups)
+    assert sum(row[measure] for row in some) == sum(row[measure] for row in all_groups) > 0
 
 
 def test_an_empty_lake_says_what_is_missing(tmp_path: Path) -> None:
