@@ -22,6 +22,8 @@ COLOURS = {
 }
 OTHERS = {PRETRAINED: "c3", SCRATCH: "c0"}
 """Of kinds and modes beside those."""
+ROOM = 0.35
+"""Around the means, of their range: an interval of two seeds may be wider than all else, and is cut there."""
 
 
 def finetuning_section(source: Source) -> Section:
@@ -145,9 +147,9 @@ def _costs(found: Sequence[Efficiency]) -> Figure:
 
 def _plot(title: str, found: Sequence[Efficiency], starts: Sequence[str]) -> Plot:
     points = [point for one in found for start in starts for point in one.of(start)]
-    ends = [v for point in points for v in (point.score.value, point.score.low, point.score.high) if v is not None]
     x = Axis.over("training examples", [point.examples for point in points], log=True)
-    plot = Plot(title, x, Axis.over(found[0].metric.replace("_", " "), ends))
+    y = Axis.over(found[0].metric.replace("_", " "), [point.score.value for point in points], margin=ROOM)
+    plot = Plot(title, x, y)
     for one in found:
         for start in starts:
             colour, line = _colour(one, start), one.of(start)
@@ -155,7 +157,8 @@ def _plot(title: str, found: Sequence[Efficiency], starts: Sequence[str]) -> Plo
             plot.line([(p.examples, p.score.value) for p in line], f"{colour}{' dashed' * (start == SCRATCH)}", name)
             for point in line:
                 if point.score.low is not None and point.score.high is not None:
-                    plot.line([(point.examples, point.score.low), (point.examples, point.score.high)], f"{colour} thin")
+                    low, high = max(point.score.low, y.low), min(point.score.high, y.high)
+                    plot.line([(point.examples, low), (point.examples, high)], f"{colour} thin")
                 plot.dot(point.examples, point.score.value, colour, f"{name}: {_words(one, point)}")
     return plot
 

@@ -12,15 +12,15 @@ widgets.labels = (room, { curves }) => {
   function draw() {
     const shown = curves.filter((curve) => curve.data === state.data);
     const all = shown.flatMap((curve) => curve.series.flatMap((series) => series.points.map((point) => ({ curve, series, point, x: at(curve, series, point) }))));
-    const ends = all.flatMap(({ point }) => [point.value, point.low, point.high]).filter((value) => value !== null);
+    const y = axisOver(shown[0].metric, all.map(({ point }) => point.value), { margin: 0.35 }); // an interval of two seeds is cut
     const x = axisOver(costs[state.by], all.map((one) => one.x), { log: true, powers: state.by !== "examples" });
-    const plot = new Plot(`Score on ${state.data}`, x, axisOver(shown[0].metric, ends));
+    const plot = new Plot(`Score on ${state.data}`, x, y);
     for (const curve of shown)
       for (const series of curve.series) {
         plot.line(series.points.map((point) => [at(curve, series, point), point.value]), `${series.colour}${series.pretrained ? "" : " dashed"}`, series.name);
         for (const point of series.points) {
           const where = at(curve, series, point);
-          if (point.low !== null) plot.line([[where, point.low], [where, point.high]], `${series.colour} thin`);
+          if (point.low !== null) plot.line([[where, Math.max(point.low, y.low)], [where, Math.min(point.high, y.high)]], `${series.colour} thin`);
           plot.dot(where, point.value, series.colour, `${curve.name}, ${series.name}: ${point.words}`);
         }
       }

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from flows.report import composition, personal
 from flows.report.bars import paired_bars
 from flows.report.duplicates import shared_band
+from flows.report.headlines import headlines
 from flows.report.interactive import script, script_digest
+from flows.report.milestones import milestones
 from flows.report.page import SECTIONS, prose, render, write_report
 from flows.report.source import Source
 from flows.report.svg import Axis, Plot, element
 from flows.report.words import cell, power, seconds, short
+from storage import schema
 from storage.errors import UserError
 from storage.lake import Lake
+from storage.shards import write_table
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
@@ -194,3 +201,20 @@ def test_svg_and_prose_escape() -> None:
     assert "<b>" not in element("text", "<b>", cls='"><b>')
     assert "<b>" not in paired_bars("<b>", [("<b>", ((0.5, "c1"),))])
     assert prose("`a<b` & c") == "<code>a&lt;b</code> &amp; c"
+
+
+def test_the_best_model_is_a_decoder(tmp_path: Path) -> None:
+    """What an encoder pays for a masked token is no price of a byte of text, however low."""
+    lake = Lake(str(tmp_path))
+    blank: dict[str, Any] = {
+        one.name: "" if one.type == pa.string() else [] if pa.types.is_list(one.type) else 0
+        for one in schema.TRAININGS
+        if not one.nullable and one.type != schema.TRAININGS.field("finished_at").type
+    }
+    for name, causal, bits in (("decoder", True, 2.0), ("encoder", False, 1.0)):
+        row = blank | {"training_id": name, "name": name, "config": json.dumps({"model": {"causal": causal}})}
+        row |= {"eval_bits_per_byte": bits, "params_total": 9, "train_tokens": 9, "flops": 9.0, "finished_at": NOON}
+        write_table(lake.root, lake.training_path(name), "trainings", pa.Table.from_pylist([row], schema.TRAININGS))
+    source = Source(lake)
+    assert [(one.value, one.name) for one in headlines(source)] == [("2.000", "bits a byte")]
+    assert milestones(source).table.rows[-1]["name"] == "decoder"
