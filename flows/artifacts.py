@@ -17,13 +17,20 @@ ROWS = 200
 """An artifact is for reading: the lake holds the rest."""
 
 
+TABLES = {
+    "funnel": "What each stage kept",
+    "alarms": "Rules that remove more or less than expected",
+    "books": "Records and bytes in, and where each of them went",
+    "cost": "What each stage cost",
+    "mixture": "Domains asked for and given",
+}
+
+
 def publish_corpus(lake: Lake) -> None:
     """Funnel, alarms, books and cost of the lake, and the mixture of its newest corpus."""
-    publish_table("funnel", rows_of(query.funnel(lake)), "What each stage kept")
-    publish_table("alarms", rows_of(query.view(lake, "alarms")), "Rules that remove more or less than expected")
-    publish_table("books", rows_of(query.books(lake)), "Records and bytes in, and where each of them went")
-    publish_table("cost", rows_of(query.cost(lake)), "What each stage cost")
-    publish_table("mixture", rows_of(query.mixture(lake)), "Domains asked for and given")
+    for name, description in TABLES.items():
+        found = query.books(lake) if name == "books" else query.view(lake, name).select(query.shown_columns(name))
+        publish_table(name, rows_of(found), description)
     publish_report_link(lake)
 
 
@@ -37,8 +44,9 @@ def publish_report_link(lake: Lake, path: str = "") -> None:
 
 
 def rows_of(table: pa.Table) -> list[dict[str, Any]]:
-    """A table's first rows as JSON-able values."""
-    return [plain(row) for row in table.slice(0, ROWS).to_pylist()]
+    """A table's first rows as JSON-able values, numbers short enough to be read."""
+    rows = [plain(row) for row in table.slice(0, ROWS).to_pylist()]
+    return [{k: float(f"{v:.4g}") if isinstance(v, float) else v for k, v in row.items()} for row in rows]
 
 
 def plain(row: Mapping[str, Any]) -> dict[str, Any]:

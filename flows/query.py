@@ -25,6 +25,12 @@ _SHOWN = {
 }
 """Columns of a view that fit a terminal and answer its question; JSON has them all."""
 
+
+def shown_columns(name: str) -> list[str]:
+    """The columns of a view that answer its question."""
+    return list(_SHOWN[name])
+
+
 _BOOKS = ("kept", "dropped", "duplicate", "skipped", "unreadable")
 
 
