@@ -20,7 +20,7 @@ EACH = 80
 MEASURED_FRAC = 0.45
 SIZES, SEEDS = (24, 96), 2
 CONFIG = FinetuneConfig(
-    epochs=1, min_steps=15, batch_examples=8, checks=1, max_tokens=48, learning_rate=3e-3, choice_frac=0
+    epochs=1, min_steps=15, batch_examples=16, checks=1, max_tokens=48, learning_rate=1e-3, choice_frac=0
 )
 """What learns something in half a second."""
 
