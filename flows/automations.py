@@ -10,10 +10,12 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import httpx
 import yaml
 from prefect.blocks.notifications import CustomWebhookNotificationBlock
 from prefect.client.orchestration import get_client
 from prefect.events.schemas.automations import AutomationCore
+from prefect.exceptions import PrefectException
 from prefect.settings import PREFECT_API_URL
 from pydantic import ValidationError
 
@@ -56,8 +58,18 @@ def create_automations(path: Path, url: str | None) -> list[str]:
         Their names.
 
     Raises:
-        UserError: The file does not hold automations.
+        UserError: The file does not hold automations, or the server does not answer.
     """
+    try:
+        return _create(path, url)
+    except (httpx.HTTPError, PrefectException) as error:
+        raise UserError(
+            f"the Prefect server {PREFECT_API_URL.value()} did not take the automations: {error}.",
+            "Is it running, and of the version this project pins?",
+        ) from error
+
+
+def _create(path: Path, url: str | None) -> list[str]:
     wanted, left_out = read_automations(path, _save_block(url) if url else None)
     with get_client(sync_client=True) as client:
         for automation in wanted:
@@ -92,8 +104,11 @@ def main(arguments: Sequence[str]) -> None:
     if not PREFECT_API_URL.value():
         raise SystemExit("Which server? Set PREFECT_API_URL.")
     path = Path(arguments[0]) if arguments else Path(str(resources.files("flows"))).parent / FILE
-    for name in create_automations(path, settings().notify_address):
-        print(name)
+    try:
+        names = create_automations(path, settings().notify_address)
+    except UserError as error:
+        raise SystemExit(str(error)) from error
+    print("\n".join(names))
 
 
 if __name__ == "__main__":

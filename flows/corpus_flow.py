@@ -35,7 +35,7 @@ from flows.settings import settings
 from flows.stall import watched
 from flows.steps import Step, run_step
 from flows.survival import at_work, marks, survive
-from flows.work import gather, phase, unit_of_work
+from flows.work import WINDOW, gather, phase, unit_of_work
 from flows.writing import writing
 from pipeline.expected import expected_drop
 from storage import addresses, schema
@@ -255,7 +255,8 @@ def annotate_all(plan: CorpusPlan, submit: Submit, pools: Pools) -> tuple[list[d
     jobs = {job.label: job for job in plan.pending}
 
     def do(labels: Iterable[str]) -> tuple[dict[str, Any], dict[str, ShardFailed]]:
-        return gather({label: submit(jobs[label]) for label in labels}, shown, tell_archive)
+        window = max(WINDOW, 4 * plan.workers)
+        return gather(labels, lambda label: submit(jobs[label]), shown, tell_archive, window)
 
     with progress("annotate", len(jobs)) as shown:
         _, failures = survive(jobs, lambda labels: phase("annotate", pools.processes, lambda: do(labels)))

@@ -147,7 +147,7 @@ def unit_task(label: str, work: Callable[..., None], *arguments: Any) -> None:
 
 def _all_units(units: Mapping[str, tuple[Any, ...]]) -> None:
     with progress("dedup", len(units)) as shown:
-        _, failures = gather({label: unit_task.submit(label, *unit) for label, unit in units.items()}, shown)
+        _, failures = gather(units, lambda label: unit_task.submit(label, *units[label]), shown)
     for error in failures.values():
         raise error
 

@@ -150,8 +150,9 @@ def train_all(
     """The same by the rung's name."""
     labels = {f"{name}/{what}/{rung.name}": rung for rung in ladder}
     with progress(what, len(ladder)) as shown:
-        futures = {label: rung_task.submit(label, request, rung, tokens_dir) for label, rung in labels.items()}
-        results, failures = gather(futures, shown)
+        results, failures = gather(
+            labels, lambda label: rung_task.submit(label, request, labels[label], tokens_dir), shown
+        )
     for label, error in failures.items():
         tell(f"rung {label} failed and is left out: {error}")
     return {labels[label].name: row for label, row in results.items()}

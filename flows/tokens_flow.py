@@ -118,12 +118,13 @@ def encode_corpus(lake: Lake, corpus: Step, key: str, config: TokensConfig) -> l
     write_bytes(lake.absolute(f"{directory}/config.json"), config.model_dump_json(indent=1).encode())
     shards = [output.path for output in corpus.outputs_of("corpus")]
     tokenizer_task.submit(directory, lake.root, directory, shards, config).result()
-    jobs = [TokensJob(lake.root, directory, shard, number, config) for number, shard in enumerate(shards)]
+    made = (TokensJob(lake.root, directory, shard, number, config) for number, shard in enumerate(shards))
+    jobs = {job.label: job for job in made}
     with progress("tokens", len(jobs)) as shown:
-        results, failures = gather({job.label: encode_task.submit(job.label, job) for job in jobs}, shown)
+        results, failures = gather(jobs, lambda label: encode_task.submit(label, jobs[label]), shown)
     for label, error in failures.items():
         raise ShardFailed(f"shard {label}: {error.message}", error.hint)
-    return [results[job.label] for job in jobs]
+    return [results[label] for label in jobs]
 
 
 def write_meta(lake: Lake, corpus: Step, key: str, config: TokensConfig, shards: Sequence[ShardTokens]) -> TokenSet:

@@ -8,8 +8,10 @@ calls; what is already done is known from the lake (fingerprints in paths).
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import islice
+from queue import SimpleQueue
 from typing import Any
 
 from prefect import Flow, Task, get_run_logger, task
@@ -17,7 +19,7 @@ from prefect.artifacts import create_link_artifact, create_markdown_artifact, cr
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.context import FlowRunContext
-from prefect.futures import PrefectFuture, as_completed
+from prefect.futures import PrefectFuture
 from prefect.logging.handlers import APILogHandler
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTaskRunner
@@ -32,6 +34,10 @@ from storage.errors import ShardFailed, Transient
 from storage.redaction import redacted
 
 RETRIES = 3
+
+WINDOW = 256
+"""Tasks that are submitted and have not ended, at most: thousands that only wait are as many writes to Prefect's
+database before the first one runs, and its UI answers nobody meanwhile. More than the workers of one machine take."""
 
 
 @contextmanager
@@ -123,26 +129,37 @@ def phase(name: str, runner: TaskRunner[Any], body: Callable[[], Any]) -> Any:
 
 
 def gather(
-    futures: Mapping[str, PrefectFuture[Any]],
+    labels: Iterable[str],
+    submit: Callable[[str], PrefectFuture[Any]],
     progress: Progress,
     ended: Callable[[str, Any], None] = lambda label, outcome: None,
+    window: int = WINDOW,
 ) -> tuple[dict[str, Any], dict[str, ShardFailed]]:
-    """Wait for labelled tasks; results and failures by label, in the order given.
+    """Submit tasks and wait for them; results and failures by label, in the order given.
 
     Args:
-        futures: The tasks by label.
+        labels: Of the tasks.
+        submit: Starts a label's task.
         progress: Moved with every task that ends, and its artifact in the UI with it.
         ended: Called with the label and the result or failure of each as it ends.
+        window: Tasks submitted and not ended, at most.
 
     Raises:
         WinnowError: Any task's failure that is not `ShardFailed`; the tasks not yet begun are cancelled.
     """
-    labels = {future.task_run_id: label for label, future in futures.items()}
+    wanted = list(labels)
+    coming, running = iter(wanted), dict[PrefectFuture[Any], str]()
+    done: SimpleQueue[PrefectFuture[Any]] = SimpleQueue()
     results: dict[str, Any] = {}
     failures: dict[str, ShardFailed] = {}
     live = LivePhase(progress)
-    for future in as_completed(list(futures.values())):
-        label = labels[future.task_run_id]
+    while len(results) + len(failures) < len(wanted):
+        for label in islice(coming, window - len(running)):
+            future = submit(label)
+            running[future] = label
+            future.add_done_callback(done.put)
+        future = done.get()
+        label = running.pop(future)
         try:
             results[label] = future.result()
         except ShardFailed as error:
@@ -150,4 +167,4 @@ def gather(
         progress.advance(label, failed=label in failures)
         live.update()
         ended(label, failures.get(label, results.get(label)))
-    return {label: results[label] for label in futures if label in results}, failures
+    return {label: results[label] for label in wanted if label in results}, failures
