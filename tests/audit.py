@@ -10,6 +10,7 @@ where not, that is said, and only the first two are vouched for. Exit code 1 whe
 from __future__ import annotations
 
 import base64
+import csv
 import hashlib
 import re
 import subprocess
@@ -48,16 +49,17 @@ def unpinned(installed: Mapping[str, str], pins: Mapping[str, str]) -> Iterator[
 
 def changed(distribution: metadata.Distribution) -> Iterator[str]:
     """A sentence a file that is not what the wheel recorded. (A package may overwrite another's: see the Makefile.)"""
-    for file in distribution.files or ():
-        if file.hash is None or file.suffix == ".pyc":
+    for file, recorded, *_ in csv.reader((distribution.read_text("RECORD") or "").splitlines()):
+        mode, _, wanted = recorded.partition("=")
+        if not wanted or file.endswith(".pyc"):
             continue
         path = Path(str(distribution.locate_file(file)))
         if not path.is_file():
             yield f"{distribution.name}: {file} is gone."
             continue
         with path.open("rb") as stream:
-            digest = hashlib.file_digest(stream, file.hash.mode).digest()
-        if base64.urlsafe_b64encode(digest).rstrip(b"=").decode() != file.hash.value:
+            digest = hashlib.file_digest(stream, mode).digest()
+        if base64.urlsafe_b64encode(digest).rstrip(b"=").decode() != wanted:
             yield f"{distribution.name}: {file} is not what was packed."
 
 

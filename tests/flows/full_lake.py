@@ -273,6 +273,7 @@ def _document(index: int) -> dict[str, Any]:
         "language": None if index % 5 == 0 else "de" if index % 3 == 0 else "en",
         "token_count": 300 + index,
         "domain": domains[index % len(domains)],
+        "split": "held_out" if index % 10 == 9 else "train",
     }
 
 

