@@ -23,7 +23,7 @@ demo: setup
 	$(BIN)/winnow demo --lake $(LAKE)
 
 test: setup
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder # the longest files come first
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 lint: setup
 	$(BIN)/ruff check .
