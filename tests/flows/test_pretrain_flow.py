@@ -100,7 +100,7 @@ def test_every_kind_of_model_learns_from_the_same_tokens(tokens_lake: Lake, tmp_
     }
     model = preset(name).model_copy(update=small | others.get(name, {}))
     tokens = read_token_set(tokens_lake, TOKENS)
-    config = TRAIN.model_copy(update={"learning_rate": 1e-2, "train_tokens": 16 * 8 * 40})
+    config = TRAIN.model_copy(update={"learning_rate": 1e-2, "train_tokens": 16 * 8 * 40, "eval_sequences": 64})
     spec = TrainingSpec(
         tokens_dir=tokens_lake.absolute(TOKENS), out_dir=str(tmp_path), device="cpu", train=config, threads=1,
         model=training_model(model, tokens, config.objective),
@@ -108,7 +108,7 @@ def test_every_kind_of_model_learns_from_the_same_tokens(tokens_lake: Lake, tmp_
     result = train(spec)
     losses = [point.loss for point in result.curve]
     assert sum(losses[-10:]) / 10 < 0.8 * losses[0]
-    assert result.eval_loss < 0.9 * losses[0]  # of a dozen documents, pairs of sentences included
+    assert result.eval_loss < 0.8 * losses[0]
     assert load_model(str(tmp_path / result.weights)).config == spec.model
 
 
