@@ -8,6 +8,7 @@ calls; what is already done is known from the lake (fingerprints in paths).
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
@@ -18,7 +19,7 @@ from prefect import Flow, Task, get_run_logger, task
 from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
-from prefect.context import FlowRunContext
+from prefect.context import FlowRunContext, refresh_global_settings_context
 from prefect.futures import PrefectFuture
 from prefect.logging.handlers import APILogHandler
 from prefect.settings import PREFECT_API_URL, temporary_settings
@@ -50,12 +51,28 @@ def prefect_api() -> Iterator[str]:
     if url := PREFECT_API_URL.value():
         yield url
         return
-    with temporary_server() as api, temporary_settings({PREFECT_API_URL: api}):
+    with temporary_server() as api, _known_to_all_threads(api), temporary_settings({PREFECT_API_URL: api}):
         try:
             yield api
         finally:
             APILogHandler().flush()  # what is sent later finds no server, and says so in a traceback
             send_events()
+
+
+@contextmanager
+def _known_to_all_threads(api: str) -> Iterator[None]:
+    """Settings given to the block alone are not those of threads that it starts: what forwards the events of worker
+    processes would find no server, and start a second one."""
+    before = os.environ.get(PREFECT_API_URL.name)
+    os.environ[PREFECT_API_URL.name] = api
+    refresh_global_settings_context()
+    try:
+        yield
+    finally:
+        del os.environ[PREFECT_API_URL.name]
+        if before is not None:  # a server within another's block
+            os.environ[PREFECT_API_URL.name] = before
+        refresh_global_settings_context()
 
 
 def processes(workers: int) -> ProcessPoolTaskRunner:

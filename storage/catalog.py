@@ -68,8 +68,10 @@ class Catalog:
             with building(target), closing(duckdb.connect(str(temporary), config=OFFLINE)) as connection:
                 connection.execute("SET TimeZone = 'UTC'")
                 state = self._state()  # before looking: what is added meanwhile must count as change
+                connection.execute("BEGIN")  # one transaction is one fsync, and not one a view
                 self._define(connection)
                 connection.execute(f"CREATE TABLE state.made_from AS SELECT {quoted(state)} AS state")
+                connection.execute("COMMIT")
             files.publish(temporary, target)
         finally:
             temporary.unlink(missing_ok=True)
