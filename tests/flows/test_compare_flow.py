@@ -15,7 +15,6 @@ from flows import scaling_flow
 from flows.compare_flow import CompareRequest, common_documents, compare_flow, describe_comparison, write_held_out
 from flows.report.scaling_figures import comparison
 from flows.steps import find_step, run_step
-from flows.work import prefect_api
 from model.config import Counts, ModelConfig, Split, TokenSet, TrainConfig
 from model.memory import count_parameters
 from model.scaling.ladder import LadderConfig, Shape
@@ -90,11 +89,10 @@ def pretend(monkeypatch: pytest.MonkeyPatch, effect: float) -> list[str]:
 
 @pytest.mark.parametrize("effect, says", [(0.05, "b is better"), (0.0, "not distinguishable")])
 def test_both_corpora_climb_the_same_ladder(
-    lake: Lake, monkeypatch: pytest.MonkeyPatch, effect: float, says: str
+    api: str, lake: Lake, monkeypatch: pytest.MonkeyPatch, effect: float, says: str
 ) -> None:
     trained = pretend(monkeypatch, effect)
-    with prefect_api():
-        found = compare_flow(CompareRequest(a="a", b="b", config=LADDER, lake=lake.root, workers=1))
+    found = compare_flow(CompareRequest(a="a", b="b", config=LADDER, lake=lake.root, workers=1))
     sides = {side: sorted(name[1:] for name in trained if name[0] == side) for side in "ab"}
     assert sides["a"] == sides["b"] and len(sides["a"]) == 12
     assert found.verdict.startswith(f"over these rungs {says}")

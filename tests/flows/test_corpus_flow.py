@@ -1,81 +1,28 @@
-"""Archives to a corpus: the same bytes for any number of workers, any order, and after kill -9."""
+"""Archives to a corpus: nothing is lost, again does nothing, and a watch takes what is new."""
 
 from __future__ import annotations
 
 import json
-import os
-import random
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from flows import query
 from flows.check import check
-from flows.corpus_flow import CorpusRequest, CorpusResult, corpus_flow, plan_corpus
+from flows.corpus_flow import CorpusRequest, corpus_flow, plan_corpus
 from flows.report.page import render
-from flows.runners import RunnerKind
 from flows.watch_flow import watch_flow
-from flows.work import prefect_api
 from storage.errors import UserError
-from storage.files import list_files, sha256_of
+from storage.files import list_files
 from storage.lake import Lake
-from tests.flows.archives import article, page, write_jsonl, write_warc
+from tests.flows import plain
 from tests.storage.crawl_layout import SNAPSHOT, make_crawl
 
-REPRODUCIBLE = ("pages/", "documents/", "bands/", "pii/", "duplicates/", "corpus/")
+pytestmark = pytest.mark.usefixtures("api", "in_threads")
 
 
-@pytest.fixture(scope="session")
-def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """One Prefect server for all tests of this file, with a home of its own."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PREFECT_HOME", str(tmp_path_factory.mktemp("prefect")))
-        patch.setenv("PREFECT_LOGGING_LEVEL", "CRITICAL")
-        with prefect_api() as url:
-            yield url
-
-
-@pytest.fixture(scope="session")
-def inbox(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three archives with copies within and between them, and a curated source."""
-    folder = tmp_path_factory.mktemp("inbox")
-    for number in range(3):
-        pages = {f"http://h{number}.test/{n}": page(article(10 * number + n)) for n in range(8)}
-        pages["http://copy.test/exact"] = page(article(3))
-        pages[f"http://copy{number}.test/near"] = page(article(4) + f"\nPrinted on day {number} of the month.")
-        pages[f"http://intl{number}.test/"] = page("Das Amt ist am Montag und am Dienstag geöffnet. " * 12)
-        write_warc(folder / f"crawl-{number}.warc.gz", pages)
-    write_jsonl(folder / "verse.jsonl.gz", ["Roses are red", "Violets are blue", "Roses are red"])
-    return folder
-
-
-def request(inbox: Path, lake: Path, workers: int = 2, reverse: bool = False) -> CorpusRequest:
-    inputs = [*map(str, sorted(inbox.glob("*.warc.gz"))), f"books={inbox / 'verse.jsonl.gz'}"]
-    return CorpusRequest(
-        recipe="fineweb", inputs=tuple(inputs[::-1] if reverse else inputs), lake=str(lake), workers=workers
-    )
-
-
-def digests(lake: Path) -> dict[str, str]:
-    """Every file that must come out the same, by its path in the lake."""
-    names = {str(Path(path).relative_to(lake)): path for path in list_files(str(lake))}
-    return {name: sha256_of(path) for name, path in names.items() if name.startswith(REPRODUCIBLE)}
-
-
-@pytest.fixture(scope="session")
-def finished(api: str, inbox: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, CorpusResult]:
-    """A lake made by one worker."""
-    lake = tmp_path_factory.mktemp("one") / "lake"
-    return lake, corpus_flow(request(inbox, lake, workers=1))
-
-
-def test_nothing_is_lost_and_everything_is_explained(finished: tuple[Path, CorpusResult]) -> None:
-    lake = Lake(str(finished[0]))
+def test_nothing_is_lost_and_everything_is_explained(small_crawl: plain.SmallCrawl) -> None:
+    lake = Lake(small_crawl.lake)
     [row] = query.sql(
         lake, "SELECT count(*) AS rows, count(DISTINCT (crawl, archive, \"offset\")) AS keys, "
         "count(*) FILTER (fate = 'duplicate') AS duplicates FROM ledger"
@@ -85,84 +32,36 @@ def test_nothing_is_lost_and_everything_is_explained(finished: tuple[Path, Corpu
     assert all(not r["balance_records"] and not r["balance_bytes"] for r in query.books(lake).to_pylist())
 
 
-def test_a_duplicate_names_a_page_that_is_kept(finished: tuple[Path, CorpusResult]) -> None:
+def test_a_duplicate_names_a_page_that_is_kept(small_crawl: plain.SmallCrawl) -> None:
     sql = "SELECT d.kind, d.jaccard, l.fate FROM duplicates d JOIN ledger l ON l.archive = d.survivor_archive "
-    rows = query.sql(Lake(str(finished[0])), sql + 'AND l."offset" = d.survivor_offset').to_pylist()
+    rows = query.sql(Lake(small_crawl.lake), sql + 'AND l."offset" = d.survivor_offset').to_pylist()
     assert {row["fate"] for row in rows} == {"kept"}
     assert all(row["jaccard"] >= 0.8 for row in rows)
 
 
-def test_two_workers_and_another_order_give_the_same_bytes(
-    finished: tuple[Path, CorpusResult], inbox: Path, tmp_path: Path
-) -> None:
-    corpus_flow(request(inbox, tmp_path / "lake", workers=2, reverse=True))
-    assert digests(tmp_path / "lake") == digests(finished[0])
+def test_again_does_nothing(small_crawl: plain.SmallCrawl) -> None:
+    before = stamps(small_crawl.lake)
+    assert corpus_flow(small_crawl.request(Path(small_crawl.lake), workers=2)).run_id == small_crawl.result.run_id
+    assert stamps(small_crawl.lake) == before
 
 
-@pytest.mark.parametrize("runner", ["dask", "ray"])
-def test_a_cluster_of_two_workers_gives_the_same_bytes(
-    runner: RunnerKind, finished: tuple[Path, CorpusResult], inbox: Path, tmp_path: Path
-) -> None:
-    pytest.importorskip(f"prefect_{runner}", reason=f"winnow[{runner}] is not installed", exc_type=ImportError)
-    ask = request(inbox, tmp_path / "lake").model_copy(update={"runner": runner})
-    corpus_flow(ask)
-    assert digests(tmp_path / "lake") == digests(finished[0])
+def stamps(lake: str) -> dict[str, int]:
+    """When each file of data was written."""
+    return {path: Path(path).stat().st_mtime_ns for path in list_files(lake, ".parquet") if "/runs/" not in path}
 
 
-def test_again_does_nothing(finished: tuple[Path, CorpusResult], inbox: Path) -> None:
-    lake, first = finished
-    before = {path: Path(path).stat().st_mtime_ns for path in list_files(str(lake), ".parquet") if "/runs/" not in path}
-    assert corpus_flow(request(inbox, lake)).run_id == first.run_id
-    after = {path: Path(path).stat().st_mtime_ns for path in list_files(str(lake), ".parquet") if "/runs/" not in path}
-    assert after == before
-
-
-@pytest.mark.parametrize("wait", [1, 3])
-def test_killed_and_run_again_gives_the_same_bytes(
-    wait: int, api: str, finished: tuple[Path, CorpusResult], inbox: Path, tmp_path: Path
-) -> None:
-    """Kill -9 some moments after the first file of the run appears; the same command does the rest."""
-    lake = tmp_path / "lake"
-    inputs = request(inbox, lake).inputs
-    command = [
-        sys.executable,
-        "-m",
-        "flows.cli",
-        "corpus",
-        "fineweb",
-        *inputs,
-        "--lake",
-        str(lake),
-        "--workers",
-        "2",
-    ]
-    process = subprocess.Popen(
-        command, env=os.environ | {"PREFECT_API_URL": api}, start_new_session=True,
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    deadline = time.monotonic() + 120
-    while not list(lake.rglob("*")) and time.monotonic() < deadline and process.poll() is None:
-        time.sleep(0.05)
-    time.sleep(wait * random.Random(wait).uniform(1, 3))
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    corpus_flow(request(inbox, lake, workers=2))
-    assert digests(lake) == digests(finished[0])
-    assert not list(lake.rglob("*.tmp"))
-
-
-def test_watch_takes_what_is_new_and_no_more(api: str, inbox: Path, tmp_path: Path) -> None:
+def test_watch_takes_what_is_new_and_no_more(small_crawl: plain.SmallCrawl, tmp_path: Path) -> None:
     watched = tmp_path / "inbox"
     watched.mkdir()
     ask = CorpusRequest(recipe="raw", inputs=(str(watched),), lake=str(tmp_path / "lake"), workers=1, max_new=1)
     assert watch_flow(ask) is None
-    for path in sorted(inbox.glob("*.warc.gz"))[:2]:
+    for path in sorted(small_crawl.inbox.glob("*.warc.gz"))[:2]:
         (watched / path.name).write_bytes(path.read_bytes())
     assert [len(result.archives) for _ in range(2) if (result := watch_flow(ask))] == [1, 2]
     assert watch_flow(ask) is None
 
 
-def test_records_chosen_by_an_index_make_a_corpus_whose_books_balance(api: str, tmp_path: Path) -> None:
+def test_records_chosen_by_an_index_make_a_corpus_whose_books_balance(tmp_path: Path) -> None:
     crawl, lake = make_crawl(tmp_path / "crawl", archives=2, pages=6), Lake(str(tmp_path / "lake"))
     ask = CorpusRequest(
         inputs=(SNAPSHOT,), base_url=str(crawl), changes=("index.enabled=true",), lake=lake.root, workers=1
@@ -180,8 +79,8 @@ def test_records_chosen_by_an_index_make_a_corpus_whose_books_balance(api: str, 
     assert not plan_corpus(ask).pending
 
 
-def test_a_plan_writes_nothing(inbox: Path, tmp_path: Path) -> None:
-    plan = plan_corpus(request(inbox, tmp_path / "lake"))
+def test_a_plan_writes_nothing(small_crawl: plain.SmallCrawl, tmp_path: Path) -> None:
+    plan = plan_corpus(small_crawl.request(tmp_path / "lake"))
     assert len(plan.pending) == len(plan.jobs) == 4
     assert not (tmp_path / "lake").exists()
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import logging
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +19,6 @@ from flows.corpus_flow import CorpusRequest, corpus_flow, plan_corpus
 from flows.forgetting.erase import Eraser
 from flows.query import sql
 from flows.tokens_flow import TokensRequest, tokens_flow
-from flows.work import prefect_api, threads
 from pipeline.tokens import TokensConfig
 from storage import schema
 from storage.lake import Lake
@@ -35,18 +32,7 @@ TOKENS = TokensConfig(vocab_size=512, sequence_length=32)
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PREFECT_HOME", str(tmp_path_factory.mktemp("prefect")))
-        patch.setenv("PREFECT_LOGGING_LEVEL", "CRITICAL")
-        patch.setattr("flows.runners.processes", threads)  # a process of its own takes seconds to start
-        with prefect_api():
-            yield
-    logging.getLogger("prefect").setLevel(logging.CRITICAL)  # what it says when the process ends finds no stream
-
-
-@pytest.fixture(scope="module")
-def made(home: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made(api: str, in_threads: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two archives, one with the planted page and an equal one at another address; their corpus, tokens, a training."""
     folder = tmp_path_factory.mktemp("made")
     pages = {f"http://a{number}.test/": page(article(number)) for number in range(8)}
@@ -134,7 +120,7 @@ def test_a_dry_run_lists_everything_and_changes_nothing(lake) -> None:
     assert digests(lake) == before
 
 
-def test_a_forgotten_page_leaves_no_trace_and_stays_away(lake, made, home) -> None:
+def test_a_forgotten_page_leaves_no_trace_and_stays_away(lake, made) -> None:
     names = [PLANTED, SECRET, COPY, id_of(lake, SECRET), id_of(lake, COPY)]
     before = digests(lake)
     done = forget(lake, "--url", SECRET, "--copies", "--trainings", "remove")
@@ -173,7 +159,7 @@ def test_a_host_takes_every_host_under_it(lake, monkeypatch) -> None:
     assert check(lake).problems == ()
 
 
-def test_a_held_out_page_goes_from_an_older_corpus_and_its_tokens_too(lake, made, home) -> None:
+def test_a_held_out_page_goes_from_an_older_corpus_and_its_tokens_too(lake, made) -> None:
     """Of two corpora of one name the older one has the tokens: those are made again, of it, and none of the newer."""
     url, tokens = "http://a1.test/", next(row for row in lake.rows("steps") if row["step"] == "tokens")
     name, before = id_of(lake, url), sql(lake, "SELECT * FROM mixture").to_pylist()[0]

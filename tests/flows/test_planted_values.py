@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from prefect.settings import PREFECT_API_URL, PREFECT_SERVER_DATABASE_CONNECTION_URL, temporary_settings
 from typer.testing import CliRunner
 
 from flows.cli import app
 from flows.corpus_flow import CorpusRequest, corpus_flow
 from flows.query import sql
 from flows.report.page import render
-from flows.work import prefect_api
 from storage.lake import Lake
 from storage.views import VIEWS
 from tests.flows.archives import article, page, write_warc
@@ -23,20 +20,6 @@ from tests.flows.test_safety import PLANTED, WORDS_BEFORE, run
 
 LINES = "\n".join(f"{WORDS_BEFORE.get(kind, 'Then')} {value} was written down." for kind, value in PLANTED.items())
 GATES = "[gopher]\nenabled = false\n[c4]\nenabled = false\n[fineweb]\nenabled = false\n"
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The home of a Prefect server of these tests' own, which keeps every log line and artifact."""
-    folder = tmp_path_factory.mktemp("prefect")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PREFECT_HOME", str(folder))
-        patch.setenv("PREFECT_LOGGING_LEVEL", "DEBUG")
-        # in the settings too: what a test before this one left in them would go before the environment
-        database = {PREFECT_SERVER_DATABASE_CONNECTION_URL: f"sqlite+aiosqlite:///{folder}/prefect.db"}
-        with temporary_settings(database, restore_defaults={PREFECT_API_URL}), prefect_api():
-            yield folder
-    logging.getLogger("prefect").setLevel(logging.CRITICAL)  # what it says when the process ends finds no stream
 
 
 @pytest.fixture
@@ -69,7 +52,7 @@ def bytes_under(folder: Path) -> dict[str, str | bytes]:
     return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_no_output_of_a_run_holds_a_planted_value(home, archives, tmp_path, capfd, caplog) -> None:
+def test_no_output_of_a_run_holds_a_planted_value(api, prefect_home, archives, tmp_path, capfd, caplog) -> None:
     recipe = tmp_path / "r.toml"
     recipe.write_text(GATES)
     root, lake = str(tmp_path / "lake"), Lake(str(tmp_path / "lake"))
@@ -82,9 +65,9 @@ def test_no_output_of_a_run_holds_a_planted_value(home, archives, tmp_path, capf
         answers[" ".join(words)] = CliRunner().invoke(app, list(words)).output
     out = capfd.readouterr()
     answers |= {"report": render(lake), "stdout": out.out, "stderr": out.err, "log": caplog.text}
-    database = [path for path in home.rglob("*.db*") if path.stat().st_size]
+    database = [path for path in prefect_home.rglob("*.db*") if path.stat().st_size]
     assert database and answers["why http://a0.test/ --lake " + root]
-    assert holding({**answers, **bytes_under(tmp_path / "lake"), **bytes_under(home)}) == {}
+    assert holding({**answers, **bytes_under(tmp_path / "lake"), **bytes_under(prefect_home)}) == {}
 
 
 def test_the_search_of_places_finds_what_is_there(archives) -> None:

@@ -13,7 +13,6 @@ from flows import scaling_flow as module
 from flows.fit_records import read_fit_records
 from flows.scaling_commands import fit, plan
 from flows.scaling_flow import ScalingRequest, fit_rows, write_fits
-from flows.work import prefect_api
 from model.config import ModelConfig, TrainConfig
 from model.memory import count_parameters
 from model.scaling.ladder import LadderConfig, learning_rate, rungs
@@ -55,7 +54,7 @@ def lake(tmp_path: Path) -> Lake:
     return lake
 
 
-def test_the_ladder_is_climbed_and_its_law_written(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_ladder_is_climbed_and_its_law_written(api: str, lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     trained: list[str] = []
 
     def train_once(lake: Lake, name: str, tokens_dir: str, model: ModelConfig, train: TrainConfig, **_: Any) -> Any:
@@ -66,8 +65,7 @@ def test_the_ladder_is_climbed_and_its_law_written(lake: Lake, monkeypatch: pyte
 
     monkeypatch.setattr(module, "train_once", train_once)
     config = LadderConfig(draws=3)
-    with prefect_api():
-        fits = module.scaling_flow(ScalingRequest(config=config, lake=lake.root, workers=1))
+    fits = module.scaling_flow(ScalingRequest(config=config, lake=lake.root, workers=1))
     assert trained[0] == "demo/ladder/d8-l1-100k-s0"
     assert len(trained) == len(set(trained)) == len(fits["total"].chosen.points) + 1
     assert fits["total"].free.surface.alpha == pytest.approx(TRUTH.alpha, rel=1e-5)
@@ -77,7 +75,7 @@ def test_the_ladder_is_climbed_and_its_law_written(lake: Lake, monkeypatch: pyte
     assert records["total"]["unit"] == "bits a byte"
 
 
-def test_the_rule_for_the_rate_is_checked_and_corrected(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_rule_for_the_rate_is_checked_and_corrected(api: str, lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     """Losses are least at a quarter of the rule's rate, beyond the factors first tried, for every size."""
     rates: dict[str, float] = {}
     rule = LadderConfig()
@@ -90,8 +88,7 @@ def test_the_rule_for_the_rate_is_checked_and_corrected(lake: Lake, monkeypatch:
 
     monkeypatch.setattr(module, "train_once", train_once)
     config = LadderConfig(draws=0, rate_factors=(0.5, 2.0))
-    with prefect_api():
-        module.scaling_flow(ScalingRequest(config=config, lake=lake.root, workers=1))
+    module.scaling_flow(ScalingRequest(config=config, lake=lake.root, workers=1))
     swept = [name for name in rates if "/sweep/" in name]
     assert len(swept) == 2 * 5  # 1/8 to 2: two more were tried on either size, as the best was at the edge
     for name, rate in rates.items():

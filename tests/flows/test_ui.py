@@ -6,7 +6,6 @@ import base64
 import json
 import time
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ from flows.figure_artifacts import publish_figure
 from flows.live import LivePhase
 from flows.progress import Progress
 from flows.report.learning import training_curve
-from flows.work import prefect_api, publish_table
+from flows.work import publish_table
 from storage.errors import ShardFailed, UserError
 from storage.lake import Lake
 
@@ -34,14 +33,6 @@ ALARM = {
     "rule": "gopher.word_count", "alarm": "more than expected", "knob": "gopher.min_words", "pages": 1000, "runs": 0,
     "drop_frac": 0.9, "expected_low_frac": 0.01, "expected_high_frac": 0.4,
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PREFECT_HOME", str(tmp_path_factory.mktemp("prefect")))
-        with prefect_api() as url:
-            yield url
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
@@ -19,7 +18,6 @@ from flows.what_if import derive as derivation
 from flows.what_if.apply_flow import ApplyRequest, apply_flow, derivations
 from flows.what_if.question import ask, summary
 from flows.what_if.show import answer, print_answer, sentences
-from flows.work import prefect_api, threads
 from storage.errors import ShardFailed, UserError
 from storage.files import list_files, sha256_of
 from storage.lake import Lake
@@ -31,15 +29,7 @@ LOOSE = ("gopher.min_words=20", "gopher.max_words=110", "extract.min_text_chars=
 """Each lets in what the other puts out, gates among them."""
 
 
-@pytest.fixture(scope="module", autouse=True)
-def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """One Prefect server for all tests of this file, with a home of its own."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PREFECT_HOME", str(tmp_path_factory.mktemp("prefect")))
-        patch.setenv("PREFECT_LOGGING_LEVEL", "CRITICAL")
-        patch.setattr("flows.runners.processes", threads)  # what runs in processes runs here too, and starts at once
-        with prefect_api() as url:
-            yield url
+pytestmark = pytest.mark.usefixtures("api", "in_threads")
 
 
 def lines(number: int, count: int) -> str:
