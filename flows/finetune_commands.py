@@ -51,8 +51,8 @@ def finetune(
     """
     from flows.finetune_settings import config_of, sizes_of, starts_of
     from flows.finetuning import finetune as learn
-    from flows.finetuning import read_data
     from flows.label_efficiency import efficiencies, flat, table_rows
+    from flows.labelled_data import read_data
     from flows.progress import progress
     from flows.tables import print_table, table_of
     from storage.lake import Lake

@@ -145,6 +145,44 @@ class KeptModel(Section):
     tokenizer_sha256: str
     mean: float = Field(0.0, description="similarity: of the training examples' numbers")
     deviation: float = 1.0
+    pretrained: bool = Field(True, description="False: what is not kept of the body are the seed's random weights")
+    seed: int = 0
+
+
+class PredictSpec(Section):
+    """All a process is told that applies a kept fine-tuning."""
+
+    task_weights: str = Field(description="absolute path of a task.safetensors")
+    weights: str = Field(description="absolute path of the model.safetensors that was fine-tuned")
+    pad_id: int
+    end_id: int = Field(description="token that ends what a decoder writes")
+    items: tuple[Item, ...] = Field(min_length=1, description="by example; targets, where there are any, are not read")
+    threads: int = Field(0, ge=0, description="CPU threads; 0: every core it may use")
+    device: Device = "auto"
+
+
+class Prediction(Section):
+    """What a kept fine-tuning says of one example; what its task does not give is left out."""
+
+    example: int
+    probabilities: tuple[float, ...] = Field((), description="classification, pairs: by class")
+    value: float | None = Field(None, description="similarity")
+    tags: tuple[int, ...] = Field((), description="tagging: numbers of the likeliest tags, by word")
+    tag_probabilities: tuple[float, ...] = Field((), description="of those tags")
+    span: tuple[int, int] | None = Field(None, description="qa: characters of the context; null: no place for one")
+    probability: float | None = Field(None, description="qa: of that span among all valid spans of all parts")
+    written: tuple[int, ...] = Field((), description="instruction: ids")
+
+
+class ExportTaskSpec(Section):
+    """All a process is told that writes a kept fine-tuning as `transformers` loads it. Paths are absolute."""
+
+    task_weights: str
+    weights: str
+    out_dir: str
+    max_positions: int = Field(ge=1)
+    end_id: int = Field(ge=0)
+    pad_id: int = Field(ge=0)
 
 
 class Check(Section):

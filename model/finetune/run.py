@@ -12,11 +12,12 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from model.bilstm import BiLstm
-from model.build import LanguageModel, build_model
+from model.build import LanguageModel, fresh_like
 from model.checkpoint import load_model
 from model.config import TrainConfig
 from model.device import name_of
+from model.encoder_decoder import EncoderDecoder
+from model.finetune.answering import check_answers
 from model.finetune.batches import show, training_batches
 from model.finetune.config import PRIMARY, Attempt, Check, FinetuneConfig, FinetuneResult, FinetuneSpec, Side, rate_of
 from model.finetune.heads import TaskModel
@@ -43,26 +44,16 @@ def make_model(spec: FinetuneSpec, attempt: Attempt) -> TaskModel:
         UserError: The model cannot do that task, or has no matrices of such names.
     """
     loaded = load_model(spec.weights)
-    body = loaded if attempt.pretrained else _fresh(loaded, attempt.seed)
+    body = loaded if attempt.pretrained else fresh_like(loaded, attempt.seed)
     config = spec.config
-    if spec.task == "instruction" and (body.config.kind != "decoder" or config.mode == "frozen"):
-        raise UserError(
-            "instructions are for decoders that learn.", "Use a decoder, and mode full or lora; others have no answer."
-        )
+    if spec.task == "instruction":
+        check_answers(body.config, config)
     _check_lengths(spec, body)
     if config.mode == "lora":
         add_lora(body, config.lora, attempt.seed)
     elif config.mode == "frozen":
         body.requires_grad_(False)
     return TaskModel(body, spec.task, outputs_of(spec.task, spec.classes), config, attempt.seed)
-
-
-def _fresh(loaded: LanguageModel, seed: int) -> LanguageModel:
-    """Random weights of the same shape; how tokens are spelt is no weight."""
-    fresh = build_model(loaded.config, seed)
-    if isinstance(fresh, BiLstm) and isinstance(loaded, BiLstm):
-        fresh.letters.copy_(loaded.letters)
-    return fresh
 
 
 def _check_lengths(spec: FinetuneSpec, body: LanguageModel) -> None:
@@ -84,15 +75,18 @@ def finetune(spec: FinetuneSpec, number: int, listen: Listener = lambda check: N
     found = learner.measure(spec.measure, examples)
     low, high = bootstrap(found.sample, len(examples))
     if attempt.out_dir:
-        save(attempt.out_dir, spec, learner.model, learner.scale)
-    written = write_answers(learner.model, spec) if spec.task == "instruction" else ()
+        save(spec, attempt, learner.model, learner.scale)
+    written: tuple[tuple[int, ...], ...] = ()
+    if spec.task == "instruction":
+        most = spec.config.max_answer_tokens
+        written = write_answers(learner.model, spec.measure.items, spec.pad_id, spec.end_id, most)
     return FinetuneResult(
         attempt=number, metrics=found.metrics | {"loss": found.loss}, low=low, high=high,
         predictions=found.predictions, written=written, steps=learner.steps, best_step=learner.best_step,
         learning_rate=learner.rate, checks=tuple(learner.checks),
         params_total=sum(weight.numel() for weight in learner.model.parameters()), params_trained=learner.trained,
         layer_weights=_layer_weights(learner.model), tokens_seen=learner.tokens,
-        flops=float(_BODY_FLOPS[spec.config.mode]) * _matmul(learner.model.body) * learner.tokens,
+        flops=_BODY_FLOPS[spec.config.mode] * learner.weights_times_tokens,
         seconds=learner.seconds, device=name_of(device),
     )  # fmt: skip
 
@@ -114,6 +108,10 @@ class _Learner:
         self.optimizer = make_optimizer(model, self.train_config)
         self.checks: list[Check] = []
         self.best_step, self.tokens, self.trained, self.seconds = 0, 0, 0, 0.0
+        self.weights_times_tokens = 0.0
+        body = model.body
+        sides = (body.encoder, body.decoder) if isinstance(body, EncoderDecoder) else (body, body)
+        self._reads, self._writes = map(_matmul, sides)
         self._best: tuple[tuple[float, float], dict[str, Tensor]] | None = None
 
     def run(self, listen: Listener) -> None:
@@ -145,7 +143,11 @@ class _Learner:
         nn.utils.clip_grad_norm_(moved, self.train_config.clip_norm)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
-        self.tokens += sum(len(item.ids) for item in items)
+        tokens, answers = sum(len(item.ids) for item in items), 0
+        if self.model.task == "instruction":
+            answers = sum(len(item.ids) - item.targets[0] for item in items)
+        self.tokens += tokens
+        self.weights_times_tokens += float(self._reads * (tokens - answers) + self._writes * answers)
         return float(loss.detach())
 
     def _check(self, step: int, loss: float, listen: Listener) -> None:
