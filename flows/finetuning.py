@@ -62,6 +62,7 @@ def finetune(
     config: FinetuneConfig,
     starts: Sequence[Start],
     *,
+    rates: Sequence[float] = (),
     keep: bool = False,
     threads: int = 0,
     device: Device = "auto",
@@ -75,23 +76,29 @@ def finetune(
         data: What to learn.
         config: How.
         starts: From where, on how many examples, by which seed.
+        rates: Learning rates that every run tries. It keeps the one that its choice split likes best, examples of its
+            own that it did not learn from: each start has its own rate, and none has seen what it is measured on.
         keep: Write weights and predictions into the lake, `finetuned/<evaluation_id>/`.
         threads: CPU threads; 0 for all. Change no definition, but the last bits of a score.
         device: Where to learn.
         listen: Called with every finished run's id.
 
     Raises:
-        UserError: No such training, or its model cannot do the task; or fewer examples than asked for.
+        UserError: No such training, or its model cannot do the task; fewer examples than asked for; or a rate is
+            given twice over.
     """
     row = find_training(lake, training)
     sized = [_sized(start, len(data.train)) for start in starts]
-    ids = [_identify(row, data, config, start) for start in sized]
+    if rates and config.learning_rate is not None:
+        raise UserError("both one learning rate and several to choose from were given.", "Give one or the other.")
+    ids = [_identify(row, data, config, start, rates) for start in sized]
     missing = [index for index, key in enumerate(ids) if not _is_done(lake, key, keep)]
     for index in set(range(len(ids))) - set(missing):
         listen(ids[index])
     if missing:
         attempts = [_attempt(lake, sized[index], ids[index], config, len(data.train), keep) for index in missing]
         spec, tokenizer = _spec(lake, row, data, config, attempts, threads, device)
+        spec = spec.model_copy(update={"rates": tuple(rates)})
         with closing(run_child("model.finetune.run", "-", spec.model_dump_json())) as events:
             for event in events:
                 if event["event"] == "result":
@@ -109,8 +116,9 @@ def _sized(start: Start, most: int) -> Start:
     return Start(start.pretrained, count, start.seed)
 
 
-def _identify(row: Row, data: Data, config: FinetuneConfig, start: Start) -> str:
-    return fingerprint("finetune", VERSION, row["training_id"], data.name, data.task, data.digests, config, start)
+def _identify(row: Row, data: Data, config: FinetuneConfig, start: Start, rates: Sequence[float]) -> str:
+    parts = "finetune", VERSION, row["training_id"], data.name, data.task, data.digests, config, start
+    return fingerprint(*parts, *([sorted(rates)] if rates else ()))
 
 
 def _is_done(lake: Lake, key: str, keep: bool) -> bool:

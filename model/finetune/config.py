@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -132,6 +132,10 @@ class FinetuneSpec(Section):
     train: Side
     measure: Side
     attempts: tuple[Attempt, ...]
+    rates: tuple[Annotated[float, Field(gt=0)], ...] = Field(
+        (),
+        description="peaks to learn at instead of the configuration's; each attempt keeps what its choice split likes",
+    )
     threads: int = Field(0, ge=0, description="CPU threads; 0: every core it may use")
     device: Device = "auto"
 
@@ -193,6 +197,14 @@ class Check(Section):
     score: float | None = Field(description="null: there is no choice split")
 
 
+class Tried(Section):
+    """One rate of several, and what the choice split said at its best moment."""
+
+    learning_rate: float
+    score: float
+    loss: float
+
+
 class FinetuneResult(Section):
     """What one attempt found."""
 
@@ -209,6 +221,7 @@ class FinetuneResult(Section):
     params_total: int
     params_trained: int
     layer_weights: tuple[float, ...] = Field((), description="frozen: what each layer counts, from the embedding up")
+    tried: tuple[Tried, ...] = Field((), description="where several rates were; tokens, FLOP, seconds are of them all")
     tokens_seen: int = Field(description="padding left out")
     flops: float
     seconds: float

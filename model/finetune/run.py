@@ -6,6 +6,7 @@ Prints one JSON line a check and one a result, so that whoever started it keeps 
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 
@@ -19,7 +20,17 @@ from model.device import name_of
 from model.encoder_decoder import EncoderDecoder
 from model.finetune.answering import check_answers
 from model.finetune.batches import show, training_batches
-from model.finetune.config import PRIMARY, Attempt, Check, FinetuneConfig, FinetuneResult, FinetuneSpec, Side, rate_of
+from model.finetune.config import (
+    PRIMARY,
+    Attempt,
+    Check,
+    FinetuneConfig,
+    FinetuneResult,
+    FinetuneSpec,
+    Side,
+    Tried,
+    rate_of,
+)
 from model.finetune.heads import TaskModel
 from model.finetune.kept import save
 from model.finetune.lora import add_lora
@@ -66,11 +77,26 @@ def _check_lengths(spec: FinetuneSpec, body: LanguageModel) -> None:
 
 
 def finetune(spec: FinetuneSpec, number: int, listen: Listener = lambda check: None) -> FinetuneResult:
-    """One attempt: learn, keep the best moment, measure."""
+    """One attempt: learn, keep the best moment (of several rates, of the best), measure.
+
+    Raises:
+        UserError: There are several rates and no examples to choose one by.
+    """
     attempt, device = spec.attempts[number], choose_device(spec.device)
-    torch.manual_seed(attempt.seed)  # dropout
-    learner = _Learner(spec, attempt, make_model(spec, attempt).to(device), device)
-    learner.run(listen)
+    if spec.rates and not attempt.choice:
+        raise UserError("there are no examples to choose a rate by.", "Set choice_frac over 0.")
+    learner, tried = None, []
+    for rate in spec.rates or (None,):
+        torch.manual_seed(attempt.seed)  # dropout
+        one = _Learner(spec, attempt, make_model(spec, attempt).to(device), device, rate)
+        one.run(listen)
+        tried.append(one)
+        if learner is None or one.worth > learner.worth:
+            learner = one
+        for other in tried:
+            if other is not learner:
+                other.forget()
+    assert learner is not None
     examples = sorted({item.example for item in spec.measure.items})
     found = learner.measure(spec.measure, examples)
     low, high = bootstrap(found.sample, len(examples))
@@ -85,16 +111,21 @@ def finetune(spec: FinetuneSpec, number: int, listen: Listener = lambda check: N
         predictions=found.predictions, written=written, steps=learner.steps, best_step=learner.best_step,
         learning_rate=learner.rate, checks=tuple(learner.checks),
         params_total=sum(weight.numel() for weight in learner.model.parameters()), params_trained=learner.trained,
-        layer_weights=_layer_weights(learner.model), tokens_seen=learner.tokens,
-        flops=_BODY_FLOPS[spec.config.mode] * learner.weights_times_tokens,
-        seconds=learner.seconds, device=name_of(device),
+        layer_weights=_layer_weights(learner.model),
+        tried=tuple(Tried(learning_rate=one.rate, score=one.worth[0], loss=-one.worth[1]) for one in tried)
+        if spec.rates else (),
+        tokens_seen=sum(one.tokens for one in tried),
+        flops=_BODY_FLOPS[spec.config.mode] * sum(one.weights_times_tokens for one in tried),
+        seconds=sum(one.seconds for one in tried), device=name_of(device),
     )  # fmt: skip
 
 
 class _Learner:
     """A model, what it learns from, and how far it is."""
 
-    def __init__(self, spec: FinetuneSpec, attempt: Attempt, model: TaskModel, device: torch.device) -> None:
+    def __init__(
+        self, spec: FinetuneSpec, attempt: Attempt, model: TaskModel, device: torch.device, rate: float | None = None
+    ) -> None:
         self.spec, self.attempt, self.model, self.device = spec, attempt, model, device
         rows = set(attempt.rows)
         self.items = usable(spec.task, [item for item in spec.train.items if item.example in rows])
@@ -103,7 +134,7 @@ class _Learner:
         config = spec.config
         self.scale = Scale.of(self.items)
         self.steps = max(config.min_steps, round(config.epochs * len(self.items) / config.batch_examples))
-        self.rate = rate_of(config, sum(weight.numel() for weight in model.body.parameters()))
+        self.rate = rate or rate_of(config, sum(weight.numel() for weight in model.body.parameters()))
         self.train_config = _train_config(config, self.rate)
         self.optimizer = make_optimizer(model, self.train_config)
         self.checks: list[Check] = []
@@ -113,6 +144,17 @@ class _Learner:
         sides = (body.encoder, body.decoder) if isinstance(body, EncoderDecoder) else (body, body)
         self._reads, self._writes = map(_matmul, sides)
         self._best: tuple[tuple[float, float], dict[str, Tensor]] | None = None
+
+    @property
+    def worth(self) -> tuple[float, float]:
+        """Score and negative loss of the choice split at the best moment; greater is better."""
+        return self._best[0] if self._best is not None else (-math.inf, -math.inf)
+
+    def forget(self) -> None:
+        """Leave the weights: another rate was better."""
+        self._best = self._best and (self._best[0], {})
+        self.model.to("meta")
+        self.optimizer.state.clear()
 
     def run(self, listen: Listener) -> None:
         """Take every step; the model is left as it was at its best."""

@@ -14,7 +14,7 @@ import pytest
 from scipy import stats
 
 from flows.finetune_encoding import marks_of
-from flows.finetune_settings import config_of, sizes_of, starts_of
+from flows.finetune_settings import config_of, rates_of, sizes_of, starts_of
 from flows.finetuning import Start, _attempt, finetune, written_scores
 from flows.label_efficiency import efficiencies, flat, mean_of, table_rows
 from flows.labelled_data import Data, read_data
@@ -140,6 +140,9 @@ def test_what_cannot_be_is_said(lake: Lake, films: str, tmp_path: Path) -> None:
     data = read_data("classification", films)
     with pytest.raises(UserError, match="1000 examples were asked for; there are"):
         finetune(lake, "toy", data, CONFIG, [Start(True, 1000, 0)])
+    one = CONFIG.model_copy(update={"learning_rate": 1e-3})
+    with pytest.raises(UserError, match="both one learning rate and several"):
+        finetune(lake, "toy", data, one, [Start(True, 20, 0)], rates=[1e-3, 1e-2])
     with pytest.raises(UserError, match="there is no file"):
         read_data("classification", str(tmp_path / "none"))
     (tmp_path / "latin").write_bytes(b"1 fine\n1 caf\xe9\n")
@@ -161,6 +164,10 @@ def test_settings_of_the_command_line() -> None:
     config = config_of(['mode="lora"', "lora.rank=4", "epochs=2"])
     assert (config.mode, config.lora.rank, config.epochs) == ("lora", 4, 2.0)
     assert config_of(["mode=frozen"]).mode == "frozen"
+    assert rates_of("1e-3,3e-4") == [3e-4, 1e-3] and rates_of(None) == []
+    for text in ("fast", "0", "1e-3,-1", "nan"):
+        with pytest.raises(UserError, match="--rates"):
+            rates_of(text)
     assert starts_of("both", sizes_of("100,all"), 2)[:3] == [
         Start(True, 100, 0),
         Start(False, 100, 0),

@@ -133,6 +133,28 @@ def test_a_run_repeats_and_chooses_its_best_moment(tmp_path: Path) -> None:
     assert next(check.score for check in first.checks if check.step == first.best_step) == best
 
 
+def test_of_several_rates_the_choice_split_picks_one_and_the_measured_side_has_no_say(tmp_path: Path) -> None:
+    spec = spec_of(tmp_path, "classification", DECODER, min_steps=20, learning_rate=None)
+    attempt = spec.attempts[0].model_copy(update={"rows": tuple(range(12)), "choice": tuple(range(12, 24))})
+    alone = []
+    for rate in (1e-5, 3e-3):
+        config = spec.config.model_copy(update={"learning_rate": rate})
+        alone.append(finetune(spec.model_copy(update={"attempts": (attempt,), "config": config}), 0))
+    many = finetune(spec.model_copy(update={"attempts": (attempt,), "rates": (1e-5, 3e-3)}), 0)
+    scores = [max(check.score or 0.0 for check in one.checks) for one in alone]
+    assert scores[1] > scores[0] and [one.score for one in many.tried] == scores
+    assert many.learning_rate == 3e-3 and many.predictions == alone[1].predictions
+    assert many.checks == alone[1].checks and many.metrics == alone[1].metrics
+    assert many.tokens_seen == 2 * alone[0].tokens_seen and many.flops == 2 * alone[0].flops
+    swapped = spec.measure.model_copy(update={"items": tuple(
+        item.model_copy(update={"targets": (1 - item.targets[0],)}) for item in spec.measure.items
+    )})  # fmt: skip
+    other = finetune(spec.model_copy(update={"attempts": (attempt,), "rates": (1e-5, 3e-3), "measure": swapped}), 0)
+    assert other.tried == many.tried and other.metrics["accuracy"] == pytest.approx(1 - many.metrics["accuracy"])
+    with pytest.raises(UserError, match="no examples to choose a rate by"):
+        finetune(spec.model_copy(update={"rates": (1e-5, 3e-3)}), 0)
+
+
 def test_only_the_answer_is_learned(tmp_path: Path) -> None:
     spec = spec_of(tmp_path, "instruction", DECODER)
     model = make_model(spec, spec.attempts[0])
