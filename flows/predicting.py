@@ -109,10 +109,10 @@ def read_rows(task: Task, given: Sequence[str], second: str | None = None) -> li
 def _row_of_text(text: str, second: str | None, task: Task) -> Row:
     keys = KEYS[task]
     if len(keys) == 1 and second is not None:
-        raise UserError(f"a {task} reads one text.", "Leave out --second and --context.")
+        raise UserError(f"the task {task} reads one text.", "Leave out --second and --context.")
     if len(keys) == 2 and second is None:
         option = "--context" if task == "qa" else "--second"
-        raise UserError(f"a {task} reads two texts: {' and '.join(keys)}.", f"Give the other one with {option}.")
+        raise UserError(f"the task {task} reads two texts: {' and '.join(keys)}.", f"Give the other one with {option}.")
     return {"text": text} if task == "tagging" else dict(zip(keys, (text, second), strict=False))
 
 
@@ -144,7 +144,7 @@ def _line_rows(content: str, name: str, task: Task, plain: bool = True) -> list[
         except json.JSONDecodeError as error:
             raise UserError(f"line {number} of {name} is no JSON.") from error
         except ValueError as error:
-            raise UserError(f"line {number} of {name} is nothing for a {task}: {error}.") from error
+            raise UserError(f"line {number} of {name} does not fit the task {task}: {error}.") from error
         rows.append(row)
     return rows
 
@@ -180,7 +180,7 @@ def _examples(rows: Iterable[Row], task: Task) -> Iterator[Example]:
             yield example_of(row, task)
         except ValueError as error:
             hint = f"Every row needs {' and '.join(KEYS[task])}."
-            raise UserError(f"row {number} is nothing for a {task}: {error}.", hint) from error
+            raise UserError(f"row {number} does not fit the task {task}: {error}.", hint) from error
 
 
 def _told(found: Prediction, row: Row, kept: Kept, tokenizer: Tokenizer) -> Row:

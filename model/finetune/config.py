@@ -178,17 +178,6 @@ class Prediction(Section):
     written: tuple[int, ...] = Field((), description="instruction: ids")
 
 
-class ExportTaskSpec(Section):
-    """All a process is told that writes a kept fine-tuning as `transformers` loads it. Paths are absolute."""
-
-    task_weights: str
-    weights: str
-    out_dir: str
-    max_positions: int = Field(ge=1)
-    end_id: int = Field(ge=0)
-    pad_id: int = Field(ge=0)
-
-
 class Check(Section):
     """The choice split, asked at one moment; its loss is of the training examples since the last one."""
 
