@@ -42,6 +42,7 @@ from flows.options import (
     index_changes,
 )
 from flows.pii_commands import pii_app
+from flows.predict_commands import predict
 from flows.probe_commands import probe
 from flows.quality_commands import quality_app
 from flows.settings import permit_private_addresses, quiet_prefect, settings
@@ -67,7 +68,7 @@ app.command()(forget)
 app.add_typer(catalog_app, name="catalog")
 
 LEARNING: tuple[Callable[..., None], ...] = (
-    *(tokens, pretrain, finetune, evaluate, probe, embeddings, lineage, generate, export, params, memory),
+    *(tokens, pretrain, finetune, predict, evaluate, probe, embeddings, lineage, generate, export, params, memory),
 )
 SCALING: tuple[Callable[..., None], ...] = (
     scaling_commands.ladder,

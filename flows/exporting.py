@@ -8,28 +8,34 @@ from pathlib import Path
 from typing import Any
 
 from flows.child import run_child
+from flows.finetune_encoding import marks_of
 from flows.generation import find_training
+from flows.predicting import find_kept
 from flows.training_task import absolute
 from model.config import ExportSpec, ModelConfig, TokenSet
 from model.objective_config import added_ids, objective_of
 from model.parts import ObjectiveConfig
+from pipeline.labelled.encoding import Marks
 from storage import files
 from storage.errors import UserError
 from storage.lake import Lake
 
 
-def export(lake: Lake, training: str, out_dir: str) -> dict[str, Any]:
+def export(lake: Lake, training: str, out_dir: str, finetuning: str | None = None) -> dict[str, Any]:
     """Write the folder; what was written, and of which training.
 
     Args:
         lake: Where trainings are.
         training: Id, its beginning, the name of a training, or "latest".
+        finetuning: Id or data set of a kept fine-tuning, which is written then; its tokenizer puts the special tokens
+            around texts as the fine-tuning did.
         out_dir: A folder of this machine that does not hold another model.
 
     Raises:
         UserError: No such training, a folder in use, or a model that transformers has no architecture for.
     """
-    row = find_training(lake, training)
+    kept = find_kept(lake, finetuning) if finetuning else None
+    row = kept.training if kept else find_training(lake, training)
     if files.exists(files.join(out_dir, "config.json")):
         raise UserError(f"{out_dir} holds a model already.", "Name another folder, or remove it.")
     directory = row["checkpoint"].rpartition("/")[0]
@@ -37,18 +43,24 @@ def export(lake: Lake, training: str, out_dir: str) -> dict[str, Any]:
         tokens = TokenSet.model_validate_json(stream.read())
     added = _added(row, tokens)
     with files.open_read(lake.absolute(f"{directory}/tokenizer.json")) as stream:
-        files.write_bytes(files.join(out_dir, "tokenizer.json"), _extended(stream.read(), added))
+        tokenizer = _extended(stream.read(), added)
+    if kept:
+        marks = marks_of(ModelConfig.model_validate(json.loads(row["config"])["model"]), tokens)
+        tokenizer = with_marks(tokenizer, marks, kept.task == "instruction")
+    files.write_bytes(files.join(out_dir, "tokenizer.json"), tokenizer)
     settings = json.dumps(_tokenizer_settings(tokens, added), indent=2)
     files.write_bytes(files.join(out_dir, "tokenizer_config.json"), settings.encode())
     spec = ExportSpec(
         weights=absolute(lake, row["checkpoint"]),
+        task_weights=absolute(lake, kept.weights) if kept else "",
         out_dir=str(Path(out_dir).resolve()),
         max_positions=tokens.sequence_length,
         end_id=tokens.end_id,
         pad_id=tokens.pad_id,
     )
     written = {event["event"]: event for event in run_child("model.export", "-", spec.model_dump_json())}
-    return {"training": row["training_id"], "name": row["name"], **written["exported"], "folder": out_dir}
+    name = kept.row["part"] if kept else row["name"]
+    return {"training": row["training_id"], "name": name, **written["exported"], "folder": out_dir}
 
 
 def _added(row: dict[str, Any], tokens: TokenSet) -> dict[str, int]:
@@ -68,6 +80,36 @@ def _extended(tokenizer: bytes, added: Mapping[str, int]) -> bytes:
     plain = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
     spec["added_tokens"] += [{"id": number, "content": name, **plain} for name, number in added.items()]
     return json.dumps(spec, ensure_ascii=False, indent=1).encode()
+
+
+def with_marks(tokenizer: bytes, marks: Marks, prompts: bool) -> bytes:
+    """A tokenizer.json that puts the marks around a text, or two; a prompt is left open at its end."""
+    spec = json.loads(tokenizer)
+    names = {token["id"]: token["content"] for token in spec["added_tokens"]}
+    missing = sorted({marks.first, marks.between, marks.last} - names.keys())
+    if missing:
+        raise UserError(
+            f"the tokenizer has no special token of id {missing[0]}, which the fine-tuning put around texts."
+        )
+    first, between, last = (names[number] for number in (marks.first, marks.between, marks.last))
+    single = [_special(first, 0), _sequence("A", 0), *([] if prompts else [_special(last, 0)])]
+    pair = [_special(first, 0), _sequence("A", 0), _special(between, 0), _sequence("B", 1), _special(last, 1)]
+    ids = {name: number for number, name in names.items() if name in (first, between, last)}
+    template = {
+        "type": "TemplateProcessing", "single": single, "pair": pair,
+        "special_tokens": {name: {"id": name, "ids": [number], "tokens": [name]} for name, number in ids.items()},
+    }  # fmt: skip
+    before = spec.get("post_processor")
+    spec["post_processor"] = {"type": "Sequence", "processors": [before, template]} if before else template
+    return json.dumps(spec, ensure_ascii=False, indent=1).encode()
+
+
+def _special(name: str, segment: int) -> dict[str, Any]:
+    return {"SpecialToken": {"id": name, "type_id": segment}}
+
+
+def _sequence(name: str, segment: int) -> dict[str, Any]:
+    return {"Sequence": {"id": name, "type_id": segment}}
 
 
 def _tokenizer_settings(tokens: TokenSet, added: Mapping[str, int]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from flows.options import DEFAULT_LAKE, JsonOption, LakeOption, SetOption
 
 SHOWN = (
     *("data", "model", "kind", "mode", "start", "examples", "seeds", "metric", "mean", "from", "to"),
-    *("gain", "gain_from", "gain_to", "seconds"),
+    *("gain", "gain_from", "gain_to", "rates", "seconds"),
 )
 
 
@@ -37,6 +37,12 @@ def finetune(
         "all"
     ),
     seeds: Annotated[int, typer.Option(min=1, help="Runs of each kind, seeds 0, 1, 2...")] = 1,
+    rates: Annotated[
+        str | None,
+        typer.Option(
+            help="Learning rates to try, apart by commas; every run keeps the one its choice split likes best."
+        ),
+    ] = None,
     sentences: Annotated[str | None, typer.Option(help="QAMR's file of sentences.")] = None,
     encoding: Annotated[str, typer.Option(help="Of the files.")] = "utf-8",
     keep: Annotated[bool, typer.Option("--keep", help="Keep weights and predictions in the lake.")] = False,
@@ -49,10 +55,10 @@ def finetune(
 
     A run that was done is not done again. --set changes how: epochs=8, learning_rate=1e-4, lora.rank=4, max_tokens=128.
     """
-    from flows.finetune_settings import config_of, sizes_of, starts_of
+    from flows.finetune_settings import config_of, rates_of, sizes_of, starts_of
     from flows.finetuning import finetune as learn
-    from flows.finetuning import read_data
     from flows.label_efficiency import efficiencies, flat, table_rows
+    from flows.labelled_data import read_data
     from flows.progress import progress
     from flows.tables import print_table, table_of
     from storage.lake import Lake
@@ -67,6 +73,7 @@ def finetune(
             data,
             config,
             starts,
+            rates=rates_of(rates),
             keep=keep,
             threads=threads,
             listen=lambda key: shown.advance(key),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Sequence
 from typing import Any
@@ -51,6 +52,21 @@ def sizes_of(text: str) -> list[int | None]:
         return [None if part.strip() == "all" else int(part) for part in text.split(",")]
     except ValueError as error:
         raise UserError(f"--examples {text!r} is not numbers or all, apart by commas.") from error
+
+
+def rates_of(text: str | None) -> list[float]:
+    """`3e-4,1e-3` as learning rates; none where nothing is given.
+
+    Raises:
+        UserError: They are no positive numbers.
+    """
+    try:
+        rates = [float(part) for part in text.split(",")] if text else []
+    except ValueError as error:
+        raise UserError(f"--rates {text!r} is not numbers, apart by commas.") from error
+    if not all(0 < rate < math.inf for rate in rates):
+        raise UserError(f"--rates {text!r}: a learning rate is a number over 0.")
+    return sorted(set(rates))
 
 
 def starts_of(start: str, sizes: Sequence[int | None], seeds: int) -> list[Start]:

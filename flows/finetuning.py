@@ -7,7 +7,6 @@ pre-training.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import random
 from collections.abc import Callable, Iterable, Sequence
@@ -19,26 +18,14 @@ from typing import Any
 import pyarrow as pa
 
 from flows.child import run_child
+from flows.finetune_encoding import marks_of, side_of
 from flows.generation import find_training, load_language
+from flows.labelled_data import Data
 from flows.training_task import absolute
-from model.config import Device, ModelConfig, TokenSet
+from model.config import Device, ModelConfig
 from model.finetune import metrics
-from model.finetune.config import (
-    PRIMARY,
-    Attempt,
-    FinetuneConfig,
-    FinetuneResult,
-    FinetuneSpec,
-    Item,
-    Reference,
-    Side,
-    Task,
-)
-from model.objective_config import added_ids, objective_of
-from model.parts import ObjectiveConfig
-from pipeline.labelled.encoding import Marks, encode_examples
-from pipeline.labelled.examples import Asked, Example, Instructed, Labelled, Tagged, split
-from pipeline.labelled.formats import read_examples
+from model.finetune.config import PRIMARY, Attempt, FinetuneConfig, FinetuneResult, FinetuneSpec
+from pipeline.labelled.examples import Example, Instructed
 from pipeline.tokens import Tokenizer
 from storage import files, schema
 from storage.errors import UserError
@@ -56,33 +43,6 @@ Listener = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Data:
-    """Labelled examples to learn from and to measure on.
-
-    Attributes:
-        name: Of the data set.
-        digests: sha256 of every file, and how it was split; part of every run's id.
-    """
-
-    name: str
-    task: Task
-    train: tuple[Example, ...]
-    measure: tuple[Example, ...]
-    digests: tuple[str, ...]
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """Names of all classes or tags, sorted."""
-        found: set[str] = set()
-        for example in (*self.train, *self.measure):
-            if isinstance(example, Labelled) and example.label is not None:
-                found.add(example.label)
-            elif isinstance(example, Tagged):
-                found.update(example.tags)
-        return tuple(sorted(found))
-
-
-@dataclass(frozen=True)
 class Start:
     """One run of several.
 
@@ -95,47 +55,6 @@ class Start:
     seed: int
 
 
-def read_data(
-    task: Task,
-    train: str,
-    measure: str | None = None,
-    *,
-    name: str | None = None,
-    sentences: str | None = None,
-    encoding: str = "utf-8",
-    held_out_frac: float = 0.2,
-    split_seed: int = 0,
-) -> Data:
-    """Examples of one file or two.
-
-    Args:
-        task: What they are examples of.
-        train: File to learn from.
-        measure: File to measure on; None: a share of the other, whole texts by a hash.
-        name: Of the data set; by default the training file's.
-        sentences: QAMR's file of sentences.
-        encoding: Of the files.
-        held_out_frac: That share.
-        split_seed: Of that split.
-
-    Raises:
-        UserError: No such file, another encoding, or a line that is no example; says which.
-    """
-    contents = [_read(uri, encoding) for uri in (train, measure, sentences) if uri]
-    digests = [hashlib.sha256(content.encode()).hexdigest() for content in contents]
-    texts = _read(sentences, encoding) if sentences else None
-    learned = read_examples(contents[0], task, _base(train), texts)
-    if measure:
-        measured = read_examples(contents[1], task, _base(measure), texts)
-    else:
-        learned, measured = split(learned, held_out_frac, split_seed)
-        digests.append(f"{held_out_frac} {split_seed}")
-    for side, what in ((learned, "learn from"), (measured, "measure on")):
-        if len(side) < 2:
-            raise UserError(f"there is too little to {what} in {train}.", "Give more examples.")
-    return Data(name or _base(train), task, tuple(learned), tuple(measured), tuple(digests))
-
-
 def finetune(
     lake: Lake,
     training: str,
@@ -143,6 +62,7 @@ def finetune(
     config: FinetuneConfig,
     starts: Sequence[Start],
     *,
+    rates: Sequence[float] = (),
     keep: bool = False,
     threads: int = 0,
     device: Device = "auto",
@@ -156,23 +76,29 @@ def finetune(
         data: What to learn.
         config: How.
         starts: From where, on how many examples, by which seed.
+        rates: Learning rates that every run tries. It keeps the one that its choice split likes best, examples of its
+            own that it did not learn from: each start has its own rate, and none has seen what it is measured on.
         keep: Write weights and predictions into the lake, `finetuned/<evaluation_id>/`.
         threads: CPU threads; 0 for all. Change no definition, but the last bits of a score.
         device: Where to learn.
         listen: Called with every finished run's id.
 
     Raises:
-        UserError: No such training, or its model cannot do the task; or fewer examples than asked for.
+        UserError: No such training, or its model cannot do the task; fewer examples than asked for; or a rate is
+            given twice over.
     """
     row = find_training(lake, training)
     sized = [_sized(start, len(data.train)) for start in starts]
-    ids = [_identify(row, data, config, start) for start in sized]
+    if rates and config.learning_rate is not None:
+        raise UserError("both one learning rate and several to choose from were given.", "Give one or the other.")
+    ids = [_identify(row, data, config, start, rates) for start in sized]
     missing = [index for index, key in enumerate(ids) if not _is_done(lake, key, keep)]
     for index in set(range(len(ids))) - set(missing):
         listen(ids[index])
     if missing:
         attempts = [_attempt(lake, sized[index], ids[index], config, len(data.train), keep) for index in missing]
         spec, tokenizer = _spec(lake, row, data, config, attempts, threads, device)
+        spec = spec.model_copy(update={"rates": tuple(rates)})
         with closing(run_child("model.finetune.run", "-", spec.model_dump_json())) as events:
             for event in events:
                 if event["event"] == "result":
@@ -183,24 +109,6 @@ def finetune(
     return [read_table(lake.absolute(lake.evaluation_path(key))).to_pylist()[0] for key in ids]
 
 
-def _read(uri: str, encoding: str) -> str:
-    if not files.exists(uri):
-        raise UserError(f"there is no file {uri}.", "Give a file of labelled examples.")
-    with files.open_read(uri) as stream:
-        content = stream.read()
-    try:
-        return content.decode(encoding)
-    except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
-        raise UserError(f"line {line} of {uri} is not {encoding}.", "Name its --encoding, latin-1 say.") from error
-    except LookupError as error:
-        raise UserError(f"there is no encoding {encoding!r}.") from error
-
-
-def _base(uri: str) -> str:
-    return uri.rstrip("/").rpartition("/")[2]
-
-
 def _sized(start: Start, most: int) -> Start:
     count = most if start.examples is None else start.examples
     if not LEAST <= count <= most:
@@ -208,8 +116,9 @@ def _sized(start: Start, most: int) -> Start:
     return Start(start.pretrained, count, start.seed)
 
 
-def _identify(row: Row, data: Data, config: FinetuneConfig, start: Start) -> str:
-    return fingerprint("finetune", VERSION, row["training_id"], data.name, data.task, data.digests, config, start)
+def _identify(row: Row, data: Data, config: FinetuneConfig, start: Start, rates: Sequence[float]) -> str:
+    parts = "finetune", VERSION, row["training_id"], data.name, data.task, data.digests, config, start
+    return fingerprint(*parts, *([sorted(rates)] if rates else ()))
 
 
 def _is_done(lake: Lake, key: str, keep: bool) -> bool:
@@ -253,38 +162,6 @@ def _spec(
         device=device,
     )
     return spec, tokenizer
-
-
-def marks_of(model: ModelConfig, tokens: TokenSet) -> Marks:
-    """The special tokens around texts: an encoder's own; else what ends documents, as in pre-training."""
-    if model.kind != "encoder":
-        return Marks(tokens.end_id, tokens.end_id, tokens.end_id)
-    if tokens.encoder is not None:
-        return Marks(tokens.encoder.classification, tokens.encoder.separator, tokens.encoder.separator)
-    objective = ObjectiveConfig()
-    names = tokens.specials | added_ids(tokens, objective_of(model, objective), objective)
-    return Marks(names["[CLS]"], names["[SEP]"], names["[SEP]"])
-
-
-def side_of(
-    examples: Sequence[Example], tokenizer: Tokenizer, marks: Marks, classes: Sequence[str], config: FinetuneConfig
-) -> Side:
-    """Examples as a child process is told them."""
-    numbers = {name: number for number, name in enumerate(classes)}
-    encoded = encode_examples(examples, tokenizer, marks, numbers, config.max_tokens, config.stride_tokens)
-    items = tuple(
-        Item.model_construct(
-            example=one.example, ids=one.ids, second_at=one.second_at, places=one.places, targets=one.targets,
-            value=one.value, offsets=one.offsets,
-        )
-        for one in encoded
-    )  # fmt: skip
-    references = tuple(
-        Reference(context=example.context, answers=tuple(text for _, text in example.answers))
-        for example in examples
-        if isinstance(example, Asked)
-    )
-    return Side.model_construct(items=items, references=references)
 
 
 def _write(

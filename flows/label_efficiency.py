@@ -39,6 +39,7 @@ class Point:
 
     Attributes:
         seconds, flops: Of one fine-tuning, mean; pre-training left out.
+        rates: Learning rates of the runs: where each chose its own, several.
     """
 
     start: str
@@ -46,6 +47,7 @@ class Point:
     score: Mean
     seconds: float
     flops: float
+    rates: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,8 @@ def _efficiency(curve: Curve, runs: Mapping[tuple[str, int, int], Row]) -> Effic
 def _point(start: str, examples: int, group: Sequence[Row]) -> Point:
     score = mean_of([row["value"] for row in group])
     seconds, flops = (statistics.fmean(row[key] for row in group) for key in ("seconds", "flops"))
-    return Point(start, examples, score, seconds, flops)
+    rates = tuple(sorted({row["learning_rate"] for row in group}))
+    return Point(start, examples, score, seconds, flops, rates)
 
 
 def flat(row: Row) -> dict[str, Any]:
@@ -142,6 +145,7 @@ def table_rows(found: Iterable[Efficiency]) -> list[dict[str, Any]]:
                     "mean": point.score.value, "from": point.score.low, "to": point.score.high,
                     "gain": gain.value if gain else None, "gain_from": gain.low if gain else None,
                     "gain_to": gain.high if gain else None, "seconds": point.seconds, "flops": point.flops,
+                    "rates": " ".join(f"{rate:g}" for rate in point.rates),
                 }
             )  # fmt: skip
     return rows

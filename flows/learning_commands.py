@@ -130,14 +130,18 @@ def _print_texts(prompts: Sequence[str], pieces: Iterable[Piece]) -> None:
 def export(
     folder: Annotated[str, typer.Argument(help="Folder to write.")],
     training: Annotated[str, typer.Option(help="Training: its id or name; by default the newest.")] = "latest",
+    finetuning: Annotated[
+        str | None,
+        typer.Option(help="A kept fine-tuning instead: its id or data set; what it gives is the same there."),
+    ] = None,
     lake: LakeOption = DEFAULT_LAKE,
     as_json: JsonOption = False,
 ) -> None:
-    """A trained model and its tokenizer as a folder that `transformers` loads."""
+    """A trained model, or a fine-tuned one, and its tokenizer as a folder that `transformers` loads."""
     from flows.exporting import export as write
     from storage.lake import Lake
 
-    written = write(Lake(lake), training, folder)
+    written = write(Lake(lake), training, folder, finetuning)
     if as_json:
         print(json.dumps(written))
     else:

@@ -18,6 +18,14 @@ def build_model(config: ModelConfig, seed: int = 0) -> LanguageModel:
     return EncoderDecoder(config, seed) if config.kind == "encoder_decoder" else Transformer(config, seed)
 
 
+def fresh_like(model: LanguageModel, seed: int) -> LanguageModel:
+    """Random weights of the same shape; how tokens are spelt is no weight."""
+    fresh = build_model(model.config, seed)
+    if isinstance(fresh, BiLstm) and isinstance(model, BiLstm):
+        fresh.letters.copy_(model.letters)
+    return fresh
+
+
 def as_transformer(model: LanguageModel) -> Transformer:
     """The model, if it is a single stack.
 

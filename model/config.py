@@ -325,6 +325,7 @@ class ExportSpec(Section):
     """All an exporting process is told. Paths are absolute."""
 
     weights: str = Field(description="a model.safetensors of a training")
+    task_weights: str = Field("", description="a task.safetensors of a fine-tuning of it, which is exported then")
     out_dir: str = Field(description="folder to write")
     max_positions: int = Field(ge=1, description="longest sequence the model was trained on")
     end_id: int = Field(ge=0, description="token that ends a document")

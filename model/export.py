@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import safetensors.torch
 
 from model.checkpoint import load_model
 from model.config import ExportSpec
-from model.huggingface import to_state
+from model.finetune.huggingface import to_transformers
+from model.finetune.kept import load
+from model.huggingface import State, to_state
 from model.huggingface_configs import to_config
 from model.process import emit, serve
 from storage import files
@@ -21,18 +24,28 @@ def export(spec: ExportSpec) -> None:
     Raises:
         UserError: transformers has no architecture like this model.
     """
-    model = load_model(spec.weights)
-    learned = model.config.positions == "learned"
-    positions = model.config.max_positions if learned else spec.max_positions
-    config = to_config(model.config.model_copy(update={"max_positions": positions}))
+    config, state = _fine_tuned(spec) if spec.task_weights else _trained(spec)
     ends = {"bos_token_id": spec.end_id, "eos_token_id": spec.end_id, "pad_token_id": spec.pad_id}
-    if model.config.kind == "encoder_decoder":
+    if config.get("is_encoder_decoder"):
         ends["decoder_start_token_id"] = spec.pad_id
-    weights = safetensors.torch.save(to_state(model.config, model.state_dict()), {"format": "pt"})
+    weights = safetensors.torch.save(state, {"format": "pt"})
     files.write_bytes(files.join(spec.out_dir, "model.safetensors"), weights)
     for name, values in (("generation_config.json", ends), ("config.json", config | ends)):
         files.write_bytes(files.join(spec.out_dir, name), json.dumps(values, indent=2).encode())
     emit("exported", architecture=config["architectures"][0], bytes=len(weights))
+
+
+def _trained(spec: ExportSpec) -> tuple[dict[str, Any], State]:
+    model = load_model(spec.weights)
+    learned = model.config.positions == "learned"
+    positions = model.config.max_positions if learned else spec.max_positions
+    return to_config(model.config.model_copy(update={"max_positions": positions})), to_state(
+        model.config, model.state_dict()
+    )
+
+
+def _fine_tuned(spec: ExportSpec) -> tuple[dict[str, Any], State]:
+    return to_transformers(*load(spec.task_weights, spec.weights), spec.max_positions)
 
 
 if __name__ == "__main__":

@@ -249,12 +249,16 @@ class Transformer(Stack):
 
 @torch.no_grad()
 def initialise(model: nn.Module, config: ModelConfig, seed: int) -> None:
-    """Draw all weights; those of a seed are the same on every machine."""
+    """Draw all matrices and set biases to 0; those of a seed are the same on every machine."""
     generator = torch.Generator().manual_seed(seed)
     std = config.init_std or config.d_model**-0.5
     residual_std = std / math.sqrt(2 * (config.n_layers + config.decoder_layers))
     for name, weight in sorted(model.named_parameters(), key=lambda named: "embedding" not in named[0]):
-        if weight.ndim == 1 or weight.is_meta:
+        if weight.is_meta:
+            continue
+        if weight.ndim == 1:
+            if name.endswith(".bias"):
+                weight.zero_()  # PyTorch has drawn it, from a generator that no seed of ours rules
             continue
         scale = std
         if name.endswith(("attention.o.weight", "feed_forward.down.weight")):

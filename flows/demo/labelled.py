@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 
-from flows.finetuning import Data, Start, finetune
+from flows.finetuning import Start, finetune
+from flows.labelled_data import Data
 from flows.steps import Step
 from model.finetune.config import FinetuneConfig
 from pipeline.labelled.examples import Labelled

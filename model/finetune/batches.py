@@ -23,8 +23,8 @@ def show(items: Sequence[Item], pad_id: int, device: torch.device) -> Shown:
         tokens[row, : len(item.ids)] = item.ids
         segments[row, item.second_at : len(item.ids)] = 1
         visible[row, : len(item.ids)] = True
-    parts = (torch.from_numpy(part).to(device) for part in (tokens, segments, visible))
-    return Shown(*parts)
+    there = [torch.from_numpy(part).to(device) for part in (tokens, segments, visible)]
+    return Shown(there[0], there[1], there[2], pad_id)
 
 
 def training_batches(lengths: Sequence[int], size: int, steps: int, seed: int) -> Iterator[list[int]]:

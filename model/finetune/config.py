@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -132,6 +132,10 @@ class FinetuneSpec(Section):
     train: Side
     measure: Side
     attempts: tuple[Attempt, ...]
+    rates: tuple[Annotated[float, Field(gt=0)], ...] = Field(
+        (),
+        description="peaks to learn at instead of the configuration's; each attempt keeps what its choice split likes",
+    )
     threads: int = Field(0, ge=0, description="CPU threads; 0: every core it may use")
     device: Device = "auto"
 
@@ -145,6 +149,33 @@ class KeptModel(Section):
     tokenizer_sha256: str
     mean: float = Field(0.0, description="similarity: of the training examples' numbers")
     deviation: float = 1.0
+    pretrained: bool = Field(True, description="False: what is not kept of the body are the seed's random weights")
+    seed: int = 0
+
+
+class PredictSpec(Section):
+    """All a process is told that applies a kept fine-tuning."""
+
+    task_weights: str = Field(description="absolute path of a task.safetensors")
+    weights: str = Field(description="absolute path of the model.safetensors that was fine-tuned")
+    pad_id: int
+    end_id: int = Field(description="token that ends what a decoder writes")
+    items: tuple[Item, ...] = Field(min_length=1, description="by example; targets, where there are any, are not read")
+    threads: int = Field(0, ge=0, description="CPU threads; 0: every core it may use")
+    device: Device = "auto"
+
+
+class Prediction(Section):
+    """What a kept fine-tuning says of one example; what its task does not give is left out."""
+
+    example: int
+    probabilities: tuple[float, ...] = Field((), description="classification, pairs: by class")
+    value: float | None = Field(None, description="similarity")
+    tags: tuple[int, ...] = Field((), description="tagging: numbers of the likeliest tags, by word")
+    tag_probabilities: tuple[float, ...] = Field((), description="of those tags")
+    span: tuple[int, int] | None = Field(None, description="qa: characters of the context; null: no place for one")
+    probability: float | None = Field(None, description="qa: of that span among all valid spans of all parts")
+    written: tuple[int, ...] = Field((), description="instruction: ids")
 
 
 class Check(Section):
@@ -153,6 +184,14 @@ class Check(Section):
     step: int
     loss: float
     score: float | None = Field(description="null: there is no choice split")
+
+
+class Tried(Section):
+    """One rate of several, and what the choice split said at its best moment."""
+
+    learning_rate: float
+    score: float
+    loss: float
 
 
 class FinetuneResult(Section):
@@ -171,6 +210,7 @@ class FinetuneResult(Section):
     params_total: int
     params_trained: int
     layer_weights: tuple[float, ...] = Field((), description="frozen: what each layer counts, from the embedding up")
+    tried: tuple[Tried, ...] = Field((), description="where several rates were; tokens, FLOP, seconds are of them all")
     tokens_seen: int = Field(description="padding left out")
     flops: float
     seconds: float

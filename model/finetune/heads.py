@@ -25,11 +25,13 @@ class Shown:
         tokens: int64[B, T].
         segments: int64[B, T].
         visible: False for padding, bool[B, T].
+        pad_id: What fills; a T5's decoder begins with it.
     """
 
     tokens: Tensor
     segments: Tensor
     visible: Tensor
+    pad_id: int
 
     @property
     def lengths(self) -> Tensor:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from model.build import fresh_like
 from model.checkpoint import load_model, read_tensors, write_tensors
-from model.finetune.config import FinetuneConfig, FinetuneSpec, KeptModel
+from model.finetune.config import Attempt, FinetuneConfig, FinetuneSpec, KeptModel
 from model.finetune.heads import TaskModel
 from model.finetune.lora import add_lora
 from model.finetune.tasks import Scale, outputs_of
@@ -16,14 +17,14 @@ from storage.errors import UserError
 WEIGHTS = "task.safetensors"
 
 
-def save(out_dir: str, spec: FinetuneSpec, model: TaskModel, scale: Scale) -> None:
-    """Write the weights that could learn, and what they belong to."""
+def save(spec: FinetuneSpec, attempt: Attempt, model: TaskModel, scale: Scale) -> None:
+    """Write the weights that could learn, and what they belong to, into the attempt's folder."""
     learned: dict[str, Tensor] = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
     about = KeptModel(
         task=spec.task, classes=spec.classes, config=spec.config, tokenizer_sha256=spec.tokenizer_sha256,
-        mean=scale.mean, deviation=scale.deviation,
+        mean=scale.mean, deviation=scale.deviation, pretrained=attempt.pretrained, seed=attempt.seed,
     )  # fmt: skip
-    write_tensors(files.join(out_dir, WEIGHTS), learned, about.model_dump(mode="json"))
+    write_tensors(files.join(attempt.out_dir, WEIGHTS), learned, about.model_dump(mode="json"))
 
 
 def load(path: str, base: str) -> tuple[TaskModel, KeptModel]:
@@ -31,7 +32,8 @@ def load(path: str, base: str) -> tuple[TaskModel, KeptModel]:
 
     Args:
         path: Of `task.safetensors`.
-        base: Weights of the model that was fine-tuned; of a model fine-tuned whole only the shape counts.
+        base: Weights of the model that was fine-tuned; only the shape counts of a model fine-tuned whole, or from
+            random weights, which the seed gives again.
 
     Raises:
         UserError: They do not fit each other.
@@ -39,6 +41,8 @@ def load(path: str, base: str) -> tuple[TaskModel, KeptModel]:
     tensors, header = read_tensors(path)
     about = KeptModel.model_validate(header)
     body = load_model(base)
+    if not about.pretrained:
+        body = fresh_like(body, about.seed)
     config: FinetuneConfig = about.config
     if config.mode == "lora":
         add_lora(body, config.lora, 0)

@@ -6,19 +6,31 @@ Prints one JSON line a check and one a result, so that whoever started it keeps 
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
 
-from model.bilstm import BiLstm
-from model.build import LanguageModel, build_model
+from model.build import LanguageModel, fresh_like
 from model.checkpoint import load_model
 from model.config import TrainConfig
 from model.device import name_of
+from model.encoder_decoder import EncoderDecoder
+from model.finetune.answering import check_answers
 from model.finetune.batches import show, training_batches
-from model.finetune.config import PRIMARY, Attempt, Check, FinetuneConfig, FinetuneResult, FinetuneSpec, Side, rate_of
+from model.finetune.config import (
+    PRIMARY,
+    Attempt,
+    Check,
+    FinetuneConfig,
+    FinetuneResult,
+    FinetuneSpec,
+    Side,
+    Tried,
+    rate_of,
+)
 from model.finetune.heads import TaskModel
 from model.finetune.kept import save
 from model.finetune.lora import add_lora
@@ -43,26 +55,16 @@ def make_model(spec: FinetuneSpec, attempt: Attempt) -> TaskModel:
         UserError: The model cannot do that task, or has no matrices of such names.
     """
     loaded = load_model(spec.weights)
-    body = loaded if attempt.pretrained else _fresh(loaded, attempt.seed)
+    body = loaded if attempt.pretrained else fresh_like(loaded, attempt.seed)
     config = spec.config
-    if spec.task == "instruction" and (body.config.kind != "decoder" or config.mode == "frozen"):
-        raise UserError(
-            "instructions are for decoders that learn.", "Use a decoder, and mode full or lora; others have no answer."
-        )
+    if spec.task == "instruction":
+        check_answers(body.config, config)
     _check_lengths(spec, body)
     if config.mode == "lora":
         add_lora(body, config.lora, attempt.seed)
     elif config.mode == "frozen":
         body.requires_grad_(False)
     return TaskModel(body, spec.task, outputs_of(spec.task, spec.classes), config, attempt.seed)
-
-
-def _fresh(loaded: LanguageModel, seed: int) -> LanguageModel:
-    """Random weights of the same shape; how tokens are spelt is no weight."""
-    fresh = build_model(loaded.config, seed)
-    if isinstance(fresh, BiLstm) and isinstance(loaded, BiLstm):
-        fresh.letters.copy_(loaded.letters)
-    return fresh
 
 
 def _check_lengths(spec: FinetuneSpec, body: LanguageModel) -> None:
@@ -75,32 +77,55 @@ def _check_lengths(spec: FinetuneSpec, body: LanguageModel) -> None:
 
 
 def finetune(spec: FinetuneSpec, number: int, listen: Listener = lambda check: None) -> FinetuneResult:
-    """One attempt: learn, keep the best moment, measure."""
+    """One attempt: learn, keep the best moment (of several rates, of the best), measure.
+
+    Raises:
+        UserError: There are several rates and no examples to choose one by.
+    """
     attempt, device = spec.attempts[number], choose_device(spec.device)
-    torch.manual_seed(attempt.seed)  # dropout
-    learner = _Learner(spec, attempt, make_model(spec, attempt).to(device), device)
-    learner.run(listen)
+    if spec.rates and not attempt.choice:
+        raise UserError("there are no examples to choose a rate by.", "Set choice_frac over 0.")
+    learner, tried = None, []
+    for rate in spec.rates or (None,):
+        torch.manual_seed(attempt.seed)  # dropout
+        one = _Learner(spec, attempt, make_model(spec, attempt).to(device), device, rate)
+        one.run(listen)
+        tried.append(one)
+        if learner is None or one.worth > learner.worth:
+            learner = one
+        for other in tried:
+            if other is not learner:
+                other.forget()
+    assert learner is not None
     examples = sorted({item.example for item in spec.measure.items})
     found = learner.measure(spec.measure, examples)
     low, high = bootstrap(found.sample, len(examples))
     if attempt.out_dir:
-        save(attempt.out_dir, spec, learner.model, learner.scale)
-    written = write_answers(learner.model, spec) if spec.task == "instruction" else ()
+        save(spec, attempt, learner.model, learner.scale)
+    written: tuple[tuple[int, ...], ...] = ()
+    if spec.task == "instruction":
+        most = spec.config.max_answer_tokens
+        written = write_answers(learner.model, spec.measure.items, spec.pad_id, spec.end_id, most)
     return FinetuneResult(
         attempt=number, metrics=found.metrics | {"loss": found.loss}, low=low, high=high,
         predictions=found.predictions, written=written, steps=learner.steps, best_step=learner.best_step,
         learning_rate=learner.rate, checks=tuple(learner.checks),
         params_total=sum(weight.numel() for weight in learner.model.parameters()), params_trained=learner.trained,
-        layer_weights=_layer_weights(learner.model), tokens_seen=learner.tokens,
-        flops=float(_BODY_FLOPS[spec.config.mode]) * _matmul(learner.model.body) * learner.tokens,
-        seconds=learner.seconds, device=name_of(device),
+        layer_weights=_layer_weights(learner.model),
+        tried=tuple(Tried(learning_rate=one.rate, score=one.worth[0], loss=-one.worth[1]) for one in tried)
+        if spec.rates else (),
+        tokens_seen=sum(one.tokens for one in tried),
+        flops=_BODY_FLOPS[spec.config.mode] * sum(one.weights_times_tokens for one in tried),
+        seconds=sum(one.seconds for one in tried), device=name_of(device),
     )  # fmt: skip
 
 
 class _Learner:
     """A model, what it learns from, and how far it is."""
 
-    def __init__(self, spec: FinetuneSpec, attempt: Attempt, model: TaskModel, device: torch.device) -> None:
+    def __init__(
+        self, spec: FinetuneSpec, attempt: Attempt, model: TaskModel, device: torch.device, rate: float | None = None
+    ) -> None:
         self.spec, self.attempt, self.model, self.device = spec, attempt, model, device
         rows = set(attempt.rows)
         self.items = usable(spec.task, [item for item in spec.train.items if item.example in rows])
@@ -109,12 +134,27 @@ class _Learner:
         config = spec.config
         self.scale = Scale.of(self.items)
         self.steps = max(config.min_steps, round(config.epochs * len(self.items) / config.batch_examples))
-        self.rate = rate_of(config, sum(weight.numel() for weight in model.body.parameters()))
+        self.rate = rate or rate_of(config, sum(weight.numel() for weight in model.body.parameters()))
         self.train_config = _train_config(config, self.rate)
         self.optimizer = make_optimizer(model, self.train_config)
         self.checks: list[Check] = []
         self.best_step, self.tokens, self.trained, self.seconds = 0, 0, 0, 0.0
+        self.weights_times_tokens = 0.0
+        body = model.body
+        sides = (body.encoder, body.decoder) if isinstance(body, EncoderDecoder) else (body, body)
+        self._reads, self._writes = map(_matmul, sides)
         self._best: tuple[tuple[float, float], dict[str, Tensor]] | None = None
+
+    @property
+    def worth(self) -> tuple[float, float]:
+        """Score and negative loss of the choice split at the best moment; greater is better."""
+        return self._best[0] if self._best is not None else (-math.inf, -math.inf)
+
+    def forget(self) -> None:
+        """Leave the weights: another rate was better."""
+        self._best = self._best and (self._best[0], {})
+        self.model.to("meta")
+        self.optimizer.state.clear()
 
     def run(self, listen: Listener) -> None:
         """Take every step; the model is left as it was at its best."""
@@ -145,7 +185,11 @@ class _Learner:
         nn.utils.clip_grad_norm_(moved, self.train_config.clip_norm)
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
-        self.tokens += sum(len(item.ids) for item in items)
+        tokens, answers = sum(len(item.ids) for item in items), 0
+        if self.model.task == "instruction":
+            answers = sum(len(item.ids) - item.targets[0] for item in items)
+        self.tokens += tokens
+        self.weights_times_tokens += float(self._reads * (tokens - answers) + self._writes * answers)
         return float(loss.detach())
 
     def _check(self, step: int, loss: float, listen: Listener) -> None:

@@ -15,13 +15,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from model.build import as_transformer
 from model.finetune import metrics
+from model.finetune.answering import answer_loss
 from model.finetune.batches import measuring_batches, show
 from model.finetune.config import FinetuneSpec, Item, Reference, Side, Task
 from model.finetune.heads import Shown, TaskModel
 from model.finetune.spans import answers
-from model.loss import head_loss
 
 Sample = Callable[[npt.NDArray[np.int64]], metrics.Floats]
 
@@ -69,46 +68,36 @@ def usable(task: Task, items: Sequence[Item]) -> list[Item]:
 
 def loss_of(model: TaskModel, shown: Shown, items: Sequence[Item], scale: Scale) -> tuple[Tensor, Tensor]:
     """Mean loss of a batch over its targets, and the logits it is of (instruction: of the answers' tokens)."""
-    logits = model(shown)
-    device = shown.tokens.device
     if model.task == "instruction":
-        return _answer_loss(model, logits, shown, items)
+        return answer_loss(model, shown, items)
+    logits, device = logits_of(model, shown, items), shown.tokens.device
     if model.task == "similarity":
         wanted = torch.tensor([((item.value or 0.0) - scale.mean) / scale.deviation for item in items], device=device)
-        return functional.mse_loss(logits[:, 0].float(), wanted), logits
+        return functional.mse_loss(logits[:, 0], wanted), logits
     if model.task == "qa":
-        logits = logits.float().masked_fill(~shown.visible[..., None], -1e9)
         held = [row for row, item in enumerate(items) if item.targets]  # parts without the answer: measured only
         spans = torch.tensor([items[row].targets for row in held], device=device, dtype=torch.int64).view(-1, 2)
         sides = [functional.cross_entropy(logits[held, :, n], spans[:, n], reduction="sum") for n in (0, 1)]
         return (sides[0] + sides[1]) / (2 * max(len(held), 1)), logits
+    targets = torch.tensor([target for item in items for target in item.targets], device=device)
+    return functional.cross_entropy(logits, targets), logits
+
+
+def logits_of(model: TaskModel, shown: Shown, items: Sequence[Item]) -> Tensor:
+    """What the head says, with no target: of texts float32[B, C], of words [N, C], of answers' places [B, T, 2]."""
+    logits: Tensor = model(shown).float()
+    if model.task == "qa":
+        return logits.masked_fill(~shown.visible[..., None], -1e9)
     if model.task == "tagging":
-        rows, places = _word_places(items, device)
-        logits_NC = logits[rows, places].float()
-        targets = torch.tensor([target for item in items for target in item.targets], device=device)
-        return functional.cross_entropy(logits_NC, targets), logits_NC
-    targets = torch.tensor([item.targets[0] for item in items], device=device)
-    return functional.cross_entropy(logits.float(), targets), logits
+        rows, places = _word_places(items, shown.tokens.device)
+        return logits[rows, places]
+    return logits
 
 
 def _word_places(items: Sequence[Item], device: torch.device) -> tuple[Tensor, Tensor]:
     rows = [row for row, item in enumerate(items) for _ in item.places]
     places = [place for item in items for place in item.places]
     return torch.tensor(rows, device=device), torch.tensor(places, device=device)
-
-
-def _answer_loss(model: TaskModel, features_BTD: Tensor, shown: Shown, items: Sequence[Item]) -> tuple[Tensor, Tensor]:
-    """Nats a token of the answers, their end included, given prompts and what comes before."""
-    body, device = as_transformer(model.body), shown.tokens.device
-    rows = [row for row, item in enumerate(items) for _ in range(item.targets[0], len(item.ids))]
-    places = [place for item in items for place in range(item.targets[0], len(item.ids))]
-    row, place = torch.tensor(rows, device=device), torch.tensor(places, device=device)
-    hidden_ND = body.before_head(features_BTD[row, place - 1])
-    targets_N = shown.tokens[row, place]
-    nats = head_loss(hidden_ND, body.head.weight, body.head.bias, targets_N)
-    with torch.no_grad():
-        right_N = body.head(hidden_ND).argmax(-1) == targets_N
-    return nats / len(rows), right_N
 
 
 @torch.no_grad()
@@ -126,7 +115,7 @@ def measure(
         mean, logits = loss_of(model, show(batch, spec.pad_id, device), batch, scale)
         count = _target_count(spec.task, batch)
         loss, weight = loss + float(mean) * count, weight + count
-        for index, output in zip(chosen, _apart(spec.task, logits, batch), strict=True):
+        for index, output in zip(chosen, apart(spec.task, logits, batch), strict=True):
             outputs[index] = output
     found, by_name, sample = _score(spec, items, outputs, list(examples), side.references, scale)
     return Measured(loss / max(weight, 1), by_name, sample, tuple(found))
@@ -138,13 +127,26 @@ def _target_count(task: Task, items: Sequence[Item]) -> int:
     return sum(len(item.ids) - item.targets[0] for item in items) if task == "instruction" else len(items)
 
 
-def _apart(task: Task, logits: Tensor, items: Sequence[Item]) -> list[np.ndarray]:
+@torch.no_grad()
+def head_outputs(model: TaskModel, items: Sequence[Item], pad_id: int, device: torch.device) -> list[metrics.Floats]:
+    """What the head says of each item, with no regard to targets: what `measure` scores, for items without any."""
+    model.eval()
+    outputs: list[Any] = [None] * len(items)
+    for chosen in measuring_batches([len(item.ids) for item in items]):
+        batch = [items[index] for index in chosen]
+        logits = logits_of(model, show(batch, pad_id, device), batch)
+        for index, output in zip(chosen, apart(model.task, logits, batch), strict=True):
+            outputs[index] = output
+    return outputs
+
+
+def apart(task: Task, logits: Tensor, items: Sequence[Item]) -> list[np.ndarray]:
     """A batch's outputs, an item each."""
     values = logits.cpu().numpy()
     if task == "qa":
         return [values[row, : len(item.ids)].astype(np.float64) for row, item in enumerate(items)]
     if task in ("tagging", "instruction"):
-        counts = [_target_count(task, [item]) for item in items]
+        counts = [len(item.places) if task == "tagging" else _target_count(task, [item]) for item in items]
         return np.split(values, np.cumsum(counts)[:-1])
     return list(values)
 

@@ -1,4 +1,4 @@
-"""What a decoder writes after the prompts it is measured on: greedily, until the end of its text."""
+"""What a decoder or a T5 writes after prompts: greedily, until the end of its text."""
 
 from __future__ import annotations
 
@@ -6,37 +6,43 @@ from collections.abc import Sequence
 
 import torch
 
-from model.build import as_transformer
+from model.build import LanguageModel
 from model.decoding import Decoding
-from model.finetune.config import FinetuneSpec
+from model.finetune.answering import source_of
+from model.finetune.config import Item
 from model.finetune.heads import TaskModel
 
 _SIDE_BY_SIDE = 64
 
 
 @torch.no_grad()
-def write_answers(model: TaskModel, spec: FinetuneSpec) -> tuple[tuple[int, ...], ...]:
-    """Ids written after each prompt of the measured side, `max_answer_tokens` at most, the end left out."""
+def write_answers(
+    model: TaskModel, items: Sequence[Item], pad_id: int, end_id: int, most: int
+) -> tuple[tuple[int, ...], ...]:
+    """Ids written after each item's prompt, `most` at most, the end left out."""
     model.eval()
-    prompts = [item.ids[: item.targets[0]] for item in spec.measure.items]
+    prompts = [source_of(model.body, item) for item in items]
     order = sorted(range(len(prompts)), key=lambda index: (len(prompts[index]), index))
     written: list[tuple[int, ...]] = [()] * len(prompts)
     for start in range(0, len(order), _SIDE_BY_SIDE):
         chosen = order[start : start + _SIDE_BY_SIDE]
-        texts = _write(model, spec, [prompts[index] for index in chosen])
+        texts = _write(model.body, [prompts[index] for index in chosen], pad_id, end_id, most)
         for index, text in zip(chosen, texts, strict=True):
             written[index] = text
     return tuple(written)
 
 
-def _write(model: TaskModel, spec: FinetuneSpec, prompts: Sequence[Sequence[int]]) -> list[tuple[int, ...]]:
-    most = spec.config.max_answer_tokens
-    decoding = Decoding(as_transformer(model.body), prompts, most, spec.pad_id)
+def _write(
+    body: LanguageModel, prompts: Sequence[Sequence[int]], pad_id: int, end_id: int, most: int
+) -> list[tuple[int, ...]]:
+    if body.config.kind == "decoder" and body.config.positions == "learned":
+        most = min(most, body.config.max_positions - max(map(len, prompts)))
+    decoding = Decoding(body, prompts, most, pad_id)
     texts: list[list[int]] = [[] for _ in prompts]
     going = [True] * len(prompts)
     for _ in range(most):
         tokens = decoding.logits().argmax(-1).tolist()
-        going = [live and token != spec.end_id for live, token in zip(going, tokens, strict=True)]
+        going = [live and token != end_id for live, token in zip(going, tokens, strict=True)]
         for text, live, token in zip(texts, going, tokens, strict=True):
             if live:
                 text.append(token)

@@ -66,6 +66,8 @@ def encode_examples(
 ) -> list[Encoded]:
     """Encode examples of one task, in order; long sentences and contexts become several parts.
 
+    Examples without label, tags or answers have no targets, and are else encoded as those with.
+
     Args:
         classes: Number of each class, or tag.
         max_tokens: Ids of a sequence, special ones included.
@@ -144,14 +146,12 @@ def _asked(
     ids, offsets = tokenizer.encode_with_offsets(example.context)
     room = most - 3 - len(question)
     step = max(1, room - min(stride, room // 2))
-    start, text = example.answers[0]
-    low = int(first_tokens(offsets, np.array([start]))[0])
-    high = int(np.searchsorted(offsets[:, 0], start + len(text), "left")) - 1
+    low, high = _answer_tokens(example, offsets)
     head = (marks.first, *question, marks.between)
     for begin in range(0, max(len(ids) - room + step, 1), step):
         shown = ids[begin : begin + room].tolist()
         shift = len(head) - begin
-        inside = begin <= low <= high < begin + len(shown)
+        inside = begin <= low <= high < begin + len(shown)  # never of a question without answers
         yield Encoded(
             number, (*head, *shown, marks.last), len(head), (len(head), len(head) + len(shown)),
             (low + shift, high + shift) if inside else (),
@@ -159,11 +159,20 @@ def _asked(
         )  # fmt: skip
 
 
+def _answer_tokens(example: Asked, offsets: Offsets) -> tuple[int, int]:
+    """First and last token of the first accepted answer; where none is known, nothing: 0 and -1."""
+    if not example.answers:
+        return 0, -1
+    start, text = example.answers[0]
+    low = int(first_tokens(offsets, np.array([start]))[0])
+    return low, int(np.searchsorted(offsets[:, 0], start + len(text), "left")) - 1
+
+
 def _instructed(number: int, example: Instructed, tokenizer: Tokenizer, marks: Marks, most: int) -> Encoded:
-    """As a document: its end before and behind. A prompt that is too long loses its beginning."""
+    """As a document: its end before and behind. A prompt that is too long loses its beginning. Answers may lack."""
     bare = example.prompt.rstrip()
     gap = example.prompt[len(bare) :] or (" " if bare else "")
-    answer = tokenizer.encode(gap + example.answer.strip()).tolist()[: most // 2]
+    answer = tokenizer.encode(gap + example.answer.strip()).tolist()[: most // 2] if example.answer.strip() else []
     prompt = tokenizer.encode(bare).tolist()
     prompt = prompt[max(0, len(prompt) - (most - 2 - len(answer))) :]
     ids: tuple[Any, ...] = (marks.first, *prompt, *answer, marks.last)

@@ -16,8 +16,8 @@ class Labelled:
 
     Attributes:
         second: The other text of a pair; None: there is one text.
-        label: Its class; None: a number is asked for.
-        value: The number.
+        label: Its class; None: a number is asked for, or it is not known.
+        value: The number; None: there is a class, or it is not known.
     """
 
     text: str
@@ -33,7 +33,7 @@ class Labelled:
 
 @dataclass(frozen=True, slots=True)
 class Tagged:
-    """A sentence word by word, each with its tag: O, or B- or I- and a type."""
+    """A sentence word by word, each with its tag: O, or B- or I- and a type; without tags: they are asked for."""
 
     words: tuple[str, ...]
     tags: tuple[str, ...]
@@ -49,7 +49,8 @@ class Asked:
     """A question about a text that holds its answer.
 
     Attributes:
-        answers: Where each accepted answer begins, in characters of the context, and its text; at least one.
+        answers: Where each accepted answer begins, in characters of the context, and its text; none: it is
+            asked for.
     """
 
     question: str
@@ -64,7 +65,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Instructed:
-    """What is asked of a decoder, and what it is to write."""
+    """What is asked of a decoder, and what it is to write; empty: that is not known."""
 
     prompt: str
     answer: str

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import io
 import json
+import math
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from scipy import stats
 
-from flows.finetune_settings import config_of, sizes_of, starts_of
-from flows.finetuning import Start, _attempt, finetune, marks_of, read_data, written_scores
+from flows.finetune_encoding import marks_of
+from flows.finetune_settings import config_of, rates_of, sizes_of, starts_of
+from flows.finetuning import Start, _attempt, finetune, written_scores
 from flows.label_efficiency import efficiencies, flat, mean_of, table_rows
+from flows.labelled_data import Data, read_data
+from flows.predicting import find_kept, predict, read_rows
 from model.build import build_model
 from model.checkpoint import save_weights
 from model.config import Counts, ModelConfig, Split, TokenSet
 from model.finetune.config import FinetuneConfig
-from pipeline.labelled.examples import Instructed
+from pipeline.labelled.examples import Instructed, Labelled
 from pipeline.tokens import TokensConfig, train_tokenizer
 from storage import schema
 from storage.catalog import Catalog
@@ -78,15 +84,65 @@ def test_a_model_learns_from_a_file_and_leaves_a_row(lake: Lake, films: str) -> 
         assert (folder / "task.safetensors").is_file()
         lines = (folder / "predictions.jsonl").read_text().splitlines()
         assert len(lines) == len(data.measure) and json.loads(lines[0])["prediction"] in ("good", "bad")
+    _is_applied_as_it_was_measured(lake, rows[1], data)
     stamps = [row["finished_at"] for row in rows]
     again = finetune(lake, "toy", data, CONFIG, starts, threads=1)
     assert [row["finished_at"] for row in again] == stamps
+
+
+def _is_applied_as_it_was_measured(lake: Lake, row: dict[str, Any], data: Data) -> None:
+    """What `winnow predict` says of the measured texts gives the row's accuracy; labels it finds are handed on."""
+    gold: list[Any] = [example.label for example in data.measure if isinstance(example, Labelled)]
+    texts = [example.text for example in data.measure if isinstance(example, Labelled)]
+    asked = [{"text": text, "label": label} for text, label in zip(texts, gold, strict=True)]
+    told = list(predict(lake, find_kept(lake, row["evaluation_id"][:12]), asked, threads=1))
+    assert [one["label"] for one in told] == gold and [one["text"] for one in told] == texts
+    assert sum(one["prediction"] == one["label"] for one in told) / len(told) == row["value"]
+    nats = [-math.log(one["probabilities"][one["label"]]) for one in told]
+    assert sum(nats) / len(nats) == pytest.approx(json.loads(row["details"])["metrics"]["loss"], rel=1e-4)
+    assert all(one["probability"] == max(one["probabilities"].values()) for one in told)
+
+
+def test_what_is_to_be_predicted_is_read_or_refused(
+    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [{"question": "Who?", "context": "Ann did.", "id": 7}, {"question": "Where?", "context": "In Rome."}]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "asked.parquet")
+    found = read_rows("qa", [str(tmp_path / "asked.parquet")])
+    assert found == [rows[0], rows[1] | {"id": None}]
+    monkeypatch.setattr("sys.stdin", io.StringIO('a film\n\n{"text": "dull", "n": 1}\n'))
+    assert read_rows("classification", ["-", "fine"]) == [
+        {"text": "a film"},
+        {"text": "dull", "n": 1},
+        {"text": "fine"},
+    ]
+    assert read_rows("pairs", ["a"], "b") == [{"text": "a", "second": "b"}]
+    (tmp_path / "bad.jsonl").write_text('{"text": "fine"}\nfine\n')
+    for task, given, second, words in (
+        ("pairs", ["a"], None, "reads two texts: text and second"),
+        ("classification", ["a"], "b", "reads one text"),
+        ("classification", [str(tmp_path / "none.jsonl")], None, "there is no file"),
+        ("classification", [str(tmp_path / "bad.jsonl")], None, "line 2 of .* is no JSON"),
+        ("classification", [], None, "no text to apply it to"),
+    ):
+        with pytest.raises(UserError, match=words):
+            read_rows(task, given, second)  # type: ignore[arg-type]
+    with pytest.raises(UserError, match="there is no fine-tuning 'SST' in the lake"):
+        find_kept(lake, "SST")
+    row = finetuning_row("demo", "encoder", "pretrained", 100, 0, 0.5)
+    table = pa.Table.from_pylist([row], schema.EVALUATIONS)
+    write_table(lake.root, lake.evaluation_path(row["evaluation_id"]), "evaluations", table)
+    with pytest.raises(UserError, match="were not kept"):
+        find_kept(lake, row["part"])
 
 
 def test_what_cannot_be_is_said(lake: Lake, films: str, tmp_path: Path) -> None:
     data = read_data("classification", films)
     with pytest.raises(UserError, match="1000 examples were asked for; there are"):
         finetune(lake, "toy", data, CONFIG, [Start(True, 1000, 0)])
+    one = CONFIG.model_copy(update={"learning_rate": 1e-3})
+    with pytest.raises(UserError, match="both one learning rate and several"):
+        finetune(lake, "toy", data, one, [Start(True, 20, 0)], rates=[1e-3, 1e-2])
     with pytest.raises(UserError, match="there is no file"):
         read_data("classification", str(tmp_path / "none"))
     (tmp_path / "latin").write_bytes(b"1 fine\n1 caf\xe9\n")
@@ -108,6 +164,10 @@ def test_settings_of_the_command_line() -> None:
     config = config_of(['mode="lora"', "lora.rank=4", "epochs=2"])
     assert (config.mode, config.lora.rank, config.epochs) == ("lora", 4, 2.0)
     assert config_of(["mode=frozen"]).mode == "frozen"
+    assert rates_of("1e-3,3e-4") == [3e-4, 1e-3] and rates_of(None) == []
+    for text in ("fast", "0", "1e-3,-1", "nan"):
+        with pytest.raises(UserError, match="--rates"):
+            rates_of(text)
     assert starts_of("both", sizes_of("100,all"), 2)[:3] == [
         Start(True, 100, 0),
         Start(False, 100, 0),

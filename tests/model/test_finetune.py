@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from pathlib import Path
 from typing import Any
 
@@ -11,20 +10,14 @@ import pytest
 import torch
 from torch import nn
 
-from model.bilstm import BiLstm
 from model.build import build_model
-from model.characters import letters_of
-from model.checkpoint import load_model, read_tensors, save_weights
+from model.checkpoint import load_model, read_tensors
 from model.config import ModelConfig
 from model.finetune.batches import show, training_batches
 from model.finetune.config import (
-    Attempt,
     FinetuneConfig,
     FinetuneSpec,
-    Item,
     LoraConfig,
-    Reference,
-    Side,
     Task,
     rate_of,
 )
@@ -33,76 +26,8 @@ from model.finetune.kept import WEIGHTS, load
 from model.finetune.lora import adapters, add_lora, merge_lora
 from model.finetune.run import finetune, make_model
 from model.finetune.tasks import Scale, loss_of, measure
-from model.parts import LstmConfig
 from storage.errors import UserError
-from tests.model.conftest import TINY
-
-DECODER = TINY
-ENCODER = TINY.model_copy(update={"causal": False, "masked_head": True, "segments": 2})
-LSTM = ModelConfig(vocab_size=64, d_model=16, n_layers=2, lstm=LstmConfig(cells=32, filters=((1, 8),), word_chars=6))
-FIRST, BETWEEN, LAST, PAD = 0, 2, 3, 1
-WORDS = range(4, 60)
-
-
-def items_of(task: Task, count: int = 24, seed: int = 0) -> tuple[Item, ...]:
-    """Made-up items whose targets can be read off the ids: the class is whether token 60 is there, and so on."""
-    draw = random.Random(seed)
-    return tuple(_item(task, number, draw) for number in range(count))
-
-
-def _item(task: Task, number: int, draw: random.Random) -> Item:
-    words = [draw.choice(WORDS) for _ in range(draw.randint(3, 6))]
-    sign = number % 2
-    words[draw.randrange(len(words))] = 60 + sign
-    ids: tuple[int, ...] = (FIRST, *words, LAST)
-    more: dict[str, Any] = {}
-    second_at = len(ids)
-    if task in ("pairs", "similarity"):
-        ids, second_at = (FIRST, *words, BETWEEN, 62, 60, LAST), len(words) + 2
-        more = {"targets": (sign,)} if task == "pairs" else {"value": 3.0 + 2 * sign}
-    elif task == "classification":
-        more = {"targets": (sign,)}
-    elif task == "tagging":
-        places = tuple(range(1, len(words) + 1))
-        more = {"places": places, "targets": tuple(1 if word >= 60 else 0 for word in words)}
-    elif task == "qa":
-        ids = (FIRST, 62, BETWEEN, *words, LAST)
-        at = 3 + next(place for place, word in enumerate(words) if word >= 60)
-        offsets = tuple((2 * place, 2 * place + 1) for place in range(len(words)))
-        more = {"places": (3, 3 + len(words)), "targets": (at, at), "offsets": offsets}
-    elif task == "instruction":
-        ids = (FIRST, *words, 62, 40 + sign, LAST)
-        more = {"targets": (len(words) + 2,)}
-        second_at = len(ids)
-    return Item(example=number, ids=ids, second_at=second_at, **more)
-
-
-def side_of(task: Task) -> Side:
-    items = items_of(task)
-    if task != "qa":
-        return Side(items=items)
-    contexts = [" ".join(chr(65 + place) for place in range(len(item.offsets))) for item in items]
-    answers = [text[2 * (item.targets[0] - 3)] for text, item in zip(contexts, items, strict=True)]
-    # "A" alone is an article, which SQuAD's scorer leaves out
-    contexts = [text.replace("A", "Z") for text in contexts]
-    answers = [answer.replace("A", "Z") for answer in answers]
-    references = (Reference(context=c, answers=(a,)) for c, a in zip(contexts, answers, strict=True))
-    return Side(items=items, references=tuple(references))
-
-
-def spec_of(folder: Path, task: Task, model: ModelConfig, **config: Any) -> FinetuneSpec:
-    weights, body = str(folder / "model.safetensors"), build_model(model, seed=1)
-    if isinstance(body, BiLstm):
-        body.letters.copy_(torch.from_numpy(letters_of([bytes([32 + n]) for n in range(64)], 6)))
-    save_weights(weights, body, "digest")
-    side = side_of(task)
-    settings = {"learning_rate": 3e-3, "min_steps": 60, "batch_examples": 12, "dropout": 0.0, "checks": 2}
-    return FinetuneSpec(
-        weights=weights, tokenizer_sha256="digest", task=task, pad_id=PAD, end_id=LAST, train=side, measure=side,
-        classes=("O", "B-x") if task == "tagging" else ("no", "yes"), device="cpu",
-        config=FinetuneConfig.model_validate(settings | config),
-        attempts=(Attempt(pretrained=True, seed=0, rows=tuple(range(24)), out_dir=str(folder / "out")),),
-    )  # fmt: skip
+from tests.model.made_tasks import DECODER, ENCODER, LAST, LSTM, PAD, T5, spec_of
 
 
 @pytest.mark.parametrize(
@@ -116,6 +41,7 @@ def spec_of(folder: Path, task: Task, model: ModelConfig, **config: Any) -> Fine
         ("tagging", ENCODER, "entity_f1"),
         ("qa", ENCODER, "exact_match"),
         ("instruction", DECODER, "exact_match"),
+        ("instruction", T5, "exact_match"),
     ],
 )
 def test_a_small_model_learns_every_task(tmp_path: Path, task: Task, model: ModelConfig, metric: str) -> None:
@@ -125,6 +51,7 @@ def test_a_small_model_learns_every_task(tmp_path: Path, task: Task, model: Mode
     assert result.low is not None and result.high is not None and result.low <= result.high <= 1.0
     assert result.steps == result.best_step == 60 and len(result.checks) == 2
     if task == "instruction":
+        assert [len(text) for text in result.written] == [1] * 24
         assert [text[0] for text in result.written] == [item.ids[-2] for item in spec.measure.items]
 
 
@@ -206,6 +133,28 @@ def test_a_run_repeats_and_chooses_its_best_moment(tmp_path: Path) -> None:
     assert next(check.score for check in first.checks if check.step == first.best_step) == best
 
 
+def test_of_several_rates_the_choice_split_picks_one_and_the_measured_side_has_no_say(tmp_path: Path) -> None:
+    spec = spec_of(tmp_path, "classification", DECODER, min_steps=20, learning_rate=None)
+    attempt = spec.attempts[0].model_copy(update={"rows": tuple(range(12)), "choice": tuple(range(12, 24))})
+    alone = []
+    for rate in (1e-5, 3e-3):
+        config = spec.config.model_copy(update={"learning_rate": rate})
+        alone.append(finetune(spec.model_copy(update={"attempts": (attempt,), "config": config}), 0))
+    many = finetune(spec.model_copy(update={"attempts": (attempt,), "rates": (1e-5, 3e-3)}), 0)
+    scores = [max(check.score or 0.0 for check in one.checks) for one in alone]
+    assert scores[1] > scores[0] and [one.score for one in many.tried] == scores
+    assert many.learning_rate == 3e-3 and many.predictions == alone[1].predictions
+    assert many.checks == alone[1].checks and many.metrics == alone[1].metrics
+    assert many.tokens_seen == 2 * alone[0].tokens_seen and many.flops == 2 * alone[0].flops
+    swapped = spec.measure.model_copy(update={"items": tuple(
+        item.model_copy(update={"targets": (1 - item.targets[0],)}) for item in spec.measure.items
+    )})  # fmt: skip
+    other = finetune(spec.model_copy(update={"attempts": (attempt,), "rates": (1e-5, 3e-3), "measure": swapped}), 0)
+    assert other.tried == many.tried and other.metrics["accuracy"] == pytest.approx(1 - many.metrics["accuracy"])
+    with pytest.raises(UserError, match="no examples to choose a rate by"):
+        finetune(spec.model_copy(update={"rates": (1e-5, 3e-3)}), 0)
+
+
 def test_only_the_answer_is_learned(tmp_path: Path) -> None:
     spec = spec_of(tmp_path, "instruction", DECODER)
     model = make_model(spec, spec.attempts[0])
@@ -231,8 +180,28 @@ def test_padding_changes_nothing_and_layers_end_with_the_last(tmp_path: Path, mo
         assert torch.allclose(layers[-1][row, : len(item.ids)], alone, atol=1e-5)
 
 
+def test_a_t5_learns_the_answer_from_its_source(tmp_path: Path) -> None:
+    spec = spec_of(tmp_path, "instruction", T5)
+    model = make_model(spec, spec.attempts[0])
+    loss, right = loss_of(model, items_as_batch(spec), spec.train.items, Scale())
+    assert len(right) == 24 * 2  # a token and the end
+    nats = []
+    for item in spec.train.items:  # each alone: prompt and end in the encoder, the padding token first in the decoder
+        at = item.targets[0]
+        logits = model.body(torch.tensor([(*item.ids[1:at], LAST)]), torch.tensor([(PAD, item.ids[at])]))[0]
+        nats += [-logits.log_softmax(-1)[place, item.ids[at + place]].detach() for place in (0, 1)]
+    assert float(loss.detach()) == pytest.approx(float(torch.stack(nats).mean()), abs=1e-5)
+    tokens = finetune(spec_of(tmp_path, "instruction", T5, min_steps=2), 0)
+    answers = 24 * 2 * 4  # four times each
+    body: Any = model.body
+    reads, writes = (
+        sum(w.numel() for n, w in side.named_parameters() if w.ndim > 1) for side in (body.encoder, body.decoder)
+    )
+    assert tokens.flops == 6 * (reads * (tokens.tokens_seen - answers) + writes * answers)
+
+
 def test_an_encoder_takes_no_instructions(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="instructions are for decoders"):
+    with pytest.raises(UserError, match="instructions are for decoders and T5s"):
         finetune(spec_of(tmp_path, "instruction", ENCODER), 0)
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from model.finetune import metrics
-from model.finetune.spans import best_span
+from model.finetune.spans import best_span, span_scores
 
 TAGS = st.lists(st.sampled_from(["O", "B-a", "I-a", "B-b", "I-b"]), min_size=1, max_size=12)
 
@@ -94,8 +94,8 @@ def test_the_best_span_is_that_of_trying_all(seed: int, length: int, most: int) 
     start, end = np.random.default_rng(seed).normal(size=(2, length + 4))
     low, high = 2, 2 + length
     tried = {(start[a] + end[b], a, b) for a in range(low, high) for b in range(a, min(a + most, high))}
-    score, first, last = best_span(start, end, low, high, most)
-    assert (score, first, last) == pytest.approx(max(tried))
+    score, first, last = best_span(span_scores(start, end, low, high, most))
+    assert (score, first + low, last + low) == pytest.approx(max(tried))
 
 
 def test_a_bootstrap_holds_the_mean_and_narrows() -> None:

@@ -27,6 +27,11 @@ def measure(project_root: Path) -> Any:
     return module
 
 
+def test_a_whole_training_runs_on_a_cpu(measure: Any, tmp_path: Path) -> None:
+    found = measure.training(CONFIG, tmp_path, "cpu", 4, 32, steps=6)
+    assert found.steps == 6 and found.step_tokens_per_second > 0 and 0 <= found.loader_wait_frac < 1
+
+
 def test_steps_and_generation_run_on_a_cpu(measure: Any) -> None:
     prepared = measure.packed(CONFIG, 2, 48, 12)
     assert prepared.documents is not None

@@ -102,3 +102,7 @@ def test_a_cache_changes_no_logit(config: ModelConfig, pieces: list[int]) -> Non
 def test_initial_weights_are_a_matter_of_the_seed() -> None:
     one, same, other = (Transformer(CONFIGS[0], seed) for seed in (1, 1, 2))
     assert torch.equal(one.head.weight, same.head.weight) and not torch.equal(one.head.weight, other.head.weight)
+    gpt2 = CONFIGS[0].model_copy(update={"biases": True, "norm": "layer", "masked_head": True, "pooler": True})
+    one, same = Transformer(gpt2, 1), Transformer(gpt2, 1)
+    assert all(torch.equal(weight, same.state_dict()[name]) for name, weight in one.state_dict().items())
+    assert not any(weight.any() for name, weight in one.named_parameters() if name.endswith(".bias"))

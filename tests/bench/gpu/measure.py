@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import torch
 from torch.nn import functional
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from model.config import GenerationSpec, ModelConfig, ObjectiveConfig, TrainConfig
+from model.config import (
+    Counts,
+    Device,
+    GenerationSpec,
+    ModelConfig,
+    ObjectiveConfig,
+    Split,
+    TokenSet,
+    TrainConfig,
+    TrainingResult,
+    TrainingSpec,
+)
 from model.decoding import Decoding
 from model.huggingface_configs import to_config
 from model.memory import count_parameters, kv_cache_bytes
@@ -20,7 +34,10 @@ from model.objectives import losses_of
 from model.optim import make_optimizer
 from model.prepare import Prepared, Preparer
 from model.rules import settle
+from model.train import train
 from model.transformer import Transformer
+from pipeline.packing import sequences_table
+from storage.shards import ShardWriter
 
 Step = Callable[[], None]
 
@@ -72,6 +89,50 @@ def _step(
         optimizer.zero_grad(set_to_none=True)
 
     return step
+
+
+def training(config: ModelConfig, folder: Path, device: Device, batch: int, length: int, steps: int) -> TrainingResult:
+    """A training as `winnow pretrain` starts it, loader, checkpoint and compiling included, on random packed tokens."""
+    tokens = _token_set(folder, config.vocab_size, length, rows={"train": batch * steps, "held_out": 2 * batch})
+    train_config = TrainConfig(
+        train_tokens=batch * steps * length, batch_tokens=batch * length, compile=device == "cuda",
+        checkpoint_steps=steps, eval_sequences=batch, micro_batch_tokens=batch * length,
+    )  # fmt: skip
+    spec = TrainingSpec(
+        tokens_dir=str(tokens), out_dir=str(folder / "out"), model=config, train=train_config, device=device
+    )
+    return train(spec)
+
+
+def _token_set(folder: Path, vocab_size: int, length: int, rows: dict[str, int]) -> Path:
+    """Files of random tokens in documents of 500 tokens or so, as `winnow tokens` leaves them."""
+    place = folder / "tokens"
+    place.mkdir(parents=True)
+    (place / "tokenizer.json").write_text("{}")
+    digest = hashlib.sha256(b"{}").hexdigest()
+    splits, width, documents = {}, length + 1, max(1, length // 500)
+    for name, count in rows.items():
+        generator = np.random.default_rng(count)
+        tokens = generator.integers(2, vocab_size, count * width).astype(np.uint16)
+        starts = np.tile(np.arange(documents) * (width // documents), count)
+        names = pa.array([f"{number:036d}" for number in range(count * documents)])
+        table = sequences_table(tokens, width, np.arange(count + 1) * documents, starts, names)
+        fields = [pa.field(f.name, f.type, nullable=False) for f in table.schema]
+        note = {"tokenizer_sha256": digest}
+        fields[0] = pa.field("tokens", pa.binary(width * 2), nullable=False, metadata=note)
+        schema = pa.schema([*fields, pa.field("domain", pa.string())])
+        with ShardWriter(str(place), f"{name}-0.parquet", "sequences", schema, 4096, mapped=("tokens",)) as writer:
+            writer.write(table.append_column("domain", pa.nulls(count, pa.string())))
+            writer.finish()
+        counts = Counts(documents=count * documents, tokens=count * width, bytes=count * width * 3)
+        splits[name] = Split(files=(f"{name}-0.parquet",), sequences=count, total=counts, unique=counts, domains={})
+    meta = TokenSet(
+        name="bench", fingerprint="f", corpus_fingerprint="c", tokenizer_sha256=digest, vocab_size=vocab_size, end_id=0,
+        pad_id=1, end_of_document="<|end_of_text|>", padding="<|padding|>", sequence_length=length, width=width,
+        train=splits["train"], held_out=splits["held_out"],
+    )  # fmt: skip
+    (place / "meta.json").write_text(meta.model_dump_json())
+    return place
 
 
 def seconds(step: Step, device: torch.device, warm: int = 3, rounds: int = 10) -> float:

@@ -1,12 +1,15 @@
-"""`make bench-gpu`: steps and generation on a GPU, held against the CPU, `transformers`, and the device's own rates.
+"""`make bench-gpu`: steps, a whole training and generation on a GPU, held against the CPU, `transformers`, and the
+device's own rates.
 
 Bars, on one H200 in bf16 at 2,048 tokens with documents apart: MFU of 45 % at 160M and 55 % at 1.2B parameters, 300,000
 tokens a second at 125M, 1.3 times `transformers` with compile, and writing at 80 % of what memory allows. On another
-GPU the numbers are printed and only agreement is asked for. Skips, with the reason, where there is no GPU; what is
-measured runs at small sizes on any machine in tests/model/test_gpu_bench.py.
+GPU the numbers are printed, and only agreement and a loader nobody waits for are asked for. Skips, with the reason,
+where there is no GPU; what is measured runs at small sizes on any machine in tests/model/test_gpu_bench.py.
 """
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import pytest
 import torch
@@ -19,7 +22,7 @@ from model.objectives import losses_of
 from model.presets import preset
 from model.transformer import Transformer
 
-from .measure import measured_bandwidth, our_step, packed, seconds, their_step, writing_share
+from .measure import measured_bandwidth, our_step, packed, seconds, their_step, training, writing_share
 
 pytestmark = [
     pytest.mark.gpu,
@@ -27,6 +30,8 @@ pytestmark = [
     pytest.mark.timeout(1200),
 ]
 LENGTH = 2048
+MOST_WAITING = 0.02
+"""Share of the steps' time: more, and the loader is a bottleneck."""
 SIZES = {  # name: (shape, sequences a step, least MFU, least tokens a second)
     "125M": (ModelConfig(vocab_size=32_768, d_model=768, n_layers=12, n_heads=12, n_kv_heads=12), 16, 0.0, 300_000),
     "160M": (ModelConfig(vocab_size=32_768, d_model=896, n_layers=12, n_heads=14, n_kv_heads=14), 16, 0.45, 0),
@@ -76,6 +81,19 @@ def test_a_training_step(name: str, capsys: pytest.CaptureFixture[str]) -> None:
         )
     if is_h200():
         assert mfu >= least_mfu and ours >= least_rate and ours / theirs >= 1.3
+
+
+def test_a_whole_training_never_waits_for_its_loader(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config, batch, _, least_rate = SIZES["125M"]
+    found = training(config, tmp_path, "cuda", batch, LENGTH, steps=60)
+    with capsys.disabled():
+        print(
+            f"\na whole training of 60 steps: {found.step_tokens_per_second:,.0f} tokens/s of the median step, MFU "
+            f"{found.mfu or 0:.1%}, {found.loader_wait_frac:.2%} of the steps' time spent waiting for a batch"
+        )
+    assert found.loader_wait_frac <= MOST_WAITING
+    if is_h200():
+        assert found.step_tokens_per_second >= least_rate
 
 
 def test_writing_against_the_bandwidth(capsys: pytest.CaptureFixture[str]) -> None:
