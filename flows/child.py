@@ -10,15 +10,12 @@ import sys
 import tempfile
 from collections.abc import Generator, Iterator
 from contextlib import suppress
-from pathlib import Path
 from typing import IO, Any
 
+from flows.forks import ROOT, Forked, fork
 from flows.interrupts import groups
 from storage import errors
 from storage.errors import Fatal, WinnowError
-
-_HOME = Path(__file__).resolve().parent.parent
-"""Where `python -m model...` finds the rooms, installed or in a checkout."""
 
 _ENVIRONMENT = {
     "OMP_WAIT_POLICY": "passive",
@@ -59,19 +56,23 @@ def run_child(
                 raise _death(module, code, stderr)
         finally:
             _end(process)
+            if process.stdout is not None:
+                process.stdout.close()
             groups.discard(process.pid)
 
 
-def _start(module: str, argument: str, ranks: int, stderr: IO[str]) -> subprocess.Popen[str]:
+def _start(module: str, argument: str, ranks: int, stderr: IO[str]) -> subprocess.Popen[str] | Forked:
+    environment = _ENVIRONMENT | os.environ
+    if ranks == 1 and (forked := fork(module, argument, stderr, environment)):
+        return forked
     command = [sys.executable, "-m", module, argument]
     if ranks > 1:
         launcher = ["torch.distributed.run", "--standalone", "--nproc-per-node", str(ranks), "-m", module, argument]
         command = [sys.executable, "-m", *launcher]
     pipe = subprocess.PIPE
-    environment = _ENVIRONMENT | os.environ
     return subprocess.Popen(
         command,
-        cwd=_HOME,
+        cwd=ROOT,
         env=environment,
         stdin=pipe,
         stdout=pipe,
@@ -81,7 +82,7 @@ def _start(module: str, argument: str, ranks: int, stderr: IO[str]) -> subproces
     )
 
 
-def _end(process: subprocess.Popen[str]) -> None:
+def _end(process: subprocess.Popen[str] | Forked) -> None:
     """End a process and all it started; nothing where it has ended by itself."""
     if process.poll() is not None:
         return

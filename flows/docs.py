@@ -1,6 +1,6 @@
 """What the documentation takes from the code, so that it cannot be wrong: `python -m flows.docs` writes it.
 
-It is the README's map of files (each file's own first sentence), docs/tables.md and docs/recipes.md.
+It is docs/files.md (each file's own first sentence), docs/tables.md and docs/recipes.md.
 """
 
 from __future__ import annotations
@@ -26,7 +26,6 @@ ROOMS = {
     "model": "LEARNING: the only home of torch.",
     "storage": "WHERE: everything that touches a disk or a store; the only door to DuckDB.",
 }
-MAP = re.compile(r"(?<=<!-- files -->\n).*?(?=<!-- /files -->)", re.DOTALL)
 TABLES = {
     "pages": (
         schema.PAGES,
@@ -52,14 +51,23 @@ TABLES = {
 }
 
 
-def file_map(root: Path) -> str:
-    """Every source file with its caption, room by room, as Markdown."""
-    return "\n".join(f"**`{room}/`** {says}\n\n{_room(root, room)}\n" for room, says in ROOMS.items())
+def files_page(root: Path) -> str:
+    """docs/files.md: every source file with its caption, room by room."""
+    rooms = "\n".join(f"## `{room}/`\n\n{says}\n\n{_room(root, room)}\n" for room, says in ROOMS.items())
+    return FILES_PAGE.format(rooms=rooms)
 
 
-def with_file_map(readme: str, root: Path) -> str:
-    """A README with the map of today's files in its place."""
-    return MAP.sub(lambda _: f"\n{file_map(root)}\n", readme)
+FILES_PAGE = """# Files
+
+Written by `python -m flows.docs`; a test compares. The captions are the files' own first sentences. `flows` may use the
+other rooms; `pipeline` and `model` take only schemas and errors (and files, for checkpoints) from `storage`; nothing
+imports upwards.
+
+{rooms}
+Beside them: `flows/recipes/*.toml` the shipped recipes, `storage/sql/*.sql` the views and the whole-corpus steps,
+`flows/demo/written/*.toml` the pages written for the demo, `prefect.yaml` deployments and schedules, `tests/golden`
+verdicts that must not change by accident, `tests/bench` what `make bench` measures.
+"""
 
 
 def tables_page(root: Path) -> str:
@@ -155,8 +163,7 @@ def _markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def main() -> None:
     """Write all three into this source tree."""
     root = Path(__file__).resolve().parent.parent
-    readme = root / "README.md"
-    readme.write_text(with_file_map(readme.read_text("utf-8"), root), "utf-8")
+    (root / "docs" / "files.md").write_text(files_page(root), "utf-8")
     (root / "docs" / "tables.md").write_text(tables_page(root), "utf-8")
     (root / "docs" / "recipes.md").write_text(recipes_page(), "utf-8")
 

@@ -3,11 +3,14 @@
 With `ddp` every rank holds the whole model and gradients are averaged; with `fsdp` (FSDP2) weights, gradients and
 moments are cut up, block by block. Either way a rank computes its part of every batch, and what is saved is whole, so
 that any number of ranks can go on from it.
+
+What cuts weights up is imported only where there are several ranks: it takes a second, a fifth of the smallest
+trainings of a ladder.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -15,9 +18,6 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.distributed.device_mesh import init_device_mesh
-from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
-from torch.distributed.tensor import DTensor, distribute_tensor
 from torch.nn.parallel import DistributedDataParallel
 
 
@@ -77,6 +77,9 @@ def spread(objective: nn.Module, blocks: list[nn.Module], kind: str, ranks: Rank
     if kind == "ddp":
         ids = [ranks.device.index] if ranks.device.type == "cuda" else None
         return DistributedDataParallel(objective, device_ids=ids)
+    from torch.distributed.device_mesh import init_device_mesh
+    from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
+
     mesh = init_device_mesh(ranks.device.type, (ranks.count,))
     policy = MixedPrecisionPolicy(torch.bfloat16 if bf16 else None, torch.float32)
     for block in blocks:
@@ -99,11 +102,15 @@ def gradients_later(module: Any, later: bool) -> Iterator[None]:
 
 def whole(tensor: Tensor) -> Tensor:
     """All of a tensor that may be cut up; every rank must ask."""
-    return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
+    all_of: Callable[[], Tensor] | None = getattr(tensor, "full_tensor", None)
+    return all_of() if all_of is not None else tensor
 
 
 def like(value: Tensor, weight: Tensor) -> Tensor:
     """A whole tensor cut up as `weight` is, on its device."""
-    if isinstance(weight, DTensor):
-        return distribute_tensor(value.to(weight.device), weight.device_mesh, weight.placements)
-    return value.to(weight.device)
+    if not hasattr(weight, "full_tensor"):
+        return value.to(weight.device)
+    from torch.distributed.tensor import DTensor, distribute_tensor
+
+    assert isinstance(weight, DTensor)
+    return distribute_tensor(value.to(weight.device), weight.device_mesh, weight.placements)

@@ -70,7 +70,9 @@ def settle(threads: int) -> None:
     """
     torch.set_num_threads(threads or len(os.sched_getaffinity(0)))
     torch.set_flush_denormal(True)
-    torch.use_deterministic_algorithms(not torch.cuda.is_available())  # cuBLAS would need settings of its own
+    # use_deterministic_algorithms would say so to the compiler too, and import it first: a second.
+    # Of cuBLAS either would need settings of its own.
+    torch.set_deterministic_debug_mode("default" if torch.cuda.is_available() else "error")
 
 
 def _read_spec(kind: type[Spec], arguments: list[str]) -> Spec:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 
 from flows import query
 from flows.corpus_flow import CorpusRequest, corpus_flow
 from flows.demo.crawl import crawl_documentation
+from flows.demo.exam import write_exams
 from flows.demo.labelled import learn_domains
 from flows.embedding.run import embed_training
+from flows.evaluation import evaluate, read_benchmark
 from flows.generation import generate
 from flows.pretrain_flow import PretrainRequest, pretrain_flow
 from flows.probing import probe_training
@@ -26,7 +29,7 @@ from storage.lake import Lake
 RECIPE = "demo"
 ENCODER = "/encoder"
 """After the token set's name: the name of the training that is an encoder."""
-ENCODER_TOKENS = 120_000
+ENCODER_TOKENS = 100_000
 
 QUESTIONS = {
     "which rules drop most, and what only they drop": """
@@ -59,9 +62,8 @@ def run_demo(root: str, workers: int) -> None:
     tell(
         f"{len(archives)} WARC files, {sum(path.stat().st_size for path in archives):,} bytes, in {archives[0].parent}"
     )
-    corpus_flow(
-        CorpusRequest(recipe=RECIPE, inputs=(str(archives[0].parent),), crawl="demo", lake=root, workers=workers)
-    )
+    exams = write_exams(Path(root) / "benchmarks", recipe.demo)
+    corpus_flow(corpus_request(archives, exams, root, workers))
     tokens = tokens_flow(TokensRequest(name=None, config=recipe.tokens, lake=root, workers=workers))
     pretrain_flow(encoder_request(tokens.key, recipe, root))
     pretrain_flow(PretrainRequest(name=tokens.key, model=recipe.model, train=recipe.training, lake=root))
@@ -71,8 +73,26 @@ def run_demo(root: str, workers: int) -> None:
     learn_domains(lake, find_step(lake, "mix", tokens.key, ""), trainings)
     embed_training(lake, tokens.key, config=recipe.embeddings)
     scaling_flow(ScalingRequest(name=tokens.key, config=recipe.scaling, lake=root, workers=workers))
+    for exam in exams.values():
+        for training in (tokens.key, _largest_rung(lake)):
+            evaluate(lake, training, read_benchmark(str(exam)))
     report = Path(report_flow(ReportRequest(lake=root)))
     tell_result(lake, tokens.key, report, time.monotonic() - started)
+
+
+def corpus_request(archives: list[Path], exams: dict[str, Path], root: str, workers: int) -> CorpusRequest:
+    """The demo's corpus, whose pages are searched for the questions that its models are asked."""
+    files = ", ".join(f'{{name = "{name}", path = {json.dumps(str(path))}}}' for name, path in exams.items())
+    return CorpusRequest(
+        recipe=RECIPE, inputs=(str(archives[0].parent),), changes=(f"decontaminate.benchmarks=[{files}]",),
+        crawl="demo", lake=root, workers=workers,
+    )  # fmt: skip
+
+
+def _largest_rung(lake: Lake) -> str:
+    """Of the ladder, by parameters and then tokens: its training's id."""
+    rungs = [row for row in lake.rows("trainings") if "/ladder/" in row["name"]]
+    return str(max(rungs, key=lambda row: (row["params_total"], row["train_tokens"]))["training_id"])
 
 
 def encoder_request(tokens: str, recipe: Recipe, root: str) -> PretrainRequest:
@@ -117,6 +137,7 @@ def tell_result(lake: Lake, training: str, report: Path, seconds: float) -> None
 
 PLACES = (
     ("crawl", "the WARC files, as a crawler writes them"),
+    ("benchmarks", "questions that the models are asked, and that no page of the corpus may hold"),
     ("pages", "one row for every record read: its fate, every rule it failed, every signal"),
     ("documents", "texts of the survivors, personal data replaced"),
     ("duplicates", "what was removed as a copy, of which page, at which measured Jaccard"),

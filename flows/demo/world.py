@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from flows.demo import styles
 from flows.demo.config import DemoConfig
+from flows.demo.exam import posted_questions
 from flows.demo.hazards import Mirror, Traffic, listed_pages, rule_breakers
 from flows.demo.installed import Package, Source, packages, sample, standard_library
 from flows.demo.registry import Licences, Projects, SourceFiles
@@ -60,7 +61,7 @@ def _library_hosts(installed: dict[str, Package], config: DemoConfig) -> list[Vi
         VirtualHost("math.test", "Mathematics", (written_pages("math"), maths)),
         VirtualHost("papers.test", "Open papers", (papers,), compressed=True),
         VirtualHost("books.test", "Handbooks", (book,)),
-        VirtualHost("forum.test", "The forum", (written_pages("forum"), threads)),
+        VirtualHost("forum.test", "The forum", (written_pages("forum"), Pages(posted_questions(config)), threads)),
         VirtualHost("code.test", "Source code", (source, SourceFiles(sources(CODE)))),
     ]
 

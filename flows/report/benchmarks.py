@@ -9,8 +9,8 @@ from flows.report.source import Row, Source
 from flows.report.words import plural
 
 SCORES = """\
-SELECT name, part, metric, value, low, high, unit, items, found_items, removed_items, remaining_items,
-    max_remaining_score
+SELECT name, part, metric, value, low, high, (details ->> '$.chance')::DOUBLE AS chance, items, found_items,
+    removed_items, remaining_items, max_remaining_score
 FROM evaluations_with_contamination LIMIT 60"""
 FOUND = "SELECT * FROM benchmark_contamination"
 
@@ -56,14 +56,15 @@ def _scores(rows: Sequence[Row]) -> tuple[Figure, ...]:
         Column("name", "Model"),
         Column("part", "Benchmark"),
         Column("metric", "Metric"),
-        Column("value", "Score", "number"),
-        Column("low", "from", "number"),
-        Column("high", "to", "number"),
+        Column("value", "Score", "loss"),
+        Column("low", "from", "loss"),
+        Column("high", "to", "loss"),
+        Column("chance", "Chance", "loss"),
         *CONTAMINATION,
     )
     caption = (
-        "Each score with its interval, and beside it how much of the set was found in the crawled pages and removed "
-        "from the corpus. Where the last five are empty the set was never looked for."
+        "Each score with its 95 % interval and what guessing gives, and beside it how much of the set was found in the "
+        "crawled pages and removed from the corpus. Where the last five are empty the set was never looked for."
     )
     return tabled("benchmark-scores", "Scores, and how clean their sets are", caption, columns, rows, sql=SCORES)
 

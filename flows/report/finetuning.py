@@ -26,6 +26,10 @@ ROOM = 0.35
 """Around the means, of their range: an interval of two seeds may be wider than all else, and is cut there."""
 
 
+SPREAD = 0.06
+"""Of the number of examples: series stand beside each other, so that their intervals can be told apart."""
+
+
 def finetuning_section(source: Source) -> Section:
     """Label-efficiency curves, from scratch against pre-trained, with cost."""
     found = efficiencies(source.rows(FINETUNINGS))
@@ -150,16 +154,18 @@ def _plot(title: str, found: Sequence[Efficiency], starts: Sequence[str]) -> Plo
     x = Axis.over("training examples", [point.examples for point in points], log=True)
     y = Axis.over(found[0].metric.replace("_", " "), [point.score.value for point in points], margin=ROOM)
     plot = Plot(title, x, y)
-    for one in found:
-        for start in starts:
-            colour, line = _colour(one, start), one.of(start)
-            name = _series(one, start)
-            plot.line([(p.examples, p.score.value) for p in line], f"{colour}{' dashed' * (start == SCRATCH)}", name)
-            for point in line:
-                if point.score.low is not None and point.score.high is not None:
-                    low, high = max(point.score.low, y.low), min(point.score.high, y.high)
-                    plot.line([(point.examples, low), (point.examples, high)], f"{colour} thin")
-                plot.dot(point.examples, point.score.value, colour, f"{name}: {_words(one, point)}")
+    shown = [(one, start) for one in found for start in starts]
+    for number, (one, start) in enumerate(shown):
+        colour, name = _colour(one, start), _series(one, start)
+        beside = 1 + SPREAD * (number / max(len(shown) - 1, 1) - 0.5)
+        line = [(point.examples * beside, point) for point in one.of(start)]
+        drawn = f"{colour}{' dashed' * (start == SCRATCH)}"
+        plot.line([(where, point.score.value) for where, point in line], drawn, name)
+        for where, point in line:
+            if point.score.low is not None and point.score.high is not None:
+                low, high = max(point.score.low, y.low), min(point.score.high, y.high)
+                plot.line([(where, low), (where, high)], f"{colour} thin")
+            plot.dot(where, point.score.value, colour, f"{name}: {_words(one, point)}")
     return plot
 
 

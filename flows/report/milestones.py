@@ -99,7 +99,7 @@ def milestones(source: Source) -> Figure:
 
 
 LABEL_PLACES = {
-    "ELMo": ((-9.0, -6.0), True),
+    "ELMo": ((9.0, 12.0), False),
     "Chinchilla": ((-9.0, -6.0), True),
     "Llama 65B": ((-4.0, 20.0), True),
     "Llama 2 70B": ((-4.0, -11.0), True),

@@ -6,6 +6,7 @@ the lake, or from anyone's table of runs.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import cycle
 from typing import Any
@@ -70,6 +71,10 @@ def valleys(record: Record, fit: Fit, unit: str) -> Figure | None:
     )
 
 
+LABEL_ROOM = 0.06
+"""Of an axis: labels of lines that end nearer to each other would be written over each other."""
+
+
 def contours(fit: Fit, unit: str) -> Figure | None:
     """Lines of equal loss over compute and size, the frontier through their lowest points; None without one."""
     surface, points = fit.surface, fit.points
@@ -78,10 +83,11 @@ def contours(fit: Fit, unit: str) -> Figure | None:
     x = Axis.over("compute C = 6ND, FLOP", points.flops, log=True, powers=True, margin=0.2)
     y = Axis.over("parameters N", points.params, log=True, margin=0.12)
     plot = Plot("Contours of the fitted loss over compute and size", x, y, 420)
-    levels = np.quantile(points.loss, np.linspace(0.02, 0.9, 8))
+    least_loss, most_loss = np.quantile(points.loss, (0.02, 0.9)).tolist()
+    levels = np.linspace(least_loss, most_loss, 8)
     sizes = np.geomspace(y.low, y.high, 160)
-    rows = []
-    for level in levels:
+    rows, named = [], -math.inf
+    for level in levels[::-1]:
         left = level - surface.E - surface.A * sizes**-surface.alpha
         with np.errstate(invalid="ignore", divide="ignore"):
             tokens = np.where(left > 0, (surface.B / left) ** (1 / surface.beta), np.nan)
@@ -90,7 +96,9 @@ def contours(fit: Fit, unit: str) -> Figure | None:
         if np.isfinite(flops).any():
             least = int(np.nanargmin(flops))
             rows.append({"loss": float(level), "flops": float(flops[least]), "params": float(sizes[least])})
-            plot.text(float(flops[least]), float(sizes[least]), f"{level:.3g}", "small", (-6.0, 4.0), end=True)
+            if (at := x.place(float(flops[least]))) > named + LABEL_ROOM:
+                plot.text(float(flops[least]), float(sizes[least]), f"{level:.3g}", "small", (-6.0, -4.0), end=True)
+                named = at
     budgets = np.geomspace(x.low, x.high, 60)
     plot.line(pairs(budgets, [float(surface.best_params(c)) for c in budgets]), "c2 dashed", "least loss")
     for n, c, loss in zip(points.params, points.flops, points.loss, strict=True):

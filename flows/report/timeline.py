@@ -59,7 +59,7 @@ def _lanes(events: Sequence[Row]) -> Figure:
         words = f"{row['what']} {row['name']}: {seconds(row['wall_seconds'] or 0.0)}"
         plot.bar(begin / scale, end / scale, place - 0.2, COLOURS[row["what"]], words, bottom=place - 0.8)
     for lane in lanes:
-        plot.text(0.0, len(lanes) - lanes.index(lane) - 0.5, lane, shift=(-8.0, 4.0), end=True)
+        plot.text(0.0, len(lanes) - lanes.index(lane) - 0.5, lane, "small", shift=(-8.0, 4.0), end=True)
     rows = _by_lane(events, lanes)
     columns = (
         Column("what", "Kind"),

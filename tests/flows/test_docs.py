@@ -9,16 +9,21 @@ from pathlib import Path
 import typer
 
 from flows.cli import app
-from flows.docs import tables_page, with_file_map
+from flows.docs import files_page, tables_page
 from flows.recipe import load_recipe, shipped_recipes
 from flows.recipe_reference import recipes_page
 
 RENEW = "run `python -m flows.docs`"
 
 
-def test_the_readmes_map_of_files_is_of_these_files(project_root: Path) -> None:
-    readme = (project_root / "README.md").read_text("utf-8")
-    assert with_file_map(readme, project_root) == readme, RENEW
+def test_the_page_of_files_is_of_these_files(project_root: Path) -> None:
+    page = (project_root / "docs" / "files.md").read_text("utf-8")
+    assert files_page(project_root) == page, RENEW
+
+
+def test_the_readme_can_be_read_in_three_minutes(project_root: Path) -> None:
+    """Details belong to the pages it leads to."""
+    assert len((project_root / "README.md").read_text("utf-8").split()) < 1_250
 
 
 def test_the_page_of_tables_is_of_these_tables(project_root: Path) -> None:
@@ -53,7 +58,9 @@ def test_documented_commands_and_options_exist(project_root: Path) -> None:
 
 
 def test_keys_set_in_examples_exist(project_root: Path) -> None:
-    text = "".join((project_root / page).read_text("utf-8") for page in ("README.md", "docs/commands.md"))
+    text = "".join(
+        (project_root / page).read_text("utf-8") for page in ("README.md", "docs/guide.md", "docs/commands.md")
+    )
     found = re.findall(r"--set ([a-z0-9_]+\.[a-z0-9_]+=(?:'[^']+'|[^\s`]+))", text)
     changes = [change.replace("'", "") for change in found if change != "section.key=value"]
     assert changes

@@ -15,15 +15,16 @@ widgets.labels = (room, { curves }) => {
     const y = axisOver(shown[0].metric, all.map(({ point }) => point.value), { margin: 0.35 }); // an interval of two seeds is cut
     const x = axisOver(costs[state.by], all.map((one) => one.x), { log: true, powers: state.by !== "examples" });
     const plot = new Plot(`Score on ${state.data}`, x, y);
-    for (const curve of shown)
-      for (const series of curve.series) {
-        plot.line(series.points.map((point) => [at(curve, series, point), point.value]), `${series.colour}${series.pretrained ? "" : " dashed"}`, series.name);
-        for (const point of series.points) {
-          const where = at(curve, series, point);
-          if (point.low !== null) plot.line([[where, Math.max(point.low, y.low)], [where, Math.min(point.high, y.high)]], `${series.colour} thin`);
-          plot.dot(where, point.value, series.colour, `${curve.name}, ${series.name}: ${point.words}`);
-        }
+    const lines = shown.flatMap((curve) => curve.series.map((series) => ({ curve, series })));
+    for (const [number, { curve, series }] of lines.entries()) {
+      const beside = 1 + 0.06 * (number / Math.max(lines.length - 1, 1) - 0.5); // intervals of the same examples can be told apart
+      plot.line(series.points.map((point) => [at(curve, series, point) * beside, point.value]), `${series.colour}${series.pretrained ? "" : " dashed"}`, series.name);
+      for (const point of series.points) {
+        const where = at(curve, series, point) * beside;
+        if (point.low !== null) plot.line([[where, Math.max(point.low, y.low)], [where, Math.min(point.high, y.high)]], `${series.colour} thin`);
+        plot.dot(where, point.value, series.colour, `${curve.name}, ${series.name}: ${point.words}`);
       }
+    }
     const names = new Map(shown.flatMap((curve) => curve.series.map((series) => [series.name, series.colour])));
     place.replaceChildren(legend([...names]), plot.render());
     const most = Math.max(...all.map(({ point }) => point.examples));

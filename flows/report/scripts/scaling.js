@@ -59,7 +59,7 @@ widgets.scaling = (root, data) => {
     const interval = name === "ladder" && draws.length ? between(draws.map((one) => one.bestParams(flops)), data.level) : null;
     const ratio = name === "ladder" && draws.length ? between(draws.map((one) => flops / 6 / one.bestParams(flops) ** 2), data.level) : null;
     const unit = name === "ladder" ? data.unit : "nats a token";
-    const lines = [`${power(flops)} FLOP: ${short(params)} parameters and ${short(tokens)} tokens${interval && smaller === 1 ? ` (N from ${short(interval[0])} to ${short(interval[1])}, D/N from ${digits(ratio[0], 3)} to ${digits(ratio[1], 3)})` : ""}; loss ${law.loss(params, tokens).toFixed(3)} ${unit}.`];
+    const lines = [`${power(flops)} FLOP: ${short(params)} parameters and ${short(tokens)} tokens${interval && smaller === 1 ? ` (N from ${short(interval[0])} to ${short(interval[1])}, D/N from ${short(ratio[0])} to ${short(ratio[1])})` : ""}; loss ${law.loss(params, tokens).toFixed(3)} ${unit}.`];
     if (smaller > 1) {
       const reached = law.loss(params, tokens), atBest = equivalent(law, reached);
       lines.push(`${smaller.toFixed(1)} times smaller than the best: ${(law.loss(params, tokens) - law.bestLoss(flops)).toFixed(3)} worse at the same cost; the same loss could be had for ${frac(atBest / flops)} of the compute. Each token served costs ${frac(1 / smaller)} of what the best model's would.`);
