@@ -74,8 +74,8 @@ class _Forker:
         nowhere = subprocess.DEVNULL
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "model.forks"], cwd=ROOT, env=self.environment, stdin=theirs.fileno(), stdout=nowhere,
-                stderr=nowhere, start_new_session=True,
+                [sys.executable, "-m", "model.forks"], cwd=ROOT, env=self.environment, stdin=theirs.fileno(),
+                stdout=nowhere, stderr=nowhere, start_new_session=True,
             )  # fmt: skip
 
     def fits(self, environment: Mapping[str, str]) -> bool:
