@@ -22,7 +22,7 @@ from flows.forgetting.erase import Eraser
 from flows.query import sql
 from flows.tokens_flow import TokensRequest, tokens_flow
 from flows.work import prefect_api, threads
-from pipeline.tokens import TokensConfig
+from pipeline.tokens_config import TokensConfig
 from storage import schema
 from storage.lake import Lake
 from storage.shards import read_table, write_table
