@@ -62,7 +62,12 @@ def export(lake: Lake, training: str, out_dir: str, finetuning: str | None = Non
         end_id=tokens.end_id,
         pad_id=tokens.pad_id,
     )
-    written = {event["event"]: event for event in run_child("model.export", "-", spec.model_dump_json())}
+    try:
+        written = {event["event"]: event for event in run_child("model.export", "-", spec.model_dump_json())}
+    except UserError:  # there is no such model in transformers: a tokenizer alone is of no use
+        for name in ("tokenizer.json", "tokenizer_config.json"):
+            files.remove(files.join(out_dir, name))
+        raise
     name = kept.row["part"] if kept else row["name"]
     return {"training": row["training_id"], "name": name, **written["exported"], "folder": out_dir}
 
