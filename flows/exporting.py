@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from flows.child import run_child
 from flows.finetune_encoding import marks_of
@@ -19,6 +19,9 @@ from pipeline.labelled.encoding import Marks
 from storage import files
 from storage.errors import UserError
 from storage.lake import Lake
+
+Given = Literal["texts", "prompt", "source"]
+"""What a fine-tuned model is shown: texts whole, a prompt to go on from, a prompt in a T5's encoder."""
 
 
 def export(lake: Lake, training: str, out_dir: str, finetuning: str | None = None) -> dict[str, Any]:
@@ -45,8 +48,9 @@ def export(lake: Lake, training: str, out_dir: str, finetuning: str | None = Non
     with files.open_read(lake.absolute(f"{directory}/tokenizer.json")) as stream:
         tokenizer = _extended(stream.read(), added)
     if kept:
-        marks = marks_of(ModelConfig.model_validate(json.loads(row["config"])["model"]), tokens)
-        tokenizer = with_marks(tokenizer, marks, kept.task == "instruction")
+        model = ModelConfig.model_validate(json.loads(row["config"])["model"])
+        given: Given = "texts" if kept.task != "instruction" else "prompt" if model.kind == "decoder" else "source"
+        tokenizer = with_marks(tokenizer, marks_of(model, tokens), given)
     files.write_bytes(files.join(out_dir, "tokenizer.json"), tokenizer)
     settings = json.dumps(_tokenizer_settings(tokens, added), indent=2)
     files.write_bytes(files.join(out_dir, "tokenizer_config.json"), settings.encode())
@@ -58,7 +62,12 @@ def export(lake: Lake, training: str, out_dir: str, finetuning: str | None = Non
         end_id=tokens.end_id,
         pad_id=tokens.pad_id,
     )
-    written = {event["event"]: event for event in run_child("model.export", "-", spec.model_dump_json())}
+    try:
+        written = {event["event"]: event for event in run_child("model.export", "-", spec.model_dump_json())}
+    except UserError:  # there is no such model in transformers: a tokenizer alone is of no use
+        for name in ("tokenizer.json", "tokenizer_config.json"):
+            files.remove(files.join(out_dir, name))
+        raise
     name = kept.row["part"] if kept else row["name"]
     return {"training": row["training_id"], "name": name, **written["exported"], "folder": out_dir}
 
@@ -82,8 +91,8 @@ def _extended(tokenizer: bytes, added: Mapping[str, int]) -> bytes:
     return json.dumps(spec, ensure_ascii=False, indent=1).encode()
 
 
-def with_marks(tokenizer: bytes, marks: Marks, prompts: bool) -> bytes:
-    """A tokenizer.json that puts the marks around a text, or two; a prompt is left open at its end."""
+def with_marks(tokenizer: bytes, marks: Marks, given: Given) -> bytes:
+    """A tokenizer.json that puts the marks around a text, or two; only before a prompt, only behind a T5's source."""
     spec = json.loads(tokenizer)
     names = {token["id"]: token["content"] for token in spec["added_tokens"]}
     missing = sorted({marks.first, marks.between, marks.last} - names.keys())
@@ -92,7 +101,8 @@ def with_marks(tokenizer: bytes, marks: Marks, prompts: bool) -> bytes:
             f"the tokenizer has no special token of id {missing[0]}, which the fine-tuning put around texts."
         )
     first, between, last = (names[number] for number in (marks.first, marks.between, marks.last))
-    single = [_special(first, 0), _sequence("A", 0), *([] if prompts else [_special(last, 0)])]
+    single = [_special(first, 0), _sequence("A", 0), _special(last, 0)]
+    single = {"texts": single, "prompt": single[:-1], "source": single[1:]}[given]
     pair = [_special(first, 0), _sequence("A", 0), _special(between, 0), _sequence("B", 1), _special(last, 1)]
     ids = {name: number for number, name in names.items() if name in (first, between, last)}
     template = {

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from scipy import stats
 
+from flows.exporting import export
 from flows.finetune_encoding import marks_of
 from flows.finetune_settings import config_of, rates_of, sizes_of, starts_of
 from flows.finetuning import Start, _attempt, finetune, written_scores
@@ -102,6 +103,10 @@ def _is_applied_as_it_was_measured(lake: Lake, row: dict[str, Any], data: Data) 
     nats = [-math.log(one["probabilities"][one["label"]]) for one in told]
     assert sum(nats) / len(nats) == pytest.approx(json.loads(row["details"])["metrics"]["loss"], rel=1e-4)
     assert all(one["probability"] == max(one["probabilities"].values()) for one in told)
+    folder = Path(lake.absolute("exported"))
+    with pytest.raises(UserError, match="a decoder's last token without a bias"):
+        export(lake, "latest", str(folder), finetuning=row["part"])
+    assert [*folder.iterdir()] == []
 
 
 def test_what_is_to_be_predicted_is_read_or_refused(

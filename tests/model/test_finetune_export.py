@@ -13,11 +13,13 @@ import transformers
 from tokenizers import Tokenizer as Reader
 
 from flows.exporting import with_marks
+from model.build import build_model
 from model.config import ExportSpec, ModelConfig
 from model.encoder_decoder import EncoderDecoder
 from model.export import export
+from model.finetune.answering import source_of
 from model.finetune.batches import show
-from model.finetune.config import FinetuneSpec, Task
+from model.finetune.config import FinetuneSpec, Item, Task
 from model.finetune.kept import WEIGHTS, load
 from model.finetune.run import finetune
 from model.finetune.tasks import head_outputs
@@ -143,13 +145,15 @@ def test_the_tokenizer_puts_the_marks_where_the_fine_tuning_did() -> None:
     specials = {token["content"]: token["id"] for token in json.loads(content)["added_tokens"]}
     end, other = specials["<|end_of_text|>"], specials["[PAD]"]
     marks = Marks(end, other, end)
-    theirs = Reader.from_str(with_marks(content.encode(), marks, False).decode())
+    theirs = Reader.from_str(with_marks(content.encode(), marks, "texts").decode())
     one, two = encode_examples([Labelled("a film"), Labelled("a film", "a dull one")], ours, marks, {}, 64)
     assert tuple(theirs.encode("a film").ids) == one.ids
     found = theirs.encode("a film", "a dull one")
     assert tuple(found.ids) == two.ids and found.type_ids.index(1) == two.second_at
     (prompt,) = encode_examples([Instructed("a film", "dull")], ours, marks, {}, 64)
-    reader = Reader.from_str(with_marks(content.encode(), marks, True).decode())
-    assert tuple(reader.encode("a film").ids) == prompt.ids[: prompt.targets[0]]
+    item, shapes = Item(example=0, ids=prompt.ids, second_at=0, targets=prompt.targets), (DECODER, T5)
+    for shape, given in zip(shapes, ("prompt", "source"), strict=True):
+        reader = Reader.from_str(with_marks(content.encode(), marks, given).decode())
+        assert tuple(reader.encode("a film").ids) == source_of(build_model(shape), item)
     with pytest.raises(UserError, match="no special token of id 7000"):
-        with_marks(content.encode(), Marks(7000, end, end), False)
+        with_marks(content.encode(), Marks(7000, end, end), "texts")
