@@ -41,7 +41,9 @@ bench: setup
 	$(BIN)/python -m tests.bench.run
 
 soak: setup
-	$(BIN)/python -m tests.storage.soak
+	$(BIN)/python -m tests.storage.soak --seconds 600
+	$(BIN)/python -m pytest -q -x tests/soak
+	$(BIN)/python -m tests.soak.killed
 
 audit: setup
 	$(BIN)/python -m tests.audit

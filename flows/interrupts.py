@@ -44,6 +44,8 @@ def stop_on_termination() -> Iterator[None]:
 
     def terminated(number: int, frame: FrameType | None) -> None:
         _leave_later(128 + signal.SIGTERM)
+        for child in multiprocessing.active_children():
+            child.kill()  # what a task does now is for nobody, and the pool would wait for it
         if callable(before):
             before(number, frame)
         else:

@@ -27,6 +27,10 @@ def writing(lake: Lake, purpose: str, wait_seconds: float = 0.0) -> Iterator[Lea
         leaving.append(clean := lambda: remove_stale(lake.root, ours=True))
         try:
             yield lease
+        except BaseException as stopped:
+            if not isinstance(stopped, Exception):  # told to end, its workers gone: nothing of it is written any more
+                clean()
+            raise
         finally:
             leaving.remove(clean)
 
