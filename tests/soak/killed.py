@@ -130,7 +130,6 @@ def work_at(name: str, folder: str) -> None:
     with open("log.txt", "w") as log:  # noqa: PTH123
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
-    os.environ |= {"PREFECT_API_URL": "http://127.0.0.1:9/api", "OMP_NUM_THREADS": "1"}
     Flow.__call__ = lambda flow, *given, **named: flow.fn(*given, **named)  # type: ignore[method-assign, assignment]
     Task.submit = lambda task, *given: plain.Done(task, given)  # type: ignore[method-assign, assignment]
     if name == "watch":
@@ -228,6 +227,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("flows", nargs="*", default=[], metavar="FLOW", help=", ".join(COMMANDS))
     options = parser.parse_args()
+    os.environ |= {"PREFECT_API_URL": "http://127.0.0.1:9/api", "OMP_NUM_THREADS": "1"}  # nobody is asked there
     multiprocessing.set_forkserver_preload(PRELOADED)
     with tempfile.TemporaryDirectory() as folder:
         told = soak_all(options.flows or list(COMMANDS), options.kills, options.seed, Path(folder))
