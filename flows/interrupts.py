@@ -89,7 +89,12 @@ def _leave_later(code: int) -> None:
 
 
 def _leave(code: int) -> None:
-    print("winnow: interrupted; nothing is lost, the same command goes on from here.", file=sys.stderr, flush=True)
+    abandon("interrupted; nothing is lost, the same command goes on from here.", code)
+
+
+def abandon(sentence: str, code: int) -> None:
+    """End this process at once, from any thread: say why, end what it started, remove what is unfinished."""
+    print(f"winnow: {sentence}", file=sys.stderr, flush=True)
     for child in (children := multiprocessing.active_children()):
         child.kill()
     for child in children:

@@ -22,6 +22,7 @@ import signal
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -118,7 +119,9 @@ def run(name: str, folder: Path, kill_after: float | None) -> int | None:
     process.join(kill_after if kill_after is not None else 600)
     if process.is_alive():
         assert process.pid is not None
-        os.killpg(process.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # it had no session yet
+            os.killpg(process.pid, signal.SIGKILL)
+        process.kill()
         process.join()
     return process.exitcode
 
