@@ -16,6 +16,8 @@ from storage.lease import CORPUS, Lease, hold
 def writing(lake: Lake, purpose: str, wait_seconds: float = 0.0) -> Iterator[Lease]:
     """Be the only one that writes archives, duplicates, corpora and views of a lake while the block lasts.
 
+    What killed runs left unfinished is removed first.
+
     Args:
         purpose: The command, for the others.
         wait_seconds: To wait for a run that writes it now.
@@ -24,6 +26,7 @@ def writing(lake: Lake, purpose: str, wait_seconds: float = 0.0) -> Iterator[Lea
         LeaseBusy: Another run writes it; the sentence says which.
     """
     with hold(lake.root, CORPUS, purpose, wait_seconds, tell) as lease:
+        remove_stale(lake.root)
         leaving.append(clean := lambda: remove_stale(lake.root, ours=True))
         try:
             yield lease

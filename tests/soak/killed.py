@@ -52,7 +52,8 @@ SIZES = (
     *("--set", "model.d_model=32", "--set", "model.n_layers=1", "--set", "model.n_heads=2"),
     *("--set", "model.n_kv_heads=1", "--set", "training.train_tokens=20000", "--set", "training.batch_tokens=512"),
 )
-LADDER = ("--set", "scaling.train_tokens=[8000, 16000, 32000]", "--set", "scaling.sizes=[[32, 1], [48, 1], [64, 2]]")
+_SHAPES = ",".join(f"{{d_model={width},n_layers=1,n_heads=2,n_kv_heads=2}}" for width in (32, 48, 64))
+LADDER = ("--set", "scaling.train_tokens=[8000, 16000, 32000]", "--set", f"scaling.sizes=[{_SHAPES}]")
 FINETUNE = ("--set", "min_steps=40", "--set", "batch_examples=8", "--threads", "1")
 COMMANDS: dict[str, tuple[str | None, tuple[str, ...]]] = {
     "corpus": (None, ("corpus", "fineweb", "inbox", "--workers", "2")),
@@ -134,6 +135,7 @@ def work_at(name: str, folder: str) -> None:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
     Flow.__call__ = lambda flow, *given, **named: flow.fn(*given, **named)  # type: ignore[method-assign, assignment]
+    Task.__call__ = lambda task, *given, **named: task.fn(*given, **named)  # type: ignore[method-assign, assignment]
     Task.submit = lambda task, *given: plain.Done(task, given)  # type: ignore[method-assign, assignment]
     if name == "watch":
         watch_flow(CorpusRequest(recipe="fineweb", inputs=("inbox", "more"), lake="lake", workers=2, in_parts=True))
