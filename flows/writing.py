@@ -27,7 +27,11 @@ def writing(lake: Lake, purpose: str, wait_seconds: float = 0.0) -> Iterator[Lea
     """
     with hold(lake.root, CORPUS, purpose, wait_seconds, tell) as lease:
         remove_stale(lake.root)
-        leaving.append(clean := lambda: remove_stale(lake.root, ours=True))
+
+        def clean() -> None:
+            remove_stale(lake.root, ours=True)
+
+        leaving.append(clean)
         try:
             yield lease
         except BaseException as stopped:

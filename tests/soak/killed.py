@@ -148,7 +148,12 @@ def contents(folder: Path) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for path in sorted(folder.rglob("*")):
         name = str(path.relative_to(folder)).removeprefix("lake/")
-        if not path.is_file() or name.startswith(UNSETTLED) or path.suffix in (".txt", ".duckdb", ".html"):
+        if (
+            not path.is_file()
+            or name.startswith(UNSETTLED)
+            or "tensorboard" in name
+            or path.suffix in (".txt", ".duckdb", ".html")
+        ):
             continue
         if name.startswith(FOLDERS) and path.suffix != ".json":
             found[name] = sha256_of(str(path))

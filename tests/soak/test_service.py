@@ -66,7 +66,7 @@ def test_deployments_are_those_of_the_file(client: SyncPrefectClient) -> None:
         found = client.read_deployment_by_name(f"{wanted['name']}/{wanted['name']}")
         assert found.entrypoint == wanted["entrypoint"] and found.description == wanted["description"]
         assert found.parameters == wanted["parameters"] and found.enforce_parameter_schema
-        assert "request" in found.parameter_openapi_schema["properties"]
+        assert found.parameter_openapi_schema and "request" in found.parameter_openapi_schema["properties"]
         assert (found.work_pool_name, found.work_queue_name) == (POOL, wanted["work_pool"]["work_queue_name"])
         told = [(plain_schedule(one.schedule), one.active) for one in found.schedules]
         given = [
