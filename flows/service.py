@@ -14,6 +14,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from flows.automations import FILE as AUTOMATIONS
 from flows.automations import create_automations
+from flows.interrupts import end_with_parent
 from flows.progress import tell
 from flows.server import STARTUP_SECONDS, stop, wait_until_healthy
 from flows.settings import settings
@@ -67,7 +68,8 @@ def deployments_home() -> Path:
 def service_environment(api: str, home: Path, lake: str, report_port: int) -> Mapping[str, str]:
     """What server, worker and the flow runs they start need to know.
 
-    The UI looks for its API on port 4200 unless told, and shows an empty page: hence PREFECT_UI_API_URL.
+    The UI looks for its API on port 4200 unless told, and shows an empty page: hence PREFECT_UI_API_URL. The worker
+    runs scripts that lie beside a storage.py of Prefect's own, which would hide ours: hence PYTHONSAFEPATH.
     """
     absolute = lake if "://" in lake else str(Path(lake).resolve())
     return os.environ | {
@@ -75,6 +77,8 @@ def service_environment(api: str, home: Path, lake: str, report_port: int) -> Ma
         "PREFECT_UI_API_URL": api,
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "WINNOW_LAKE": absolute,
+        "PYTHONSAFEPATH": "1",
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(home), os.environ.get("PYTHONPATH")])),
         "WINNOW_HOME": str(home),
         "WINNOW_REPORT_URL": f"http://127.0.0.1:{report_port}/",
     }
@@ -86,7 +90,9 @@ def _start_report(stack: ExitStack, environment: Mapping[str, str], home: Path, 
     if is_local(lake):
         local_path(lake).mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "flows.cli", "report", "--serve", "--port", str(port), "--lake", lake]
-    process = subprocess.Popen(command, env=dict(environment), cwd=home, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        command, env=dict(environment), cwd=home, stderr=subprocess.DEVNULL, preexec_fn=end_with_parent
+    )
     stack.callback(stop, process)
 
 
@@ -97,7 +103,8 @@ def _command(arguments: list[str]) -> list[str]:
 def _start(
     stack: ExitStack, arguments: list[str], environment: Mapping[str, str], home: Path
 ) -> subprocess.Popen[bytes]:
-    process = subprocess.Popen(_command(arguments), env=dict(environment), cwd=home)
+    # Ctrl-C leaves them a few seconds to end in, and they take longer: what is left of them then goes with us
+    process = subprocess.Popen(_command(arguments), env=dict(environment), cwd=home, preexec_fn=end_with_parent)
     stack.callback(stop, process)
     return process
 

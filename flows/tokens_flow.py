@@ -32,7 +32,7 @@ from model.config import EncoderTokens, Packing, Split, TokenSet
 from pipeline.tokens import Tokenizer
 from pipeline.tokens_config import TokensConfig
 from storage.errors import ShardFailed
-from storage.files import sha256_of, write_bytes
+from storage.files import remove_stale, sha256_of, write_bytes
 from storage.lake import Lake, fingerprint
 from storage.schema import Section
 from storage.shards import read_table, write_table
@@ -70,6 +70,7 @@ def tokens_flow(request: TokensRequest) -> Step:
 
     purpose = f"winnow tokens of {corpus.key}"
     with alone(lake, f"tokens-{key}", purpose), run_row(lake, "tokens", corpus.key, request, key) as made:
+        remove_stale(lake.root)
         step = run_step(lake, "tokens", corpus.key, key, work)
         made.append({"step": step.step, "key": step.key, "fingerprint": step.fingerprint})
     tokens = TokenSet.model_validate(step.summary)

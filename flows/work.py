@@ -15,6 +15,7 @@ from itertools import islice
 from queue import SimpleQueue
 from typing import Any
 
+import httpx
 from prefect import Flow, Task, get_run_logger, task
 from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
@@ -31,7 +32,7 @@ from flows.live import LivePhase
 from flows.progress import Progress, tell
 from flows.server import temporary_server
 from storage import patience
-from storage.errors import ShardFailed, Transient
+from storage.errors import Fatal, ShardFailed, Transient
 from storage.redaction import redacted
 
 RETRIES = 3
@@ -47,9 +48,18 @@ def prefect_api() -> Iterator[str]:
 
     The one `PREFECT_API_URL` names, where there is one; otherwise a temporary server that ends with the block.
     (Left to itself, Prefect starts such a server in every worker process, which takes longer than the work.)
+
+    Raises:
+        Fatal: The server stopped answering.
     """
     if url := PREFECT_API_URL.value():
-        yield url
+        try:
+            yield url
+        except httpx.TransportError as error:
+            raise Fatal(
+                f"the Prefect server {redacted(url)} does not answer: {error}.",
+                "Nothing is lost: the same command resumes once it does, or without PREFECT_API_URL.",
+            ) from error
         return
     with temporary_server() as api, _known_to_all_threads(api), temporary_settings({PREFECT_API_URL: api}):
         try:

@@ -16,6 +16,8 @@ from storage.lease import CORPUS, Lease, hold
 def writing(lake: Lake, purpose: str, wait_seconds: float = 0.0) -> Iterator[Lease]:
     """Be the only one that writes archives, duplicates, corpora and views of a lake while the block lasts.
 
+    What killed runs left unfinished is removed first.
+
     Args:
         purpose: The command, for the others.
         wait_seconds: To wait for a run that writes it now.
@@ -24,9 +26,18 @@ def writing(lake: Lake, purpose: str, wait_seconds: float = 0.0) -> Iterator[Lea
         LeaseBusy: Another run writes it; the sentence says which.
     """
     with hold(lake.root, CORPUS, purpose, wait_seconds, tell) as lease:
-        leaving.append(clean := lambda: remove_stale(lake.root, ours=True))
+        remove_stale(lake.root)
+
+        def clean() -> None:
+            remove_stale(lake.root, ours=True)
+
+        leaving.append(clean)
         try:
             yield lease
+        except BaseException as stopped:
+            if not isinstance(stopped, Exception):  # told to end, its workers gone: nothing of it is written any more
+                clean()
+            raise
         finally:
             leaving.remove(clean)
 

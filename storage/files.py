@@ -28,6 +28,9 @@ from storage.remote import list_remote, mark_of, open_remote, read_errors, stamp
 TEMPORARY = ".tmp"
 """How the name of an unfinished file ends; no reader ever looks at one."""
 
+_UNFINISHED = (TEMPORARY, f"{TEMPORARY}.wal")
+"""The second is DuckDB's, beside a database that is being made."""
+
 _CHUNK_BYTES = 1 << 20
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENOENT,
@@ -199,7 +202,7 @@ def exists(uri: str) -> bool:
 def list_files(prefix: str, suffix: str = "") -> list[str]:
     """Finished files below a directory or bucket prefix whose name ends in `suffix`, sorted; [] when none."""
     found = _local_files(local_path(prefix)) if is_local(prefix) else list_remote(prefix)
-    return sorted(path for path in found if path.endswith(suffix) and not path.endswith(TEMPORARY))
+    return sorted(path for path in found if path.endswith(suffix) and not path.endswith(_UNFINISHED))
 
 
 def holds_more_than(directory: str, count: int) -> bool:
@@ -246,7 +249,7 @@ def remove_stale(directory: str, ours: bool = False) -> list[str]:
     if not is_local(directory):
         return []  # object stores never show an unfinished upload
     mine = f".{writer_tag().rpartition('-')[0]}-"
-    found = sorted(local_path(directory).rglob(f"*{TEMPORARY}"))
+    found = sorted(path for end in _UNFINISHED for path in local_path(directory).rglob(f"*{end}"))
     stale = [path for path in found if _writer_is_dead(path.name) or (ours and path.name.startswith(mine))]
     for path in stale:
         if path.is_dir():

@@ -54,9 +54,11 @@ def read_tombstones(lake: Lake) -> Tombstones:
     return Tombstones(frozenset(row["digest"] for row in lake.rows(FOLDER)))
 
 
-def write_tombstones(lake: Lake, names: Iterable[tuple[Kind, str]]) -> str:
-    """Keep these forgotten from now on; the file's path. Written once for the same names."""
+def write_tombstones(lake: Lake, names: Iterable[tuple[Kind, str]]) -> str | None:
+    """Keep these forgotten from now on; the file's path, None where all are forgotten already."""
     digests = sorted({(kind, digest_of(kind, name)) for kind, name in names})
+    if {digest for _, digest in digests} <= read_tombstones(lake).digests:
+        return None
     mark = hashlib.sha256("".join(digest for _, digest in digests).encode()).hexdigest()[:16]
     now = datetime.now(UTC)
     rows = [{"kind": kind, "digest": digest, "requested_at": now} for kind, digest in digests]

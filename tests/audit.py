@@ -1,10 +1,16 @@
 """What is installed is what was pinned, as it was packed; and, where advisories can be asked, nothing known is wrong.
 
     make audit
+    python -m tests.audit --lock REPORT.json > requirements.lock
 
 Every installed package must have the version that constraints.txt pins, and every file of it the sha256 that the wheel
 recorded. `pip-audit`, where it is installed and its service answers, says which versions have known vulnerabilities;
 where not, that is said, and only the first two are vouched for. Exit code 1 when something is wrong.
+
+requirements.lock pins the same versions to the sha256 of their wheels, for Linux on x86-64 and CPython 3.11 (torch as
+built for CPUs). `make setup LOCKED=1` takes nothing else. It is made of what pip finds for the constraints:
+
+    pip install --dry-run --ignore-installed --no-deps --only-binary :all: --report REPORT.json -r constraints.txt
 """
 
 from __future__ import annotations
@@ -12,15 +18,17 @@ from __future__ import annotations
 import base64
 import csv
 import hashlib
+import json
 import re
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from importlib import metadata, util
 from pathlib import Path
+from typing import Any
 
 CONSTRAINTS = Path(__file__).resolve().parents[1] / "constraints.txt"
-OURS = frozenset({"winnow", "pip", "setuptools"})
+OURS = frozenset({"winnow", "pip", "setuptools", "wheel"})
 """What is no dependency: this project, and what every virtual environment begins with."""
 
 
@@ -85,8 +93,19 @@ def audit(distributions: Iterable[metadata.Distribution], pins: Mapping[str, str
     return [*unpinned(installed, pins), *(sentence for one in found for sentence in changed(one))]
 
 
+def locked(report: Mapping[str, Any]) -> Iterator[str]:
+    """A line a package of pip's installation report, in its own order: name, version, sha256 of the wheel."""
+    for one in report["install"]:
+        name, digest = one["metadata"]["name"], one["download_info"]["archive_info"]["hashes"]["sha256"]
+        yield f"{normal(name)}=={one['metadata']['version'].partition('+')[0]} --hash=sha256:{digest}"
+
+
 def main() -> int:
-    """Audit this environment and say what was looked at."""
+    """Audit this environment and say what was looked at; or, with `--lock`, print a lock."""
+    if sys.argv[1:2] == ["--lock"]:
+        report = json.loads(Path(sys.argv[2]).read_text())
+        print("# See tests/audit.py, which makes it.", *sorted(locked(report)), sep="\n")
+        return 0
     found = list(metadata.distributions())
     problems = audit(found, read_pins(CONSTRAINTS.read_text()))
     sound, said = known_vulnerabilities()

@@ -21,7 +21,6 @@ from flows.what_if.derive import DeriveJob, derive
 from flows.what_if.question import Question, ask
 from flows.work import prefect_api, unit_of_work
 from flows.writing import writing
-from storage.files import remove_stale
 from storage.lake import Lake
 from storage.lease import held
 from storage.schema import Section
@@ -42,7 +41,6 @@ def apply_flow(request: ApplyRequest) -> CorpusResult:
     lake = Lake(request.lake)
     lake.check_writable()
     with writing(lake, f"winnow what-if {request.recipe} --apply") as lease:
-        remove_stale(lake.root)
         question = ask(lake, load_recipe(request.recipe, request.changes))
         jobs = derivations(question)
         plan = CorpusPlan(lake, question.recipe, request.workers, tuple(job.new for job in jobs))

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
-from tests.audit import CONSTRAINTS, audit, read_pins
+from tests.audit import CONSTRAINTS, audit, locked, read_pins
+
+LOCK = CONSTRAINTS.with_name("requirements.lock")
 
 
 def installed(folder: Path, content: bytes) -> metadata.Distribution:
@@ -36,3 +40,17 @@ def test_what_is_found(tmp_path: Path) -> None:
 def test_every_dependency_is_pinned_to_one_version() -> None:
     lines = [line for line in CONSTRAINTS.read_text().splitlines() if line.strip() and not line.startswith("#")]
     assert len(read_pins("\n".join(lines))) == len(lines) > 100
+
+
+def test_the_lock_has_the_wheel_of_every_pin() -> None:
+    lines = LOCK.read_text().splitlines()[1:]
+    assert all(re.fullmatch(r"\S+==\S+ --hash=sha256:[0-9a-f]{64}", line) for line in lines)
+    versions = dict(line.split()[0].split("==") for line in lines)
+    assert versions == {name: version.partition("+")[0] for name, version in read_pins(CONSTRAINTS.read_text()).items()}
+    assert len({line.split()[1] for line in lines}) == len(lines)
+
+
+def test_a_lock_is_made_of_what_pip_reports() -> None:
+    named = {"metadata": {"name": "Some_Thing", "version": "1.2+cpu"}}
+    found: dict[str, Any] = named | {"download_info": {"archive_info": {"hashes": {"sha256": "0" * 64}}}}
+    assert list(locked({"install": [found]})) == [f"some-thing==1.2 --hash=sha256:{'0' * 64}"]

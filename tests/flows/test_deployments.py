@@ -8,13 +8,17 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import yaml
 from prefect import Flow
+from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.utilities.callables import parameter_schema
 from prefect.utilities.schema_tools.validation import validate
 
 from flows.service import POOL, QUEUES
+from flows.work import prefect_api
+from storage.errors import Fatal
 
 DEPLOYMENTS: list[dict[str, Any]] = yaml.safe_load((Path(__file__).resolve().parents[2] / "prefect.yaml").read_text())[
     "deployments"
@@ -69,3 +73,16 @@ def test_what_writes_the_lake_takes_turns() -> None:
 def test_there_are_examples_of_an_interval_and_of_a_cron() -> None:
     schedules = [schedule for d in DEPLOYMENTS for schedule in d.get("schedules", [])]
     assert any("interval" in schedule for schedule in schedules) and any("cron" in schedule for schedule in schedules)
+
+
+def test_a_server_of_ones_own_that_stops_answering_is_told() -> None:
+    url = "http://someone:secret@127.0.0.1:9/api"
+    said = "Prefect server .* does not answer: refused.*same command resumes"
+    with (
+        temporary_settings({PREFECT_API_URL: url}),
+        pytest.raises(Fatal, match=said) as told,
+        prefect_api() as api,
+    ):
+        assert api == url
+        raise httpx.ConnectError("refused")
+    assert "secret" not in str(told.value)

@@ -168,9 +168,11 @@ def test_what_a_killed_process_left_is_stale_before_it_is_reaped(tmp_path: Path)
     tag = files.writer_tag().replace(f"-{os.getpid()}-", f"-{child.pid}-")
     left = tmp_path / f".{tag}{files.TEMPORARY}"
     left.write_bytes(b"half")
-    assert files.remove_stale(str(tmp_path)) == []
+    log = left.with_name(f"{left.name}.wal")  # of a database that was being made
+    log.write_bytes(b"half")
+    assert files.list_files(str(tmp_path)) == files.remove_stale(str(tmp_path)) == []
     child.kill()
     while Path(f"/proc/{child.pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z":
         time.sleep(0.01)
-    assert files.remove_stale(str(tmp_path)) == [str(left)]
+    assert files.remove_stale(str(tmp_path)) == [str(left), str(log)]
     child.wait()
