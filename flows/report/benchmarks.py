@@ -16,10 +16,10 @@ FOUND = "SELECT * FROM benchmark_contamination"
 
 CONTAMINATION = (
     Column("items", "Items", "count"),
-    Column("found_items", "Found in pages", "count"),
+    Column("found_items", "Found", "count"),
     Column("removed_items", "Removed", "count"),
     Column("remaining_items", "Left in", "count"),
-    Column("max_remaining_score", "Most of one left in", "frac"),
+    Column("max_remaining_score", "Most left", "frac"),
 )
 
 
@@ -64,7 +64,8 @@ def _scores(rows: Sequence[Row]) -> tuple[Figure, ...]:
     )
     caption = (
         "Each score with its 95 % interval and what guessing gives, and beside it how much of the set was found in the "
-        "crawled pages and removed from the corpus. Where the last five are empty the set was never looked for."
+        "crawled pages and removed from the corpus. “Most left” is the largest share of an item that a kept page has. "
+        "Where the last five are empty the set was never looked for."
     )
     return tabled("benchmark-scores", "Scores, and how clean their sets are", caption, columns, rows, sql=SCORES)
 

@@ -74,7 +74,7 @@ def _kinds(rows: Sequence[Row]) -> Figure:
         Column("kind", "Kind"),
         Column("removed", "Pages removed", "count", bar=True),
         Column("survivors", "Pages kept instead", "count"),
-        Column("mean_jaccard", "Mean Jaccard", "number"),
+        Column("mean_jaccard", "Mean Jaccard", "loss"),
     )
     caption = "Exact copies have the same text but for white space; near ones share enough shingles with the page kept."
     return Figure("duplicates-kinds", "Exact and near", caption, Table(columns, rows), sql=KINDS)
@@ -125,7 +125,7 @@ def _biggest(source: Source) -> tuple[Figure, ...]:
         Column("copies", "Copies", "count"),
         Column("url", "a copy"),
         Column("kind", "Kind"),
-        Column("jaccard", "Jaccard", "number"),
+        Column("jaccard", "Jaccard", "loss"),
     )
     caption = "The twelve pages with most copies; of each the copies least like it, at most twelve."
     return (

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from flows.embedding.run import read_embeddings
-from flows.report.figures import Column, Figure, Section, Table
+from flows.report.figures import Column, Figure, Section, tabled
 from flows.report.interactive import Widget
 from flows.report.source import Row, Source
 
 MOST_MODELS = 3
 NONE = "No model's vectors have been measured yet: `winnow embeddings` does it, against fastText's on the same text."
 SOURCE = "`winnow embeddings` of the training {name}, kept in the lake's evaluations of kind embeddings."
-INTERVALS = (Column("value", "Value", "number"), Column("low", "from", "number"), Column("high", "to", "number"))
+INTERVALS = (Column("value", "Value", "loss"), Column("low", "from", "loss"), Column("high", "to", "loss"))
 
 
 def embeddings_section(source: Source) -> Section:
@@ -54,12 +54,8 @@ def _polysemy(models: Sequence[Sequence[Row]]) -> tuple[Figure, ...]:
         "one dot stands among the words nearest to it. Layer 0 is what goes into the first block."
     )
     widget = Widget("polysemy", {"models": [{"name": name, "words": words} for name, words in told]})
-    return (
-        Figure(
-            "embeddings-polysemy", "One dot, many dots", caption, Table(columns, rows), widget=widget,
-            source=SOURCE.format(name=", ".join(name for name, _ in told)),
-        ),
-    ) if rows else ()  # fmt: skip
+    source = SOURCE.format(name=", ".join(name for name, _ in told))
+    return tabled("embeddings-polysemy", "One dot, many dots", caption, columns, rows, widget=widget, source=source)
 
 
 def _dots(drawn: Mapping[str, Any]) -> int:
@@ -88,36 +84,36 @@ MEASURES = {
 
 def _measure(models: Sequence[Sequence[Row]], kind: str) -> tuple[Figure, ...]:
     measures, name, title, caption = MEASURES[kind]
-    rows = [
-        {**row, "model": row["name"], "over": _over(row["details"])}
-        for found in models
-        for row in found
-        if row["details"].get("measure") in measures and row["unit"] != "pairs"
-    ]
-    columns = (
-        *(Column("model", "Model"), Column("part", "Set"), Column("metric", "Vectors")),
-        *(*INTERVALS, Column("over", "Over")),
-    )
-    source = SOURCE.format(name=", ".join(sorted({row["model"] for row in rows})))
-    return (Figure(name, title, caption, Table(columns, rows), source=source),) if rows else ()
+    columns = (Column("part", "Set"), Column("metric", "Vectors"), *INTERVALS)
+    return _numbers(
+        models, lambda row: row["details"].get("measure") in measures and row["unit"] != "pairs", name, title, caption,
+        columns,
+    )  # fmt: skip
 
 
 def _alike(models: Sequence[Sequence[Row]]) -> tuple[Figure, ...]:
     """How much a word's vector stays itself from use to use."""
-    rows = [
-        {**row, "model": row["name"], "over": _over(row["details"])}
-        for found in models
-        for row in found
-        if row["part"] == "self-similarity"
-    ]
-    columns = (Column("model", "Model"), Column("metric", "Layer"), Column("value", "Cosine", "number", bar=True))
+    columns = (Column("metric", "Layer"), Column("value", "Cosine", "loss", bar=True))
     caption = (
         "Mean cosine between uses of one word, less that between uses of different words: 1 where the context changes "
         "nothing. Source: Ethayarajh 2019."
     )
-    source = SOURCE.format(name=", ".join(sorted({row["model"] for row in rows})))
-    table = Table((*columns, Column("over", "Over")), rows)
-    return (Figure("embeddings-alike", "How much a word stays itself", caption, table, source=source),) if rows else ()
+    return _numbers(
+        models, lambda row: row["part"] == "self-similarity", "embeddings-alike", "How much a word stays itself",
+        caption, columns,
+    )  # fmt: skip
+
+
+def _numbers(
+    models: Sequence[Sequence[Row]], wanted: Callable[[Row], bool], name: str, title: str, caption: str,
+    columns: tuple[Column, ...],
+) -> tuple[Figure, ...]:  # fmt: skip
+    """A table of some of the rows, with the model before them and what they are over behind."""
+    found = [row for rows in models for row in rows if wanted(row)]
+    shown = [{**row, "model": row["name"], "over": _over(row["details"])} for row in found]
+    source = SOURCE.format(name=", ".join(sorted({row["name"] for row in found})))
+    columns = (Column("model", "Model"), *columns, Column("over", "Over"))
+    return tabled(name, title, caption, columns, shown, source=source)
 
 
 def _over(about: Mapping[str, Any]) -> str:

@@ -95,7 +95,7 @@ def _fertility(tokens: Mapping[str, Any]) -> Figure:
         Column("documents", "Documents", "count"),
         Column("tokens", "Tokens", "count", bar=True),
         Column("bytes", "Text", "bytes"),
-        Column("bytes_per_token", "Bytes a token", "number"),
+        Column("bytes_per_token", "Bytes a token", "loss"),
     )
     caption = (
         "Bytes of text a token stands for: the higher, the better the vocabulary suits the domain. "

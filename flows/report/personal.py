@@ -62,7 +62,7 @@ def _kinds(rows: Sequence[Row]) -> tuple[Figure, ...]:
         Column("replaced", "Replaced", "count", bar=True),
         Column("pages", "Pages", "count"),
         Column("characters", "Characters", "count"),
-        Column("mean_confidence", "Mean confidence", "number"),
+        Column("mean_confidence", "Mean confidence", "loss"),
     )
     caption = (
         "Spans replaced by typed placeholders before anything was written. The values themselves are "
@@ -107,7 +107,7 @@ def _scores() -> tuple[Figure, ...]:
         Column("kind", "Kind"),
         Column("labels", "Labels", "count"),
         Column("claims", "Claimed", "count"),
-        Column("precision", "Precision", "frac", bar=True),
+        Column("precision", "Precision", "frac"),
         Column("precision_range", "95 %", "range"),
         Column("recall", "Recall", "frac", bar=True),
         Column("recall_range", "95 %", "range"),

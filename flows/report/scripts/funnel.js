@@ -2,7 +2,7 @@
 
 widgets.funnel = (root, data) => {
   const most = Math.max(...data.stages.map((stage) => stage.pages_in), 1);
-  const panel = html("div", { class: "panel", "aria-live": "polite" }, html("p", {}, "Choose a stage."));
+  const panel = html("div", { class: "panel", "aria-live": "polite" }, html("p", { class: "hint" }, "Choose a stage."));
   const rows = data.stages.map((stage) => html("button", {
     type: "button", class: "stage", "aria-pressed": "false",
     onclick: (event) => {
