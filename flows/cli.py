@@ -88,7 +88,7 @@ for command in SCALING:
 
 @app.command()
 def demo(lake: LakeOption = "demo-lake", workers: WorkersOption = DEFAULT_WORKERS) -> None:
-    """The whole mission on documentation that is already on this machine: no network, about three minutes of CPU time."""
+    """The whole mission on documentation that is already on this machine, without a network."""
     from flows.demo.run import run_demo
     from flows.work import prefect_api
 

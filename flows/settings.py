@@ -6,6 +6,8 @@ What changes a result belongs in a recipe; what changes only where or how fast i
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 
 from pydantic import Field, SecretStr
@@ -72,3 +74,16 @@ def quiet_prefect() -> None:
     failures. To be called before Prefect is imported; what the user has set stays."""
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
     os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+
+
+@contextmanager
+def in_environment(name: str, value: str) -> Iterator[None]:
+    """A variable of this process, and of all it starts, while the block lasts."""
+    before = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        del os.environ[name]
+        if before is not None:
+            os.environ[name] = before

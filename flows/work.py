@@ -8,7 +8,6 @@ calls; what is already done is known from the lake (fingerprints in paths).
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
@@ -31,6 +30,7 @@ from flows.interrupts import start_worker, stop_on_termination
 from flows.live import LivePhase
 from flows.progress import Progress, tell
 from flows.server import temporary_server
+from flows.settings import in_environment
 from storage import patience
 from storage.errors import Fatal, ShardFailed, Transient
 from storage.redaction import redacted
@@ -73,15 +73,11 @@ def prefect_api() -> Iterator[str]:
 def _known_to_all_threads(api: str) -> Iterator[None]:
     """Settings given to the block alone are not those of threads that it starts: what forwards the events of worker
     processes would find no server, and start a second one."""
-    before = os.environ.get(PREFECT_API_URL.name)
-    os.environ[PREFECT_API_URL.name] = api
-    refresh_global_settings_context()
     try:
-        yield
+        with in_environment(PREFECT_API_URL.name, api):
+            refresh_global_settings_context()
+            yield
     finally:
-        del os.environ[PREFECT_API_URL.name]
-        if before is not None:  # a server within another's block
-            os.environ[PREFECT_API_URL.name] = before
         refresh_global_settings_context()
 
 
