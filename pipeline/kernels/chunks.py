@@ -1,7 +1,7 @@
 """Chunks of a batch: runs of characters without white space, found once for all that looks at words.
 
-Nearly every chunk is a word, or a word and a mark. Where chunks end is what a processor cannot foresee: the one pass
-that finds them has no branches, and what counts words then walks chunks and not characters.
+Nearly every chunk is a word, or a word and a mark. Where chunks end is what a processor cannot foresee: 64 characters
+are asked at a time which of them are white space, and what counts words then walks chunks and not characters.
 """
 
 # mypy: allow-untyped-defs, allow-untyped-calls, disable-error-code="no-any-return"
@@ -13,12 +13,15 @@ import numpy as np
 
 from pipeline.kernels.classes import PUNCTUATION, SPACE, SYMBOL
 from pipeline.kernels.compiled import called, inlined
+from pipeline.kernels.machine import and8, or8, trailing_zeros, which64
 
 _LACKS = 20
 """How far left of a class its complement is kept: a bit that no class has, and none may take."""
 LACKS_SYMBOL, LACKS_PUNCTUATION = SYMBOL << _LACKS, PUNCTUATION << _LACKS
 """In `Chunks.seen`: some character is no symbol, is no punctuation."""
 _COMPLEMENTED = np.uint32(SYMBOL | PUNCTUATION)
+_ALL, _LANES = np.uint32(0xFFFFFFFF), 8
+_ONE, _LAST = np.uint64(1), np.uint64(63)
 _CLASSES = np.uint32(~(LACKS_SYMBOL | LACKS_PUNCTUATION) & 0xFFFFFFFF)
 
 
@@ -51,15 +54,54 @@ def without_lacks(seen):
 
 
 @called
-def scan_chunks(classes, low, starts, ends, seen, n):
-    """Write the chunks of a document, which begins at character `low`, after the first `n`; how many there are then."""
-    first, last = np.int32(low), np.uint32(0)
-    some, before = np.uint32(0), np.uint32(SPACE)
-    for i in range(len(classes)):  # from 0 on, no index needs a look at its sign
-        c = classes[i]
-        n += np.int64(c & ~before & np.uint32(SPACE))
-        first = np.int32(low + i) if before & np.uint32(SPACE) else first
-        some = np.uint32(0) if before & np.uint32(SPACE) else some | last
-        starts[n], ends[n], seen[n] = first, low + i + 1, some  # of white space: written over
-        last, before = with_lacks(c), c
-    return n + np.int64(~before & np.uint32(SPACE))
+def scan_chunks(classes, low, high, starts, ends, seen, n):
+    """Write the chunks of the characters `low..high`, a document, after the first `n`; how many there are then."""
+    after = _find_edges(classes, low, high, starts, ends, n)
+    address = np.intp(classes.ctypes.data)
+    for k in range(n, after):
+        first, last = np.int64(starts[k]), np.int64(ends[k]) - 1
+        some, every = np.uint32(0), _ALL
+        while first < last and first + _LANES <= len(classes):
+            count = np.int32(last - first)
+            some |= or8(address + 4 * first, count)
+            every &= and8(address + 4 * first, count)
+            first += _LANES
+        for i in range(first, last):  # where eight would be beyond the array
+            some |= classes[i]
+            every &= classes[i]
+        seen[k] = some | ((~every & _COMPLEMENTED) << np.uint32(_LACKS))
+    return after
+
+
+@called
+def _find_edges(classes, low, high, starts, ends, n):
+    """Write where chunks begin and end, 64 characters at a time; how many there are then."""
+    address = np.intp(classes.ctypes.data)
+    begun, ended, inside = np.int64(n), np.int64(n), np.uint64(0)  # whether a chunk goes on from the block before
+    for block in range(low, high, 64):
+        filled = _filled(classes, address, block, high)
+        edges = filled ^ (filled << _ONE | inside)
+        begins, finishes = edges & filled, edges & ~filled
+        while begins:
+            starts[begun] = block + np.int64(trailing_zeros(begins))
+            begins &= begins - _ONE
+            begun += 1
+        while finishes:
+            ends[ended] = block + np.int64(trailing_zeros(finishes))
+            finishes &= finishes - _ONE
+            ended += 1
+        inside = filled >> _LAST
+    if ended < begun:
+        ends[ended] = high
+    return begun
+
+
+@inlined
+def _filled(classes, address, block, high):
+    """Which of the next 64 characters, before `high`, are no white space."""
+    if block + 64 <= high:
+        return ~which64(address + 4 * block, np.uint32(SPACE))
+    filled = np.uint64(0)
+    for i in range(high - block):
+        filled |= np.uint64(~classes[block + i] & np.uint32(SPACE)) << np.uint64(i)
+    return filled

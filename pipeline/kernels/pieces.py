@@ -104,7 +104,7 @@ def _assemble_chunks(
     starts, ends, seen, chunk_offsets, counts, piece_starts, piece_ends, broken, piece_offsets,
     new_classes, new_doc_offsets,
 ):  # fmt: skip
-    most = len(new_classes) + 1  # only the pages of memory that are written to are ever taken
+    most = len(starts) + len(piece_starts) + 1  # a piece cuts one chunk in two at most
     new_starts, new_ends = np.empty(most, np.int32), np.empty(most, np.int32)
     new_seen, new_counts = np.empty(most, np.uint32), np.empty(most, np.int32)
     offsets = np.zeros(len(chunk_offsets), np.int64)
@@ -118,7 +118,7 @@ def _assemble_chunks(
             new_starts, new_ends, new_seen, new_counts, low, m,
         )  # fmt: skip
         if some < 0:
-            some = scan_chunks(new_classes[low:high], low, new_starts, new_ends, new_seen, m)
+            some = scan_chunks(new_classes, low, high, new_starts, new_ends, new_seen, m)
             new_counts[m:some] = _UNKNOWN
         m = offsets[d + 1] = some
     return new_starts[:m], new_ends[:m], new_seen[:m], offsets, new_counts[:m]

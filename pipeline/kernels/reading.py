@@ -13,8 +13,8 @@ import numpy as np
 from pipeline.kernels.characters import Characters, decode_document, longest_run
 from pipeline.kernels.chunks import Chunks, scan_chunks
 from pipeline.kernels.classes import class_table
-from pipeline.kernels.compiled import compiled
-from pipeline.kernels.lines import Lines, cut_lines, look_at_lines
+from pipeline.kernels.compiled import called, compiled
+from pipeline.kernels.lines import NEWLINE, Lines, cut_lines, look_at_lines
 from pipeline.kernels.words import Words, read_chunks
 
 
@@ -38,22 +38,28 @@ def read_texts(data: np.ndarray, offsets: np.ndarray) -> Reading:
     return Reading(Characters(*found[:5]), Chunks(*found[5:9]), Lines(*found[9:15]), Words(*found[15:]))
 
 
+_CHARACTERS_A_WORD = 4
+"""Few texts have more words, with marks counted: memory that is not taken is not faulted in page by page."""
+
+
 @compiled
 def _read_texts(data, offsets, table):
-    documents, most = len(offsets) - 1, offsets[-1] - offsets[0]  # of memory, only what is written to is ever taken
+    documents, most, longest = len(offsets) - 1, offsets[-1] - offsets[0], longest_run(offsets)
     points, classes, byte_starts = np.empty(most, np.int32), np.empty(most, np.uint32), np.empty(most + 1, np.int32)
-    newlines = np.empty(most, np.int64)
-    chunk_starts, chunk_ends = np.empty(most + 1, np.int32), np.empty(most + 1, np.int32)
-    seen, per_chunk = np.empty(most + 1, np.uint32), np.empty(most + 1, np.int32)
+    newlines = np.empty(_count_newlines(data[offsets[0] : offsets[-1]]), np.int64)
+    most_lines, most_chunks = len(newlines) + documents, most // 2 + documents
+    chunk_starts, chunk_ends = np.empty(most_chunks, np.int32), np.empty(most_chunks, np.int32)
+    seen, per_chunk = np.empty(most_chunks, np.uint32), np.empty(most_chunks, np.int32)
     starts, ends, line_seen = (
-        np.empty(most + documents, np.int64),
-        np.empty(most + documents, np.int64),
-        np.empty(most + documents, np.uint32),
+        np.empty(most_lines, np.int64),
+        np.empty(most_lines, np.int64),
+        np.empty(most_lines, np.uint32),
     )
-    line_hashes, blank = np.empty(most + documents, np.uint64), np.empty(most + documents, np.bool_)
-    hashes, chars, kinds = np.empty(most, np.uint64), np.empty(most, np.int32), np.empty(most, np.uint8)
+    line_hashes, blank = np.empty(most_lines, np.uint64), np.empty(most_lines, np.bool_)
+    room = most // _CHARACTERS_A_WORD + longest  # made larger where it does not do
+    hashes, chars, kinds = np.empty(room, np.uint64), np.empty(room, np.int32), np.empty(room, np.uint8)
     doc_offsets, chunk_offsets, line_offsets, word_offsets = np.zeros((4, documents + 1), np.int64)
-    breaks = np.zeros(longest_run(offsets) + 1, np.uint8)
+    breaks = np.zeros(longest + 1, np.uint8)
     byte_starts[0] = offsets[0]
     n = k = m = w = newline = np.int64(0)
     for d in range(documents):
@@ -62,7 +68,7 @@ def _read_texts(data, offsets, table):
             data, offsets[d], offsets[d + 1], table, points, classes, byte_starts, n, newlines, newline
         )
         byte_starts[n] = offsets[d + 1]
-        k = scan_chunks(classes[low:n], low, chunk_starts, chunk_ends, seen, k)
+        k = scan_chunks(classes, low, n, chunk_starts, chunk_ends, seen, k)
         m = cut_lines(low, n, newlines[found:newline], starts, ends, m)
         look_at_lines(
             data,
@@ -74,6 +80,10 @@ def _read_texts(data, offsets, table):
             line_seen[line:m],
             blank[line:m],
         )
+        if w + n - low > len(hashes):
+            hashes = np.concatenate((hashes, np.empty(most, np.uint64)))
+            chars = np.concatenate((chars, np.empty(most, np.int32)))
+            kinds = np.concatenate((kinds, np.empty(most, np.uint8)))
         w = read_chunks(
             data, points, classes, byte_starts, chunk_starts[chunk:k], chunk_ends[chunk:k], seen[chunk:k],
             breaks, hashes, chars, kinds, per_chunk[chunk:k], w,
@@ -85,3 +95,11 @@ def _read_texts(data, offsets, table):
         starts[:m], ends[:m], line_hashes[:m], line_seen[:m], blank[:m], line_offsets,
         hashes[:w], word_offsets, chars[:w], kinds[:w], per_chunk[:k],
     )  # fmt: skip
+
+
+@called
+def _count_newlines(data):
+    found = np.int64(0)
+    for byte in data:
+        found += byte == NEWLINE
+    return found

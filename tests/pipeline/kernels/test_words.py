@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import or_
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,6 +12,8 @@ from hypothesis import strategies as st
 
 from pipeline.batch import DocumentBatch
 from pipeline.kernels import words as kinds
+from pipeline.kernels.chunks import LACKS_PUNCTUATION, LACKS_SYMBOL
+from pipeline.kernels.classes import PUNCTUATION, SYMBOL
 from pipeline.kernels.hashing import hash_bytes, hash_text
 from tests.pipeline.kernels import plain
 from tests.pipeline.kernels.texts import hard_texts
@@ -50,6 +55,34 @@ def test_words_equal_plain_python(texts: list[str]) -> None:
         (kinds.ALL_SYMBOLS, lambda word: all(map(plain.is_symbol, word))),
     ):
         assert ((batch.words.kinds & bit) != 0).tolist() == [holds(word) for word in flat]
+
+
+def test_chunks_of_every_length_are_found_at_every_place() -> None:
+    """Blocks of 64 characters and parts of eight end anywhere in them."""
+    numbers = np.random.default_rng(0)
+    texts = [
+        "".join(numbers.choice(list("ab,9.\u4e00"), length)) + " \n"[length % 2] * (1 + place % 3)
+        for place in range(70)
+        for length in range(1, 25, 1 + place % 5)
+    ]
+    batch = DocumentBatch.of_texts(["", "".join(texts), " " * 130, " ".join(texts)[:-3], "x" * 200])
+    chunks, whole = batch.chunks, "".join(batch.texts)
+    spans = list(zip(chunks.starts.tolist(), chunks.ends.tolist(), strict=True))
+    assert [whole[start:end] for start, end in spans] == [chunk for text in batch.texts for chunk in text.split()]
+    assert np.diff(chunks.doc_offsets).tolist() == [len(text.split()) for text in batch.texts]
+    for (start, end), seen in zip(spans, chunks.seen.tolist(), strict=True):
+        before_last = batch.characters.classes[start : end - 1].tolist()
+        assert seen == reduce(or_, map(seen_of, before_last), 0)
+
+
+def seen_of(classes: int) -> int:
+    lacks_symbol = 0 if classes & SYMBOL else LACKS_SYMBOL
+    return classes | lacks_symbol | (0 if classes & PUNCTUATION else LACKS_PUNCTUATION)
+
+
+def test_a_batch_may_have_more_words_than_most() -> None:
+    texts = ["one word", *["!?" * 300] * 4, "one word", "a b " * 200]
+    assert words_of(DocumentBatch.of_texts(texts)) == [plain.split_words(text) for text in texts]
 
 
 @given(hard_texts(), hard_texts())
