@@ -75,11 +75,9 @@ class Rule:
         """
         column = values if pa.types.is_float64(values.type) else pc.cast(values, pa.float64())
         numbers: np.ndarray = column.to_numpy(zero_copy_only=False)
-        low = -np.inf if self.low is None else self.low
-        high = np.inf if self.high is None else self.high
-        within: np.ndarray = (numbers >= low) & (
-            numbers <= high
-        )  # NaN, which is also Arrow's null here, compares false
+        within: np.ndarray = numbers >= (-np.inf if self.low is None else self.low)
+        if self.high is not None:
+            within &= numbers <= self.high  # NaN, which is also Arrow's null here, compares false
         if not self.languages and not self.not_languages:
             return within
         passed: np.ndarray = within | ~self.judges(languages, len(numbers))
@@ -163,6 +161,11 @@ class Stage:
     version: int = 1
     survivors_only: bool = False
     follows: Follows | None = None
+    promised: tuple[tuple[str, pa.DataType], ...] = field(init=False, repr=False, compare=False)
+    """Names and types of `adds`: a schema makes its fields anew each time it is asked, which a batch would notice."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "promised", tuple(zip(self.adds.names, self.adds.types, strict=True)))
 
 
 def signal(
@@ -224,8 +227,7 @@ class _Run:
         self.columns: dict[str, pa.Array[Any]] = {name: batch.column(name) for name in batch.names}
         self.current = batch  # the rows still measured, with their cached words and lines
         self.positions = np.arange(self.rows)  # where each row of `current` sits in the whole
-        self.failed: list[list[str]] = [[] for _ in range(self.rows)]
-        self.dropped_by: list[str | None] = [None] * self.rows
+        self.failed = _Failures(self.rows)
         self.costs: dict[str, StageCost] = {}
 
     def apply(self, stage: Stage) -> None:
@@ -234,15 +236,15 @@ class _Run:
         computed = stage.compute(batch) if batch.num_rows else _nothing(stage)
         self.costs[stage.name] = StageCost(batch.num_rows, time.process_time() - started)
         _check_promise(stage, computed, batch.num_rows)
-        for column in stage.adds:
-            self.columns[column.name] = self._scatter(computed[column.name], positions, self.columns.get(column.name))
+        for name, _ in stage.promised:
+            self.columns[name] = self._scatter(computed[name], positions, self.columns.get(name))
         gone = self._judge(stage, computed, positions, _languages_of(batch, computed))
         self._advance(stage, computed, batch, gone)
 
     def _scope(self, stage: Stage) -> tuple[DocumentBatch, np.ndarray]:
         if not stage.survivors_only:
             return self.current, self.positions
-        keep = np.array([not self.failed[i] for i in self.positions], dtype=bool)
+        keep = ~self.failed.any_rule[self.positions]
         return self.current.filter(keep), self.positions[keep]
 
     def _scatter(self, values: pa.Array[Any], positions: np.ndarray, old: pa.Array[Any] | None) -> pa.Array[Any]:
@@ -261,32 +263,56 @@ class _Run:
         gone = np.zeros(len(positions), dtype=bool)
         for rule in stage.rules:
             failed = ~rule.passes(computed[rule.signal], languages)
-            gone |= failed & rule.gate
-            for position in positions[failed]:
-                self.failed[position].append(rule.name)
-                self.dropped_by[position] = self.dropped_by[position] or stage.name
+            if not np.count_nonzero(failed):
+                continue
+            if rule.gate:
+                gone |= failed
+            self.failed.note(stage.name, rule.name, positions[failed])
         return gone
 
     def _advance(self, stage: Stage, computed: Columns, batch: DocumentBatch, gone: np.ndarray) -> None:
         """Make `current` what the next stage sees: columns added, and past a gate only what passed."""
         if stage.survivors_only:  # its columns cover fewer rows than `current`: take them from the scattered whole
             rows = self.positions
-            self.current = self.current.with_columns({name: self.columns[name].take(rows) for name in stage.adds.names})
+            self.current = self.current.with_columns(
+                {name: self.columns[name].take(rows) for name, _ in stage.promised}
+            )
             return
-        promised = {name: computed[name] for name in stage.adds.names}
+        promised = {name: computed[name] for name, _ in stage.promised}
         self.current = batch.with_columns(computed if isinstance(computed, Rewritten) else promised)
         if gone.any():
             self.current = self.current.filter(~gone)
             self.positions = self.positions[~gone]
 
     def verdicts(self) -> Verdicts:
-        verdict = {
-            "dropped_by": pa.array(self.dropped_by, pa.string()),
-            "dropped_by_rule": pa.array([names[0] if names else None for names in self.failed], pa.string()),
-            "failed_rules": pa.array(self.failed, pa.list_(pa.string())),
-        }
-        kept = np.array([not names for names in self.failed], dtype=bool)
-        return Verdicts(pa.table({**self.columns, **verdict}), kept, self.costs)
+        return Verdicts(pa.table({**self.columns, **self.failed.columns()}), ~self.failed.any_rule, self.costs)
+
+
+class _Failures:
+    """Which documents failed which rules, in the order the rules were tried."""
+
+    def __init__(self, rows: int) -> None:
+        self.any_rule = np.zeros(rows, dtype=bool)
+        self._rules: list[tuple[str, str]] = []  # stage and rule
+        self._rows: list[np.ndarray] = []  # of each rule, the documents that failed it
+
+    def note(self, stage: str, rule: str, rows: np.ndarray) -> None:
+        self.any_rule[rows] = True
+        self._rules.append((stage, rule))
+        self._rows.append(rows)
+
+    def columns(self) -> dict[str, pa.Array[Any]]:
+        """`dropped_by`, `dropped_by_rule` and `failed_rules` of every document."""
+        rows = np.concatenate([*self._rows, np.zeros(0, np.int64)])
+        rules = np.repeat(np.arange(len(self._rules)), [len(failed) for failed in self._rows])
+        order = np.argsort(rows, kind="stable")
+        rules = rules[order]
+        offsets = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=len(self.any_rule)))])
+        first = np.append(rules, 0)[offsets[:-1]]
+        stages, names = (pa.array([pair[part] for pair in self._rules], pa.string()) for part in (0, 1))
+        firsts = pa.array(first, pa.int64(), mask=~self.any_rule)
+        failed = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), names.take(pa.array(rules, pa.int64())))
+        return {"dropped_by": stages.take(firsts), "dropped_by_rule": names.take(firsts), "failed_rules": failed}
 
 
 def _languages_of(batch: DocumentBatch, computed: Columns) -> pa.Array[Any] | None:
@@ -297,16 +323,15 @@ def _languages_of(batch: DocumentBatch, computed: Columns) -> pa.Array[Any] | No
 
 
 def _nothing(stage: Stage) -> Columns:
-    return {column.name: pa.array([], column.type) for column in stage.adds}
+    return {name: pa.array([], type) for name, type in stage.promised}
 
 
 def _check_promise(stage: Stage, computed: Columns, rows: int) -> None:
-    for column in stage.adds:
-        values = computed.get(column.name)
+    for name, type in stage.promised:
+        values = computed.get(name)
         if values is None:
-            raise ValueError(f"stage {stage.name} promised column {column.name} and did not compute it")
-        if values.type != column.type or len(values) != rows:
+            raise ValueError(f"stage {stage.name} promised column {name} and did not compute it")
+        if values.type != type or len(values) != rows:
             raise ValueError(
-                f"stage {stage.name}: column {column.name} is {values.type}[{len(values)}], "
-                f"promised {column.type}[{rows}]"
+                f"stage {stage.name}: column {name} is {values.type}[{len(values)}], promised {type}[{rows}]"
             )

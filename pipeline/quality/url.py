@@ -23,6 +23,7 @@ from pydantic import Field
 from pipeline.batch import DocumentBatch, utf8_of
 from pipeline.kernels.addresses import Sieve, make_sieve, sift
 from pipeline.quality.limits import Switches, limit
+from pipeline.quality.ratios import floats
 from pipeline.stage import Columns, Rule, Stage, signal
 
 SIGNALS = pa.schema(
@@ -36,6 +37,7 @@ SIGNALS = pa.schema(
     ]
 )
 
+_NAMES = SIGNALS.names
 _BETWEEN_WORDS = re.compile(r"[^a-z0-9]+")
 
 
@@ -132,7 +134,7 @@ def measure(batch: DocumentBatch, lists: Blocklists) -> Columns:
         rows[2] = [
             any(domain in lists.hosts for domain in _domains(host or "")) for host in batch.column("host").to_pylist()
         ]
-    return {field.name: pa.array(row) for field, row in zip(SIGNALS, rows, strict=True)}
+    return {name: floats(row) for name, row in zip(_NAMES, rows, strict=True)}
 
 
 def _measure_one(url: str, lists: Blocklists) -> tuple[float, ...]:
