@@ -12,8 +12,8 @@ from pipeline.archive.excerpt import ExcerptReader, read_excerpt, worth_fetching
 from pipeline.archive.reader import ArchiveReader, read_archive
 from storage.downloads import download
 from storage.errors import ShardFailed, UserError
+from storage.excerpts import excerpt_ranges
 from storage.files import is_local, local_path, open_read
-from storage.index import excerpt_ranges
 from storage.ranges import Range, read_ranges
 from storage.remote import open_version
 from storage.sources import Excerpt, Source

@@ -13,6 +13,7 @@ from flows.progress import progress
 from flows.steps import Step, run_step
 from storage import index
 from storage.errors import UserError
+from storage.excerpts import excerpts_of
 from storage.files import is_local, local_path
 from storage.index_config import IndexConfig
 from storage.lake import Lake, fingerprint
@@ -52,7 +53,7 @@ def choose_records(
     chosen, steps = [source for source in sources if source.path is None], []
     for snapshot in sorted(snapshots):
         step = _choose_in(lake, snapshot, snapshots[snapshot], config, store)
-        found = index.excerpts(lake, step.outputs_of("selections")[0].path)
+        found = excerpts_of(lake, step.outputs_of("selections")[0].path)
         wanted = ((source, found.get(source.path or "")) for source in snapshots[snapshot])
         chosen += [replace(source, excerpt=excerpt) for source, excerpt in wanted if excerpt]
         steps.append(step)
@@ -70,7 +71,7 @@ def _choose_in(lake: Lake, snapshot: str, sources: Sequence[Source], config: Ind
         parts = _each(files, lambda uri: index.search_file(lake, snapshot, uri, archives, config))
         listed = sum(_each(files, index.count_records))
         plan = index.choose(lake, parts, lake.selection_path(snapshot, key), config)
-        excerpts = index.excerpts(lake, plan.path).values()
+        excerpts = excerpts_of(lake, plan.path).values()
         summary = {
             "records": plan.rows,
             "bytes": sum(excerpt.bytes for excerpt in excerpts),

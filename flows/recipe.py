@@ -40,7 +40,7 @@ from pipeline.quality.lines import LinesConfig
 from pipeline.quality.nemo import NemoConfig
 from pipeline.quality.perplexity import PerplexityConfig
 from pipeline.stage import Rule, Stage
-from pipeline.tokens import TokensConfig
+from pipeline.tokens_config import TokensConfig
 from pipeline.toxicity import ToxicityConfig
 from storage.errors import UserError
 from storage.index_config import IndexConfig

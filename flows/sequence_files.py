@@ -11,7 +11,8 @@ from model.config import Packing
 from pipeline.best_fit import BestFitPacker
 from pipeline.masked import MaskedPacker
 from pipeline.packing import Packer
-from pipeline.tokens import TokenIds, Tokenizer, TokensConfig
+from pipeline.tokens import TokenIds, Tokenizer
+from pipeline.tokens_config import TokensConfig
 from storage.lake import Lake
 from storage.schema import SEQUENCES
 from storage.shards import Output, ShardWriter

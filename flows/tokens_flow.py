@@ -29,7 +29,8 @@ from flows.tokens_task import (
 from flows.work import gather, phase, publish_table, threads, unit_of_work
 from flows.writing import alone
 from model.config import EncoderTokens, Packing, Split, TokenSet
-from pipeline.tokens import Tokenizer, TokensConfig
+from pipeline.tokens import Tokenizer
+from pipeline.tokens_config import TokensConfig
 from storage.errors import ShardFailed
 from storage.files import sha256_of, write_bytes
 from storage.lake import Lake, fingerprint

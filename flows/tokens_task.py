@@ -15,7 +15,8 @@ from flows.fertility import SPLITS, GroupCounts, Tally
 from flows.progress import tell
 from flows.sequence_files import SplitWriter, sequences_writer
 from model.config import Packing
-from pipeline.tokens import Tokenizer, TokensConfig, adopt_tokenizer, train_tokenizer
+from pipeline.tokens import Tokenizer, adopt_tokenizer, train_tokenizer
+from pipeline.tokens_config import TokensConfig
 from storage import files
 from storage.errors import UserError
 from storage.lake import Lake

@@ -33,7 +33,7 @@ from flows.tables import print_table, table_of, to_json
 from flows.tokens_flow import TokensRequest, key_of, tokens_flow
 from flows.work import prefect_api
 from flows.writing import writing
-from pipeline.tokens import TokensConfig
+from pipeline.tokens_config import TokensConfig
 from storage import files, manifest
 from storage.catalog import Catalog
 from storage.errors import UserError

@@ -26,4 +26,4 @@ def floats(values: np.ndarray) -> pa.Array[Any]:
 
     A hundred times a batch: `pa.array` looks for pandas each time.
     """
-    return pa.Array.from_buffers(pa.float64(), len(values), [None, pa.py_buffer(np.ascontiguousarray(values))])
+    return pa.Array.from_buffers(pa.float64(), len(values), [None, pa.py_buffer(np.ascontiguousarray(values).data)])

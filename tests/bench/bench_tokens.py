@@ -28,7 +28,8 @@ import zstandard
 from pipeline.best_fit import BestFitPacker
 from pipeline.masked import MaskedPacker
 from pipeline.packing import Packer
-from pipeline.tokens import TokenIds, Tokenizer, TokensConfig, train_tokenizer
+from pipeline.tokens import TokenIds, Tokenizer, train_tokenizer
+from pipeline.tokens_config import TokensConfig
 from storage.mapped import open_fixed
 from storage.shards import ShardWriter
 

@@ -16,7 +16,8 @@ from model.config import Counts, ModelConfig, Split, TokenSet, TrainConfig
 from model.scaling.ladder import LadderConfig, rungs
 from model.scaling.surface import Surface
 from pipeline.packing import Packer
-from pipeline.tokens import Tokenizer, TokensConfig, train_tokenizer
+from pipeline.tokens import Tokenizer, train_tokenizer
+from pipeline.tokens_config import TokensConfig
 from storage import files, schema
 from storage.catalog import Catalog
 from storage.lake import Lake

@@ -11,7 +11,8 @@ from scipy.stats import binomtest
 from flows.evaluation import encode, metrics
 from flows.generation import find_training
 from pipeline.questions import Question
-from pipeline.tokens import Tokenizer, TokensConfig, train_tokenizer
+from pipeline.tokens import Tokenizer, train_tokenizer
+from pipeline.tokens_config import TokensConfig
 from storage.files import remove
 from storage.lake import Lake
 from tests.flows.full_lake import add_everything

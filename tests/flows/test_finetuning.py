@@ -24,7 +24,8 @@ from model.checkpoint import save_weights
 from model.config import Counts, ModelConfig, Split, TokenSet
 from model.finetune.config import FinetuneConfig
 from pipeline.labelled.examples import Instructed, Labelled
-from pipeline.tokens import TokensConfig, train_tokenizer
+from pipeline.tokens import train_tokenizer
+from pipeline.tokens_config import TokensConfig
 from storage import schema
 from storage.catalog import Catalog
 from storage.errors import UserError

@@ -19,7 +19,7 @@ from flows.corpus_flow import CorpusRequest, corpus_flow, plan_corpus
 from flows.forgetting.erase import Eraser
 from flows.query import sql
 from flows.tokens_flow import TokensRequest, tokens_flow
-from pipeline.tokens import TokensConfig
+from pipeline.tokens_config import TokensConfig
 from storage import schema
 from storage.lake import Lake
 from storage.shards import read_table, write_table

@@ -14,7 +14,7 @@ from flows.tokens_task import TokensJob, encode_shard, make_tokenizer
 from pipeline.mix import plan_mix
 from pipeline.mix_config import MixConfig
 from pipeline.splits import held_out_bound, split_number
-from pipeline.tokens import TokensConfig
+from pipeline.tokens_config import TokensConfig
 from storage.lake import Lake
 from tests.flows.mixtures import WORDS, corpus_of, document, documents_of, mix, mixture_of, stored, word_tokenizer
 

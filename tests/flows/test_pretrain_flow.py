@@ -33,7 +33,7 @@ from model.order import Order
 from model.parts import LstmConfig
 from model.presets import preset
 from model.train import train
-from pipeline.tokens import TokensConfig
+from pipeline.tokens_config import TokensConfig
 from storage import schema
 from storage.errors import Fatal, UserError
 from storage.lake import Lake

@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from flows.token_counts import CountedTokens, EstimatedTokens, TokenCounter
-from pipeline.tokens import TokensConfig, train_tokenizer
+from pipeline.tokens import train_tokenizer
+from pipeline.tokens_config import TokensConfig
 
 TEXTS = ["The harbour was quiet, and nobody had told the pilot of the tide. " * 3, "x = 12345 + émigré()\n" * 5]
 

@@ -15,7 +15,8 @@ from model.config import ModelConfig
 from model.measure import bits_per_byte, read_documents
 from model.measure_rate import seconds_per_step
 from model.transformer import Transformer
-from pipeline.tokens import TokensConfig, train_tokenizer
+from pipeline.tokens import train_tokenizer
+from pipeline.tokens_config import TokensConfig
 from storage.errors import UserError
 
 DOCUMENTS = ["the corpus is read once — größer", "and every token of it lands in one sequence", "x"]

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from pipeline.labelled.encoding import Marks, encode_examples, first_tokens
 from pipeline.labelled.examples import Asked, Instructed, Labelled, Tagged, Task, split
 from pipeline.labelled.formats import read_examples
-from pipeline.tokens import Tokenizer, TokensConfig, train_tokenizer
+from pipeline.tokens import Tokenizer, train_tokenizer
+from pipeline.tokens_config import TokensConfig
 from storage.errors import UserError
 
 MARKS = Marks(3, 4, 5)

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer as HfTokenizer
 from tokenizers import decoders, models
 
-from pipeline.tokens import Tokenizer, TokensConfig, adopt_tokenizer, train_tokenizer
+from pipeline.tokens import Tokenizer, adopt_tokenizer, train_tokenizer
+from pipeline.tokens_config import TokensConfig
 from storage.errors import UserError
 
 TEXTS = [

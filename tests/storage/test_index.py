@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from storage import index
 from storage.catalog import querying
 from storage.errors import ShardFailed, Transient, UserError
+from storage.excerpts import excerpt_ranges, excerpts_of
 from storage.index_config import IndexConfig
 from storage.lake import Lake
 from storage.ranges import plan_requests
@@ -243,14 +244,14 @@ def test_counting_records_reads_no_more_than_the_footer(server: CrawlServer, cra
 
 def test_excerpts_add_up_to_the_plan_and_know_their_places(crawl: Path, rows: list[Row], tmp_path: Path) -> None:
     found = chosen(str(crawl), tmp_path, rows)
-    excerpts = index.excerpts(Lake(str(tmp_path)), PLAN)
+    excerpts = excerpts_of(Lake(str(tmp_path)), PLAN)
     assert list(excerpts) == archives_of(rows)
     for archive, excerpt in excerpts.items():
         own = [(row["offset"], row["length"]) for row in found if row["archive"] == archive]
-        assert index.excerpt_ranges(str(tmp_path), archive, excerpt) == own
+        assert excerpt_ranges(str(tmp_path), archive, excerpt) == own
         assert (excerpt.records, excerpt.bytes) == (len(own), sum(length for _, length in own))
         assert excerpt.fetched_bytes == sum(request.end - request.start for request in plan_requests(own))
     assert len({excerpt.digest for excerpt in excerpts.values()}) == len(excerpts)
     other = Excerpt(PLAN, hashlib.sha256(b"other").hexdigest(), 1, 1, 1)
     with pytest.raises(ShardFailed, match="not what it was"):
-        index.excerpt_ranges(str(tmp_path), archives_of(rows)[0], other)
+        excerpt_ranges(str(tmp_path), archives_of(rows)[0], other)

@@ -12,6 +12,7 @@ from moto.server import ThreadedMotoServer
 
 from storage import index
 from storage.errors import ShardFailed, UserError
+from storage.excerpts import excerpt_ranges, excerpts_of
 from storage.exclusive import create_new, read_now
 from storage.index_config import IndexConfig
 from storage.lake import Lake
@@ -111,7 +112,7 @@ def test_a_snapshot_and_its_index_in_a_bucket(bucket: str, tmp_path: Path) -> No
         parts = [index.search_file(lake, SNAPSHOT, uri, archives, config) for uri in index.index_files(store, SNAPSHOT)]
         index.choose(lake, parts, "plan.parquet", config)
         [archive, _] = archives
-        ranges = index.excerpt_ranges(lake.root, archive, index.excerpts(lake, "plan.parquet")[archive])
+        ranges = excerpt_ranges(lake.root, archive, excerpts_of(lake, "plan.parquet")[archive])
         found[base] = list(read_ranges(store.uri(archive), ranges))
     first, second = found.values()
     assert first == second and len(first) > 3

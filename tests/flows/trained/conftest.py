@@ -24,7 +24,7 @@ from model.embedding import EmbedSpec
 from model.presets import preset
 from model.scoring import PseudoSpec, ScoreSpec
 from model.train import train
-from pipeline.tokens import TokensConfig
+from pipeline.tokens_config import TokensConfig
 from storage import files, schema
 from storage.lake import Lake
 from storage.shards import write_table
