@@ -49,6 +49,7 @@ def _joined(phrases: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
 _HTTP = np.array([ord(c) for c in "http"], np.int32)
 _END_MARKS = np.array([ord(c) for c in ".?!\"'"], np.int32)
 _BULLETS = np.array([ord(c) for c in BULLET_MARKS], np.int32)
+_FIRST_BULLET = min(ord(c) for c in BULLET_MARKS)
 _ELLIPSIS_POINTS, _ELLIPSIS_ENDS = _joined(ELLIPSIS_MARKS)
 
 
@@ -270,8 +271,9 @@ def _judge_line(points, classes, low, high, counts):
     ended = bullet = False
     for k in range(len(_END_MARKS)):
         ended = ended or points[high - 1] == _END_MARKS[k]
-    for k in range(len(_BULLETS)):
-        bullet = bullet or points[low] == _BULLETS[k]
+    if points[low] >= _FIRST_BULLET:
+        for k in range(len(_BULLETS)):
+            bullet = bullet or points[low] == _BULLETS[k]
     counts[UNENDED] += not ended
     counts[BULLETS] += bullet
     counts[ELLIPSES] += _ends_in_mark(points, low, high, False)

@@ -19,6 +19,7 @@ CAPITALS, NUMERALS, COUNTER, FEW_WORDS, PHRASE, EDITED, LINES, WORDS, WORDS_LEFT
 """Columns of `CorrectedLines.counts`."""
 
 _NEWLINE, _DOT, _COMMA, _UNDERSCORE, _KILO, _MEGA, _GIGA = 0x0A, 0x2E, 0x2C, 0x5F, 0x6B, 0x6D, 0x62
+_CASE = np.int32(0x20)
 _CAPITAL_SHIFT, _NUMERAL_SHIFT = CAPITAL.bit_length() - 1, NUMERAL.bit_length() - 1
 
 
@@ -277,6 +278,11 @@ def _cut_phrases(points, classes, low, high, places, letters, ends, groups, most
 @inlined
 def _occurs(points, low, high, letters, first, after):
     """Whether the phrase is anywhere in the line."""
+    k = first
+    while k + 1 < after and (letters[k] == _DOT or letters[k + 1] == _DOT):
+        k += 1
+    if k + 1 < after and not _has_pair(points[low:high], letters[k] | _CASE, letters[k + 1] | _CASE):
+        return False
     for i in range(low, high - (after - first) + 1):
         k = first
         while k < after and _alike(points[i + k - first], letters[k]):
@@ -284,6 +290,15 @@ def _occurs(points, low, high, letters, first, after):
         if k == after:
             return True
     return False
+
+
+@called
+def _has_pair(points, first, second):
+    """Whether two code points stand side by side, whatever their case and a few more; many places at a time."""
+    found = np.uint32(0)
+    for i in range(len(points) - 1):
+        found |= np.uint32(((points[i] | _CASE) == first) & ((points[i + 1] | _CASE) == second))
+    return found != 0
 
 
 @inlined

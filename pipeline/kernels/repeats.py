@@ -143,7 +143,7 @@ def _count_repeated_grams(hashes, chars, doc_offsets, longest):
     counts, firsts = np.empty(slots, np.int32), np.empty(slots, np.int32)
     grams, ends = np.empty(longest, np.uint64), np.zeros(longest + 1, np.int64)
     live, held = np.empty(longest + 1, np.int64), np.empty(longest, np.int64)
-    met = np.empty((2, slots // 8 + 16), np.uint64)
+    met = np.empty((2, slots // 2 + 16), np.uint64)
     stamp = 0
     for d in range(len(doc_offsets) - 1):
         first, after = doc_offsets[d], doc_offsets[d + 1]
@@ -179,7 +179,7 @@ def _begin_grams(words, grams, met, live):
     of the slots that the rest is counted in.
     """
     size = 16
-    while size * 8 < len(words):
+    while size * 2 < len(words):
         size *= 2
     once, again = met[0, :size], met[1, :size]
     once[:] = 0
