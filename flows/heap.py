@@ -11,7 +11,7 @@ import ctypes
 from functools import cache
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # malloc.h
-_LARGEST_KEPT, _MOST_KEPT = 8 << 20, 64 << 20  # bytes
+_LARGEST_KEPT, _MOST_KEPT = 8 << 20, 24 << 20  # bytes
 
 
 @cache
