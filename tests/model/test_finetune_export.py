@@ -25,7 +25,8 @@ from model.finetune.run import finetune
 from model.finetune.tasks import head_outputs
 from pipeline.labelled.encoding import Marks, encode_examples
 from pipeline.labelled.examples import Instructed, Labelled
-from pipeline.tokens import Tokenizer, TokensConfig, train_tokenizer
+from pipeline.tokens import Tokenizer, train_tokenizer
+from pipeline.tokens_config import TokensConfig
 from storage.errors import UserError
 from tests.model.made_tasks import DECODER, ENCODER, LAST, PAD, T5, spec_of
 
