@@ -72,13 +72,14 @@ def service_environment(api: str, home: Path, lake: str, report_port: int) -> Ma
     runs scripts that lie beside a storage.py of Prefect's own, which would hide ours: hence PYTHONSAFEPATH.
     """
     absolute = lake if "://" in lake else str(Path(lake).resolve())
-    return os.environ | {
+    ours = dict(os.environ)
+    return ours | {
         "PREFECT_API_URL": api,
         "PREFECT_UI_API_URL": api,
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "WINNOW_LAKE": absolute,
         "PYTHONSAFEPATH": "1",
-        "PYTHONPATH": os.pathsep.join(filter(None, [str(home), os.environ.get("PYTHONPATH")])),
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(home), ours.get("PYTHONPATH")])),
         "WINNOW_HOME": str(home),
         "WINNOW_REPORT_URL": f"http://127.0.0.1:{report_port}/",
     }
