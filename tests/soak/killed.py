@@ -39,7 +39,7 @@ from tests.flows import plain
 PRELOADED = ["flows.cli", "flows.commands", "flows.watch_flow", "tests.flows.plain"]
 """What processes begin with: importing it takes longer than a flow."""
 
-CLOCKS = re.compile(r"_at$|seconds|per_second|per_hour|wall|cpu|device|process|flops_rate|mfu|^bytes$|^sha256$|_bytes$")
+CLOCKS = re.compile(r"_at$|seconds|per_second|per_hour|wall|wait|cpu|device|process|flops_rate|mfu|^bytes$|^sha256$|_bytes$")
 """Names of what no two runs have in common: times and rates, and sizes and digests of files that hold them."""
 
 UNSETTLED = ("leases/", "runs/", "costs/", "manifest")
@@ -182,7 +182,16 @@ def different(expected: dict[str, Any], found: dict[str, Any]) -> Iterator[str]:
         if name not in found or name not in expected:
             yield f"{name} is only in {'the whole' if name in expected else 'the resumed'}"
         elif expected[name] != found[name]:
-            yield f"{name} differs"
+            yield f"{name} differs{_where(expected[name], found[name])}"
+
+
+def _where(expected: Any, found: Any) -> str:
+    """The columns in which two tables of as many rows differ."""
+    if not (isinstance(expected, list) and isinstance(found, list) and len(expected) == len(found)):
+        return ""
+    pairs = list(zip(expected, found, strict=True))
+    columns = {key for one, other in pairs for key in one.keys() | other.keys() if one.get(key) != other.get(key)}
+    return f" in {', '.join(sorted(columns))}"
 
 
 def last_words(folder: Path) -> str:
