@@ -39,7 +39,9 @@ from tests.flows import plain
 PRELOADED = ["flows.cli", "flows.commands", "flows.watch_flow", "tests.flows.plain"]
 """What processes begin with: importing it takes longer than a flow."""
 
-CLOCKS = re.compile(r"_at$|seconds|per_second|per_hour|wall|wait|cpu|device|process|flops_rate|mfu|^bytes$|^sha256$|_bytes$")
+CLOCKS = re.compile(
+    r"_at$|seconds|per_second|per_hour|wall|wait|cpu|device|process|flops_rate|mfu|^bytes$|^sha256$|_bytes$"
+)
 """Names of what no two runs have in common: times and rates, and sizes and digests of files that hold them."""
 
 UNSETTLED = ("leases/", "runs/", "costs/", "manifest")
