@@ -99,7 +99,8 @@ def _parts(rows: Sequence[Row]) -> tuple[Figure, ...]:
         *(Column(key, label[0].upper() + label[1:], kind) for key, label, kind in MEASURES),
     )
     caption = (
-        "Pages and records of everything read, documents and tokens of the newest corpus, repeats counted. "
+        "Pages and records of everything read, documents and tokens of the newest corpus, repeats and held-out "
+        "documents counted. "
         "None stands for what was not measured: pages without text have no language."
     )
     return tabled(

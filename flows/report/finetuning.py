@@ -107,7 +107,7 @@ def _curves(found: Sequence[Efficiency]) -> Figure:
     caption = (
         "Score on examples never trained on, by how many there were to learn from: from the pre-trained weights, and "
         "from random weights of the same shape. Both starts share examples, order, head and settings. Bars are "
-        "Student's 95 % intervals over seeds; gains are of pairs with the same seed."
+        "Student's 95 % intervals over seeds, cut at the frame; gains are of pairs with the same seed."
     )
     legend = tuple(dict.fromkeys((_series(one, start), _colour(one, start)) for one in first for start in starts))
     widget = Widget("labels", {"curves": [_told(one) for one in found]})
