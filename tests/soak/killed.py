@@ -3,7 +3,7 @@
     python -m tests.soak.killed [--kills 10] [--seed 0] [FLOW...]
 
 Each flow runs as its command does, in a process of its own, without Prefect: tasks are done where they are submitted,
-so that a run takes seconds. (Pools under Prefect are killed in tests/flows/test_corpus_flow.py.) Trainings are
+so that a run takes seconds. (Pools under Prefect are killed in tests/flows/test_corpus_workers.py.) Trainings are
 processes beside it, as always, and are left to themselves when it is killed. How long a flow takes is measured first;
 then it is killed at moments drawn from that time, started again where it was left, until that many kills have landed.
 A run that ends before its kill is compared, and the next begins anew.
