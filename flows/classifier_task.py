@@ -25,7 +25,7 @@ from pipeline.quality.calibration import ANY_LANGUAGE, quantiles
 from pipeline.quality.classifier import LABEL_PREFIX, NEGATIVE, POSITIVE, load_classifier, one_line, score_texts
 from pipeline.quality.reliability import auc, decisions, reliability, thresholds
 from storage.errors import Fatal, UserError
-from storage.files import local_path, make_directory_of, publish, temporary_for, write_bytes
+from storage.files import local_path, prepare_output, publish, temporary_for, write_bytes
 from storage.schema import Section
 
 SEED = 1
@@ -64,7 +64,7 @@ def train_classifier(positive: Texts, negative: Texts, output: str, config: Clas
         UserError: Too few texts of a kind.
         Fatal: Training ends in NaN whatever the rate.
     """
-    make_directory_of(output)
+    prepare_output(output)
     sides = {POSITIVE: _Side(POSITIVE), NEGATIVE: _Side(NEGATIVE)}
     with tempfile.TemporaryDirectory(prefix=".train-", dir=local_path(output).parent) as folder:
         lines = Path(folder) / "lines.txt"

@@ -27,7 +27,7 @@ from flows.tables import to_json
 from pipeline.domains.topics import SEEN_CHARS, most_probable, prepared
 from pipeline.quality.classifier import LABEL_PREFIX, load_classifier
 from storage.errors import Fatal, UserError
-from storage.files import make_directory_of, open_read, publish, temporary_for, write_bytes
+from storage.files import open_read, prepare_output, publish, temporary_for, write_bytes
 from storage.schema import Section
 
 SETTINGS = {"dim": 32, "epoch": 8, "wordNgrams": 2, "minCount": 3, "bucket": 100_000}
@@ -97,7 +97,7 @@ def read_labelled(inputs: Sequence[str], config: DomainsTraining) -> dict[str, L
 
 def train_domains(labelled: dict[str, Labelled], output: str, config: DomainsTraining) -> dict[str, Any]:
     """Write the model and `output`.json, the report: confusion, precision and recall on what was held out."""
-    make_directory_of(output)
+    prepare_output(output)
     temporary = temporary_for(output)
     try:
         rate = _fit(labelled, temporary)

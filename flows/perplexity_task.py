@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import random
-import tempfile
+import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -31,7 +31,7 @@ from pipeline.quality.ngrams import Run, Vocabulary, count_run, cut_ranges, merg
 from pipeline.quality.normalise import NORMALISATIONS, spelling_table
 from pipeline.quality.reliability import auc
 from storage.errors import UserError
-from storage.files import AtomicFile, local_path, make_directory_of, write_bytes
+from storage.files import AtomicFile, prepare_output, temporary_for, write_bytes
 from storage.schema import Section
 
 _TOLD_SECONDS = 10.0
@@ -78,10 +78,11 @@ def train_perplexity(
         UserError: The texts hold no word.
     """
     prune = config.prunes()
-    make_directory_of(output)
+    prepare_output(output)
     with ExitStack() as stack:
-        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix=".runs-", dir=local_path(output).parent))
-        counted = _Counting(Path(folder), config)
+        (folder := temporary_for(output)).mkdir()
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        counted = _Counting(folder, config)
         counted.read(texts)
         if not counted.words:
             raise UserError(

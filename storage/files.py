@@ -143,6 +143,14 @@ def make_directory_of(path: str) -> None:
         local_path(path).parent.mkdir(parents=True, exist_ok=True)
 
 
+def prepare_output(path: str) -> None:
+    """Make the directory of a file outside a lake, and remove what dead runs left unfinished beside it: no other
+    command looks there."""
+    make_directory_of(path)
+    if is_local(path):
+        _remove_dead(entry for end in _UNFINISHED for entry in local_path(path).parent.glob(f".*{end}"))
+
+
 def publish(temporary: Path, path: str) -> None:
     """Sync a finished temporary file and make it appear at `path`, in place of what was there.
 
@@ -248,9 +256,17 @@ def remove_stale(directory: str, ours: bool = False) -> list[str]:
     """
     if not is_local(directory):
         return []  # object stores never show an unfinished upload
-    mine = f".{writer_tag().rpartition('-')[0]}-"
-    found = sorted(path for end in _UNFINISHED for path in local_path(directory).rglob(f"*{end}"))
-    stale = [path for path in found if _writer_is_dead(path.name) or (ours and path.name.startswith(mine))]
+    mine = f".{writer_tag().rpartition('-')[0]}-" if ours else None
+    return _remove_dead((path for end in _UNFINISHED for path in local_path(directory).rglob(f"*{end}")), mine)
+
+
+def _remove_dead(found: Iterable[Path], mine: str | None = None) -> list[str]:
+    """Remove the unfinished files of dead processes, and those whose names begin with `mine`; the paths removed."""
+    stale = [
+        path
+        for path in sorted(found)
+        if _writer_is_dead(path.name) or (mine is not None and path.name.startswith(mine))
+    ]
     for path in stale:
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)

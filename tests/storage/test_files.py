@@ -174,5 +174,9 @@ def test_what_a_killed_process_left_is_stale_before_it_is_reaped(tmp_path: Path)
     child.kill()
     while Path(f"/proc/{child.pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z":
         time.sleep(0.01)
-    assert files.remove_stale(str(tmp_path)) == [str(left), str(log)]
+    (deeper := tmp_path / "lake" / left.name).parent.mkdir()
+    deeper.write_bytes(b"half")
+    files.prepare_output(str(tmp_path / "model.bin"))
+    assert not left.exists() and not log.exists() and deeper.exists()  # only what is beside it
+    assert files.remove_stale(str(tmp_path)) == [str(deeper)]
     child.wait()
