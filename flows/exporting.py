@@ -51,6 +51,7 @@ def export(lake: Lake, training: str, out_dir: str, finetuning: str | None = Non
         model = ModelConfig.model_validate(json.loads(row["config"])["model"])
         given: Given = "texts" if kept.task != "instruction" else "prompt" if model.kind == "decoder" else "source"
         tokenizer = with_marks(tokenizer, marks_of(model, tokens), given)
+    files.prepare_output(files.join(out_dir, "tokenizer.json"))
     files.write_bytes(files.join(out_dir, "tokenizer.json"), tokenizer)
     settings = json.dumps(_tokenizer_settings(tokens, added), indent=2)
     files.write_bytes(files.join(out_dir, "tokenizer_config.json"), settings.encode())
