@@ -80,10 +80,10 @@ def seconds(value: float) -> str:
 
 
 def number(value: float) -> str:
-    """Four digits; more before the point are grouped, and from ten million on it is a power of ten."""
+    """Four digits, thousands grouped as in counts; from ten million on it is a power of ten."""
     if abs(value) >= 1e7:
         return power(value)
-    return f"{value:,.0f}" if abs(value) >= 1e4 else f"{value:.4g}"
+    return f"{value:,.0f}" if abs(value) >= 999.5 else f"{value:.4g}"
 
 
 def loss(value: float) -> str:
