@@ -100,8 +100,7 @@ def _parts(rows: Sequence[Row]) -> tuple[Figure, ...]:
     )
     caption = (
         "Pages and records of everything read, documents and tokens of the newest corpus, repeats and held-out "
-        "documents counted. "
-        "None stands for what was not measured: pages without text have no language."
+        "documents counted. None stands for what was not measured: pages without text have no language."
     )
     return tabled(
         "composition-parts", "By domain, language and crawl", caption, columns, rows[:200],

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 import traceback
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from prefect.logging.handlers import APILogHandler
+from prefect.settings import PREFECT_LOGGING_LEVEL, temporary_settings
 from typer.testing import CliRunner
 
 from flows.cli import app
@@ -52,10 +57,28 @@ def bytes_under(folder: Path) -> dict[str, str | bytes]:
     return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_no_output_of_a_run_holds_a_planted_value(api, prefect_home, archives, tmp_path, capfd, caplog) -> None:
+@pytest.fixture
+def every_log_line(api: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Here and in worker processes whatever is said goes to Prefect's server."""
+    monkeypatch.setenv("PREFECT_LOGGING_LEVEL", "DEBUG")
+    with temporary_settings({PREFECT_LOGGING_LEVEL: "DEBUG"}):
+        yield
+
+
+def kept_lines(database: Path) -> int:
+    """Log lines that the server has, once what is on its way has come."""
+    APILogHandler().flush()
+    with closing(sqlite3.connect(database)) as connection:
+        return int(connection.execute("SELECT count(*) FROM log").fetchone()[0])
+
+
+def test_no_output_of_a_run_holds_a_planted_value(
+    every_log_line, prefect_home, archives, tmp_path, capfd, caplog
+) -> None:
     recipe = tmp_path / "r.toml"
     recipe.write_text(GATES)
     root, lake = str(tmp_path / "lake"), Lake(str(tmp_path / "lake"))
+    before = kept_lines(prefect_home / "prefect.db")
     with caplog.at_level(logging.INFO):
         corpus_flow(CorpusRequest(recipe=str(recipe), inputs=tuple(map(str, archives)), lake=root, workers=1))
     assert set(sql(lake, "SELECT kind FROM pii").column("kind").to_pylist()) == set(PLANTED)
@@ -66,6 +89,7 @@ def test_no_output_of_a_run_holds_a_planted_value(api, prefect_home, archives, t
     out = capfd.readouterr()
     answers |= {"report": render(lake), "stdout": out.out, "stderr": out.err, "log": caplog.text}
     database = [path for path in prefect_home.rglob("*.db*") if path.stat().st_size]
+    assert kept_lines(prefect_home / "prefect.db") > before
     assert database and answers["why http://a0.test/ --lake " + root]
     assert holding({**answers, **bytes_under(tmp_path / "lake"), **bytes_under(prefect_home)}) == {}
 
