@@ -90,7 +90,8 @@ def _end(process: subprocess.Popen[str] | Forked) -> None:
     with suppress(subprocess.TimeoutExpired):
         process.wait(_GRACE_SECONDS)
         return
-    os.killpg(process.pid, signal.SIGKILL)
+    with suppress(ProcessLookupError):  # it ended just now
+        os.killpg(process.pid, signal.SIGKILL)
     process.wait()
 
 

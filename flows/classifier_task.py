@@ -7,10 +7,8 @@ updates. Copies of a text are on the same side of the held-out line, which each 
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, TextIO
 
 import fasttext
@@ -25,7 +23,7 @@ from pipeline.quality.calibration import ANY_LANGUAGE, quantiles
 from pipeline.quality.classifier import LABEL_PREFIX, NEGATIVE, POSITIVE, load_classifier, one_line, score_texts
 from pipeline.quality.reliability import auc, decisions, reliability, thresholds
 from storage.errors import Fatal, UserError
-from storage.files import local_path, prepare_output, publish, temporary_for, write_bytes
+from storage.files import folder_beside, prepare_output, publish, temporary_for, write_bytes
 from storage.schema import Section
 
 SEED = 1
@@ -66,8 +64,8 @@ def train_classifier(positive: Texts, negative: Texts, output: str, config: Clas
     """
     prepare_output(output)
     sides = {POSITIVE: _Side(POSITIVE), NEGATIVE: _Side(NEGATIVE)}
-    with tempfile.TemporaryDirectory(prefix=".train-", dir=local_path(output).parent) as folder:
-        lines = Path(folder) / "lines.txt"
+    with folder_beside(output) as folder:
+        lines = folder / "lines.txt"
         with lines.open("w", encoding="utf-8", errors="replace") as stream:
             for texts, side in ((positive, sides[POSITIVE]), (negative, sides[NEGATIVE])):
                 _write_lines(texts, side, stream, config)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import gzip
 import io
 import json
-import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -27,7 +26,7 @@ from flows.tables import to_json
 from pipeline.domains.topics import SEEN_CHARS, most_probable, prepared
 from pipeline.quality.classifier import LABEL_PREFIX, load_classifier
 from storage.errors import Fatal, UserError
-from storage.files import open_read, prepare_output, publish, temporary_for, write_bytes
+from storage.files import folder_beside, open_read, prepare_output, publish, temporary_for, write_bytes
 from storage.schema import Section
 
 SETTINGS = {"dim": 32, "epoch": 8, "wordNgrams": 2, "minCount": 3, "bucket": 100_000}
@@ -171,8 +170,8 @@ def _passages(text: str, most: int) -> Iterator[str]:
 
 def _fit(labelled: dict[str, Labelled], output: Path) -> float:
     """Train into a file; the learning rate that did not end in NaN."""
-    with tempfile.TemporaryDirectory(prefix=".train-", dir=output.parent) as folder:
-        lines = Path(folder) / "lines.txt"
+    with folder_beside(str(output)) as folder:
+        lines = folder / "lines.txt"
         with lines.open("w", encoding="utf-8", errors="replace") as stream:
             for line in _interleaved(labelled):
                 stream.write(line)

@@ -84,8 +84,8 @@ def finetune(
         listen: Called with every finished run's id.
 
     Raises:
-        UserError: No such training, or its model cannot do the task; fewer examples than asked for; or a rate is
-            given twice over.
+        UserError: No such training, or its model cannot do the task; fewer examples than asked for; or
+            `rates` beside a learning rate in `config`.
     """
     row = find_training(lake, training)
     sized = [_sized(start, len(data.train)) for start in starts]

@@ -56,7 +56,8 @@ class Forked:
     def terminate(self) -> None:
         """Ask it to end."""
         if self.poll() is None:
-            os.kill(self.pid, signal.SIGTERM)
+            with suppress(ProcessLookupError):  # it ended just now: another process than this one waits for it
+                os.kill(self.pid, signal.SIGTERM)
 
     def _line(self) -> str:
         line = b""
@@ -93,11 +94,16 @@ class _Forker:
         given = [stdin, stdout, stderr.fileno(), told]
         try:
             socket.send_fds(self._orders, [json.dumps([module, argument]).encode()], given)
+        except OSError:
+            _close(feed, output, heard)
+            raise
         finally:
-            for file in (stdin, stdout, told):
-                os.close(file)
+            _close(stdin, stdout, told)
         child = Forked(os.fdopen(feed, "w"), os.fdopen(output), heard)
         if not child.pid:
+            child.stdin.close()
+            child.stdout.close()
+            os.close(heard)
             raise ProcessLookupError(f"{module} was not forked")
         return child
 
@@ -106,6 +112,11 @@ class _Forker:
         self._orders.close()
         if self.owner == os.getpid():
             self._process.wait()
+
+
+def _close(*files: int) -> None:
+    for file in files:
+        os.close(file)
 
 
 def _deciding(environment: Mapping[str, str]) -> dict[str, str]:

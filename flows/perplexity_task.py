@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import random
-import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -31,7 +30,7 @@ from pipeline.quality.ngrams import Run, Vocabulary, count_run, cut_ranges, merg
 from pipeline.quality.normalise import NORMALISATIONS, spelling_table
 from pipeline.quality.reliability import auc
 from storage.errors import UserError
-from storage.files import AtomicFile, prepare_output, temporary_for, write_bytes
+from storage.files import AtomicFile, folder_beside, prepare_output, write_bytes
 from storage.schema import Section
 
 _TOLD_SECONDS = 10.0
@@ -80,8 +79,7 @@ def train_perplexity(
     prune = config.prunes()
     prepare_output(output)
     with ExitStack() as stack:
-        (folder := temporary_for(output)).mkdir()
-        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        folder = stack.enter_context(folder_beside(output))
         counted = _Counting(folder, config)
         counted.read(texts)
         if not counted.words:

@@ -17,7 +17,7 @@ from flows.finetune_encoding import marks_of, side_of
 from flows.generation import find_training, load_language
 from flows.training_task import absolute
 from model.config import Device, ModelConfig
-from model.finetune.config import FinetuneConfig, Prediction, PredictSpec, Task
+from model.finetune.config import WEIGHTS, FinetuneConfig, Prediction, PredictSpec, Task
 from model.finetune.metrics import entities
 from pipeline.labelled.examples import Example
 from pipeline.labelled.unlabelled import KEYS, example_of, row_of, word_places, words_of
@@ -27,7 +27,6 @@ from storage.errors import UserError
 from storage.lake import Lake
 
 Row = dict[str, Any]
-WEIGHTS = "task.safetensors"
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,7 @@ class Kept:
     @property
     def weights(self) -> str:
         """Where they are, within the lake."""
-        return f"finetuned/{self.row['evaluation_id']}/{WEIGHTS}"
+        return _weights_of(self.row)
 
 
 def find_kept(lake: Lake, which: str) -> Kept:
@@ -71,7 +70,7 @@ def find_kept(lake: Lake, which: str) -> Kept:
             f"Kept ones: {known}." if known else "Make one: `winnow finetune ... --keep`.",
         )
     row = kept[-1]
-    with files.open_read(lake.absolute(f"finetuned/{row['evaluation_id']}/{WEIGHTS}")) as stream:
+    with files.open_read(lake.absolute(_weights_of(row))) as stream:
         header = json.loads(stream.read(int.from_bytes(stream.read(8), "little")))
     about = json.loads(header["__metadata__"]["winnow"])
     training = find_training(lake, json.loads(row["details"])["training_id"])
@@ -79,8 +78,12 @@ def find_kept(lake: Lake, which: str) -> Kept:
     return Kept(row, training, about["task"], tuple(about["classes"]), config)
 
 
+def _weights_of(row: Row) -> str:
+    return f"finetuned/{row['evaluation_id']}/{WEIGHTS}"
+
+
 def _is_kept(lake: Lake, row: Row) -> bool:
-    return files.exists(lake.absolute(f"finetuned/{row['evaluation_id']}/{WEIGHTS}"))
+    return files.exists(lake.absolute(_weights_of(row)))
 
 
 def read_rows(task: Task, given: Sequence[str], second: str | None = None) -> list[Row]:

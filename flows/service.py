@@ -17,7 +17,7 @@ from flows.automations import create_automations
 from flows.interrupts import end_with_parent
 from flows.progress import tell
 from flows.server import STARTUP_SECONDS, stop, wait_until_healthy
-from flows.settings import settings
+from flows.settings import python_path, settings
 from storage.errors import Fatal, UserError
 from storage.files import is_local, local_path
 
@@ -72,14 +72,13 @@ def service_environment(api: str, home: Path, lake: str, report_port: int) -> Ma
     runs scripts that lie beside a storage.py of Prefect's own, which would hide ours: hence PYTHONSAFEPATH.
     """
     absolute = lake if "://" in lake else str(Path(lake).resolve())
-    ours = dict(os.environ)
-    return ours | {
+    return os.environ | {
         "PREFECT_API_URL": api,
         "PREFECT_UI_API_URL": api,
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "WINNOW_LAKE": absolute,
         "PYTHONSAFEPATH": "1",
-        "PYTHONPATH": os.pathsep.join(filter(None, [str(home), ours.get("PYTHONPATH")])),
+        "PYTHONPATH": python_path(str(home)),
         "WINNOW_HOME": str(home),
         "WINNOW_REPORT_URL": f"http://127.0.0.1:{report_port}/",
     }

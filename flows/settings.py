@@ -76,6 +76,11 @@ def quiet_prefect() -> None:
     os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 
 
+def python_path(home: str) -> str:
+    """PYTHONPATH with a folder before what the user has there."""
+    return os.pathsep.join(filter(None, [home, os.environ.get("PYTHONPATH")]))
+
+
 @contextmanager
 def in_environment(name: str, value: str) -> Iterator[None]:
     """A variable of this process, and of all it starts, while the block lasts."""

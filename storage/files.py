@@ -151,6 +151,17 @@ def prepare_output(path: str) -> None:
         _remove_dead(entry for end in _UNFINISHED for entry in local_path(path).parent.glob(f".*{end}"))
 
 
+@contextmanager
+def folder_beside(path: str) -> Iterator[Path]:
+    """A folder for what is on the way to the local file `path`; gone with the block, or after a kill with the next
+    `prepare_output`."""
+    (folder := temporary_for(path)).mkdir()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def publish(temporary: Path, path: str) -> None:
     """Sync a finished temporary file and make it appear at `path`, in place of what was there.
 

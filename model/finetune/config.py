@@ -140,6 +140,10 @@ class FinetuneSpec(Section):
     device: Device = "auto"
 
 
+WEIGHTS = "task.safetensors"
+"""The file of a kept fine-tuning, in a folder of its own."""
+
+
 class KeptModel(Section):
     """What kept weights belong to: the header of `task.safetensors`."""
 

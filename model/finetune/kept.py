@@ -7,14 +7,12 @@ from torch import Tensor
 
 from model.build import fresh_like
 from model.checkpoint import load_model, read_tensors, write_tensors
-from model.finetune.config import Attempt, FinetuneConfig, FinetuneSpec, KeptModel
+from model.finetune.config import WEIGHTS, Attempt, FinetuneConfig, FinetuneSpec, KeptModel
 from model.finetune.heads import TaskModel
 from model.finetune.lora import add_lora
 from model.finetune.tasks import Scale, outputs_of
 from storage import files
 from storage.errors import UserError
-
-WEIGHTS = "task.safetensors"
 
 
 def save(spec: FinetuneSpec, attempt: Attempt, model: TaskModel, scale: Scale) -> None:

@@ -15,6 +15,7 @@ from model.checkpoint import load_model, read_tensors
 from model.config import ModelConfig
 from model.finetune.batches import show, training_batches
 from model.finetune.config import (
+    WEIGHTS,
     FinetuneConfig,
     FinetuneSpec,
     LoraConfig,
@@ -22,7 +23,7 @@ from model.finetune.config import (
     rate_of,
 )
 from model.finetune.heads import all_layers, last_layer
-from model.finetune.kept import WEIGHTS, load
+from model.finetune.kept import load
 from model.finetune.lora import adapters, add_lora, merge_lora
 from model.finetune.run import finetune, make_model
 from model.finetune.tasks import Scale, loss_of, measure

@@ -19,8 +19,8 @@ from model.encoder_decoder import EncoderDecoder
 from model.export import export
 from model.finetune.answering import source_of
 from model.finetune.batches import show
-from model.finetune.config import FinetuneSpec, Item, Task
-from model.finetune.kept import WEIGHTS, load
+from model.finetune.config import WEIGHTS, FinetuneSpec, Item, Task
+from model.finetune.kept import load
 from model.finetune.run import finetune
 from model.finetune.tasks import head_outputs
 from pipeline.labelled.encoding import Marks, encode_examples

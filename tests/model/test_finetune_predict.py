@@ -10,8 +10,7 @@ import pytest
 
 from model.config import ModelConfig
 from model.finetune import metrics
-from model.finetune.config import FinetuneSpec, Item, Prediction, PredictSpec, Task
-from model.finetune.kept import WEIGHTS
+from model.finetune.config import WEIGHTS, FinetuneSpec, Item, Prediction, PredictSpec, Task
 from model.finetune.predict import predict
 from model.finetune.run import finetune
 from model.finetune.spans import likeliest

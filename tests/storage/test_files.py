@@ -180,3 +180,26 @@ def test_what_a_killed_process_left_is_stale_before_it_is_reaped(tmp_path: Path)
     assert not left.exists() and not log.exists() and deeper.exists()  # only what is beside it
     assert files.remove_stale(str(tmp_path)) == [str(deeper)]
     child.wait()
+
+
+def test_a_folder_beside_an_output_is_gone_with_the_block_whatever_happens(tmp_path: Path) -> None:
+    output = str(tmp_path / "model.bin")
+    with pytest.raises(ZeroDivisionError), files.folder_beside(output) as folder:
+        (folder / "lines.txt").write_text("half")
+        assert folder.parent == tmp_path
+        raise ZeroDivisionError
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="dead processes are told from /proc")
+def test_a_folder_that_a_killed_process_left_beside_an_output_goes_with_the_next(
+    tmp_path: Path, project_root: Path
+) -> None:
+    output = str(tmp_path / "model.bin")
+    died = f"import os; from storage import files\nwith files.folder_beside({output!r}) as folder:\n"
+    died += " (folder / 'lines.txt').write_text('half'); os.kill(os.getpid(), 9)"
+    assert subprocess.run([sys.executable, "-c", died], check=False, cwd=project_root).returncode == -9
+    [left] = tmp_path.iterdir()
+    assert (left / "lines.txt").exists()
+    files.prepare_output(output)
+    assert not left.exists()
