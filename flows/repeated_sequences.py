@@ -129,7 +129,9 @@ def _read_shared(job: DedupJob, group: Sequence[int]) -> pa.Table:
 def _in_characters(batch: DocumentBatch) -> tuple[np.ndarray, np.ndarray]:
     """First character of every word and the one after its last, counted from the start of its document."""
     characters, words = batch.characters, batch.words
-    inked = np.flatnonzero(characters.classes & SPACE == 0)  # words one after another are all that is not white space
+    inked = np.flatnonzero(
+        characters.classes[characters.codes] & SPACE == 0
+    )  # words one after another are all that is not white space
     last = np.cumsum(words.chars, dtype=np.int64) - 1
     document = np.repeat(np.arange(batch.num_rows), np.diff(words.doc_offsets))
     first = characters.doc_offsets[document]

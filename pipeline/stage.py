@@ -73,14 +73,7 @@ class Rule:
 
         A page that the rule does not judge passes.
         """
-        column = values if pa.types.is_float64(values.type) else pc.cast(values, pa.float64())
-        numbers: np.ndarray = column.to_numpy(zero_copy_only=False)
-        within: np.ndarray = numbers >= (-np.inf if self.low is None else self.low)
-        if self.high is not None:
-            within &= numbers <= self.high  # NaN, which is also Arrow's null here, compares false
-        if not self.languages and not self.not_languages:
-            return within
-        passed: np.ndarray = within | ~self.judges(languages, len(numbers))
+        passed: np.ndarray = judge((self,), _limits_of((self,)), {self.signal: values}, languages)[0]
         return passed
 
     def judges(self, languages: pa.Array[Any] | None, rows: int) -> np.ndarray:
@@ -109,6 +102,29 @@ class Rule:
             tests.append(f"{column} <= '{self.high!r}'::DOUBLE")
         within = "coalesce(" + " AND ".join(tests) + ", false)"
         return within if self.judges_sql() == "true" else f"({within} OR NOT ({self.judges_sql()}))"
+
+
+def judge(rules: Sequence[Rule], limits: np.ndarray, computed: Columns, languages: pa.Array[Any] | None) -> np.ndarray:
+    """bool[rules, documents]: which of the documents pass which rules. `limits`: float64[2, rules, 1], the rules'."""
+    passed: np.ndarray
+    values = np.array([_numbers(computed[rule.signal]) for rule in rules])
+    passed = (values >= limits[0]) & (values <= limits[1])  # NaN, which is also Arrow's null here, compares false
+    for row, rule in zip(passed, rules, strict=True):
+        if rule.languages or rule.not_languages:
+            row |= ~rule.judges(languages, len(row))
+    return passed
+
+
+def _limits_of(rules: Sequence[Rule]) -> np.ndarray:
+    lows = [-np.inf if rule.low is None else rule.low for rule in rules]
+    highs = [np.inf if rule.high is None else rule.high for rule in rules]
+    return np.array([lows, highs], np.float64)[:, :, np.newaxis]
+
+
+def _numbers(values: pa.Array[Any]) -> np.ndarray:
+    column = values if pa.types.is_float64(values.type) else pc.cast(values, pa.float64())
+    numbers: np.ndarray = column.to_numpy(zero_copy_only=False)
+    return numbers
 
 
 def _among(values: pa.Array[Any], wanted: tuple[str, ...]) -> np.ndarray:
@@ -163,9 +179,12 @@ class Stage:
     follows: Follows | None = None
     promised: tuple[tuple[str, pa.DataType], ...] = field(init=False, repr=False, compare=False)
     """Names and types of `adds`: a schema makes its fields anew each time it is asked, which a batch would notice."""
+    limits: np.ndarray = field(init=False, repr=False, compare=False)
+    """float64[2, rules, 1]: the rules' lowest and highest values, for `judge`."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "promised", tuple(zip(self.adds.names, self.adds.types, strict=True)))
+        object.__setattr__(self, "limits", _limits_of(self.rules))
 
 
 def signal(
@@ -237,7 +256,8 @@ class _Run:
         self.costs[stage.name] = StageCost(batch.num_rows, time.process_time() - started)
         _check_promise(stage, computed, batch.num_rows)
         for name, _ in stage.promised:
-            self.columns[name] = self._scatter(computed[name], positions, self.columns.get(name))
+            all_rows = len(positions) == self.rows
+            self.columns[name] = computed[name] if all_rows else self._scatter(computed[name], positions, name)
         gone = self._judge(stage, computed, positions, _languages_of(batch, computed))
         self._advance(stage, computed, batch, gone)
 
@@ -247,11 +267,9 @@ class _Run:
         keep = ~self.failed.any_rule[self.positions]
         return self.current.filter(keep), self.positions[keep]
 
-    def _scatter(self, values: pa.Array[Any], positions: np.ndarray, old: pa.Array[Any] | None) -> pa.Array[Any]:
-        """Spread a subset's values over all rows; the others keep what they had, or null."""
-        if len(positions) == self.rows:
-            return values
-        whole = old if old is not None else pa.nulls(self.rows, values.type)
+    def _scatter(self, values: pa.Array[Any], positions: np.ndarray, name: str) -> pa.Array[Any]:
+        """Spread a subset's values over all rows; the others keep what they had in that column, or null."""
+        whole = self.columns[name] if name in self.columns else pa.nulls(self.rows, values.type)
         source = np.arange(self.rows)
         source[positions] = self.rows + np.arange(len(positions))
         return pa.concat_arrays([whole.cast(values.type), values]).take(source)
@@ -261,13 +279,12 @@ class _Run:
     ) -> np.ndarray:
         """Note what failed; true for the rows that failed at a gate."""
         gone = np.zeros(len(positions), dtype=bool)
-        for rule in stage.rules:
-            failed = ~rule.passes(computed[rule.signal], languages)
-            if not np.count_nonzero(failed):
-                continue
-            if rule.gate:
-                gone |= failed
-            self.failed.note(stage.name, rule.name, positions[failed])
+        if stage.rules:
+            failed = ~judge(stage.rules, stage.limits, computed, languages)
+            self.failed.note(stage, positions, failed)
+            for rule, rows in zip(stage.rules, failed, strict=True):
+                if rule.gate:
+                    gone |= rows
         return gone
 
     def _advance(self, stage: Stage, computed: Columns, batch: DocumentBatch, gone: np.ndarray) -> None:
@@ -285,7 +302,9 @@ class _Run:
             self.positions = self.positions[~gone]
 
     def verdicts(self) -> Verdicts:
-        return Verdicts(pa.table({**self.columns, **self.failed.columns()}), ~self.failed.any_rule, self.costs)
+        columns = {**self.columns, **self.failed.columns()}
+        table = pa.Table.from_arrays(list(columns.values()), names=list(columns))
+        return Verdicts(table, ~self.failed.any_rule, self.costs)
 
 
 class _Failures:
@@ -293,23 +312,25 @@ class _Failures:
 
     def __init__(self, rows: int) -> None:
         self.any_rule = np.zeros(rows, dtype=bool)
-        self._rules: list[tuple[str, str]] = []  # stage and rule
-        self._rows: list[np.ndarray] = []  # of each rule, the documents that failed it
+        self._names: list[tuple[str, str]] = []  # of each rule, its stage and its own
+        self._rows, self._rules = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]  # a document and a rule it failed
 
-    def note(self, stage: str, rule: str, rows: np.ndarray) -> None:
+    def note(self, stage: Stage, positions: np.ndarray, failed: np.ndarray) -> None:
+        """What failed of a stage: bool[rules, len(positions)]."""
+        rules, documents = np.nonzero(failed)
+        rows = positions[documents]
         self.any_rule[rows] = True
-        self._rules.append((stage, rule))
         self._rows.append(rows)
+        self._rules.append(rules + len(self._names))
+        self._names += [(stage.name, rule.name) for rule in stage.rules]
 
     def columns(self) -> dict[str, pa.Array[Any]]:
         """`dropped_by`, `dropped_by_rule` and `failed_rules` of every document."""
-        rows = np.concatenate([*self._rows, np.zeros(0, np.int64)])
-        rules = np.repeat(np.arange(len(self._rules)), [len(failed) for failed in self._rows])
-        order = np.argsort(rows, kind="stable")
-        rules = rules[order]
+        rows, rules = np.concatenate(self._rows), np.concatenate(self._rules)
+        rules = rules[np.argsort(rows, kind="stable")]
         offsets = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=len(self.any_rule)))])
         first = np.append(rules, 0)[offsets[:-1]]
-        stages, names = (pa.array([pair[part] for pair in self._rules], pa.string()) for part in (0, 1))
+        stages, names = (pa.array([pair[part] for pair in self._names], pa.string()) for part in (0, 1))
         firsts = pa.array(first, pa.int64(), mask=~self.any_rule)
         failed = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), names.take(pa.array(rules, pa.int64())))
         return {"dropped_by": stages.take(firsts), "dropped_by_rule": names.take(firsts), "failed_rules": failed}

@@ -2,7 +2,7 @@
 
 The rules are spaCy's rule-based English tokeniser (prefixes, suffixes, infixes, clitics, abbreviations, URLs
 kept whole) written over character classes, because FineWeb's filters count its tokens; see docs of
-`find_words` for what is ours. Every function takes the characters' `points` and `classes`, and marks
+`find_words` for what is ours. Every function takes the characters' `codes` and `classes`, and marks
 `breaks[i] = 1` where a word begins, counted from the chunk's first character.
 """
 
@@ -19,14 +19,20 @@ from pipeline.kernels.classes import (
     CAPITAL,
     CURRENCY,
     DIGIT,
+    ELLIPSIS,
+    HOST_PART,
     HYPHEN,
     ICON,
+    LACKS_PUNCTUATION,
+    LACKS_SPACE,
+    LACKS_SYMBOL,
     LOWER,
     MARK,
     NUMERAL,
     PLAIN_ENGLISH,
     PREFIX,
     QUOTE,
+    RIGHT_QUOTE,
     SUFFIX,
     UNSPACED,
     UPPER,
@@ -59,19 +65,12 @@ def _pack(word: str) -> int:
 _PACKED_ABBREVIATIONS = np.array(sorted(_pack(word) for word in ABBREVIATIONS.split()), np.uint64)
 _PACKED_UNITS = np.array(sorted(_pack(word) for word in UNITS.split()), np.uint64)
 
-_DOT, _COMMA, _PLUS, _MINUS, _APOSTROPHE, _RIGHT_QUOTE, _ELLIPSIS = (
-    0x2E,
-    0x2C,
-    0x2B,
-    0x2D,
-    0x27,
-    0x2019,
-    0x2026,
-)
+_DOT, _COMMA, _PLUS, _MINUS, _APOSTROPHE = 0x2E, 0x2C, 0x2B, 0x2D, 0x27
 _OPERATORS = (_PLUS, _MINUS, 0x2A, 0x5E)  # + - * ^
 _RELATIONS = (0x3A, 0x3C, 0x3E, 0x3D, 0x2F)  # : < > = /
 _LETTER = ALPHA | MARK
-_ELSEWHERE = CAPITAL | NUMERAL | ALNUM | PLAIN_ENGLISH | BLANK | URL_PART  # what only other kernels ask for
+_LACKS = LACKS_SYMBOL | LACKS_PUNCTUATION | LACKS_SPACE
+_ELSEWHERE = CAPITAL | NUMERAL | ALNUM | PLAIN_ENGLISH | BLANK | URL_PART | HOST_PART | _LACKS  # for other kernels
 _PLAIN = _LETTER | LOWER | UPPER | UNSPACED | BEFORE_STOP | _ELSEWHERE  # a chunk of these alone is one word
 _NOT_PLAIN = np.uint32(~_PLAIN & 0xFFFFFFFF)
 
@@ -81,12 +80,12 @@ NOT_SIMPLE, ONE_WORD, WORD_AND_MARK = range(3)
 
 
 @inlined
-def simple_shape(points, classes, start, end, seen):
+def simple_shape(codes, classes, start, end, seen):
     """Whether a chunk is one plain word or a number, with at most one mark after it, as nearly all are.
 
     `seen` are the classes of all its characters but the last. What is not simple `mark_chunk` must look at.
     """
-    before, last = end - 1, classes[end - 1]
+    before, last = end - 1, classes[codes[end - 1]]
     if before == start:
         return ONE_WORD
     if (seen & (_NOT_PLAIN & ~np.uint32(DIGIT) | UNSPACED)) or last & UNSPACED:
@@ -95,50 +94,50 @@ def simple_shape(points, classes, start, end, seen):
         return NOT_SIMPLE if seen & DIGIT else ONE_WORD  # 5km
     if last & DIGIT:
         return ONE_WORD
-    if seen & DIGIT and not classes[before - 1] & DIGIT:
+    if seen & DIGIT and not classes[codes[before - 1]] & DIGIT:
         return NOT_SIMPLE
     if last & SUFFIX:
         return WORD_AND_MARK
-    if points[before] != _DOT:
+    if codes[before] != _DOT:
         return NOT_SIMPLE
-    stop = classes[before - 1] & BEFORE_STOP and not _is_abbreviation(points, start, end)
+    stop = classes[codes[before - 1]] & BEFORE_STOP and not _is_abbreviation(codes, start, end)
     return WORD_AND_MARK if stop else NOT_SIMPLE
 
 
 @called
-def mark_chunk(points, classes, start, end, breaks):
+def mark_chunk(codes, classes, start, end, breaks):
     """Mark every word's first character in the chunk `start..end`, which holds no white space: `breaks[0]` is the
     chunk's first, and all are 0 before."""
     breaks[0] = 1
-    low, high = _peel(points, classes, start, end, breaks)
-    if _classes_of(classes, low, high) & _NOT_PLAIN:
-        _mark_core(points, classes, start, low, high, breaks)
-    if _classes_of(classes, start, end) & UNSPACED:
-        _mark_unspaced(classes, start, end, breaks)
+    low, high = _peel(codes, classes, start, end, breaks)
+    if _classes_of(codes, classes, low, high) & _NOT_PLAIN:
+        _mark_core(codes, classes, start, low, high, breaks)
+    if _classes_of(codes, classes, start, end) & UNSPACED:
+        _mark_unspaced(codes, classes, start, end, breaks)
 
 
 @inlined
-def _classes_of(classes, start, end):
+def _classes_of(codes, classes, start, end):
     """Every class that occurs."""
     seen = np.uint32(0)
     for i in range(start, end):
-        seen |= classes[i]
+        seen |= classes[codes[i]]
     return seen
 
 
 @called
-def _peel(points, classes, start, end, breaks):
+def _peel(codes, classes, start, end, breaks):
     """Cut prefixes and suffixes off, marking each; what remains between them."""
     low, high = start, end
     while low < high:
-        if _is_abbreviation(points, low, high):
+        if _is_abbreviation(codes, low, high):
             break
-        prefix = _prefix_length(points, classes, low, high)
-        if prefix and _is_abbreviation(points, low + prefix, high):
+        prefix = _prefix_length(codes, classes, low, high)
+        if prefix and _is_abbreviation(codes, low + prefix, high):
             low += prefix
             breaks[low - start] = 1
             break
-        suffix = _suffix_length(points, classes, low + prefix, high)
+        suffix = _suffix_length(codes, classes, low + prefix, high)
         if prefix + suffix == 0:
             break
         low += prefix
@@ -151,67 +150,67 @@ def _peel(points, classes, start, end, breaks):
 
 
 @inlined
-def _prefix_length(points, classes, low, high):
-    if classes[low] & PREFIX:
+def _prefix_length(codes, classes, low, high):
+    if classes[codes[low]] & PREFIX:
         return 1
-    if points[low] == _PLUS:
-        return 0 if low + 1 < high and classes[low + 1] & DIGIT else 1
-    run = _dots_from(points, low, high)
+    if codes[low] == _PLUS:
+        return 0 if low + 1 < high and classes[codes[low + 1]] & DIGIT else 1
+    run = _dots_from(codes, low, high)
     return run if run > 1 else 0
 
 
 @inlined
-def _suffix_length(points, classes, low, high):
+def _suffix_length(codes, classes, low, high):
     if low >= high:
         return 0
-    last = points[high - 1]
-    before = classes[high - 2] if high - 2 >= low else np.uint32(0)
+    last = codes[high - 1]
+    before = classes[codes[high - 2]] if high - 2 >= low else np.uint32(0)
     if last == _DOT:
         run = 1
-        while high - run > low and points[high - run - 1] == _DOT:
+        while high - run > low and codes[high - run - 1] == _DOT:
             run += 1
         if run > 1:
             return run
-        both_upper = before & UPPER and high - 3 >= low and classes[high - 3] & UPPER
+        both_upper = before & UPPER and high - 3 >= low and classes[codes[high - 3]] & UPPER
         return 1 if before & BEFORE_STOP or both_upper else 0
-    if classes[high - 1] & SUFFIX:
+    if classes[codes[high - 1]] & SUFFIX:
         return 1
-    if (last | 0x20) == 0x73 and high - 2 >= low and _is_apostrophe(points[high - 2]):
+    if (last | 0x20) == 0x73 and high - 2 >= low and _is_apostrophe(codes[high - 2]):
         return 2
-    if before & DIGIT and (last == _PLUS or classes[high - 1] & CURRENCY):
+    if before & DIGIT and (last == _PLUS or classes[codes[high - 1]] & CURRENCY):
         return 1
-    return _unit_length(points, classes, low, high)
+    return _unit_length(codes, classes, low, high)
 
 
 @inlined
-def _unit_length(points, classes, low, high):
+def _unit_length(codes, classes, low, high):
     """Length of the unit that ends at `high` and follows a digit; the longest, 0 for none."""
-    if not _classes_of(classes, max(low, high - 5), high) & DIGIT:
+    if not _classes_of(codes, classes, max(low, high - 5), high) & DIGIT:
         return 0
     packed = np.uint64(0)
     found = 0
     for length in range(1, 5):
         i = high - length
-        if i - 1 < low or not 0x20 < points[i] < 0x80 or classes[i] & DIGIT:
+        if i - 1 < low or not 0x20 < codes[i] < 0x80 or classes[codes[i]] & DIGIT:
             break
-        packed = packed << np.uint64(8) | np.uint64(points[i])
-        if classes[i - 1] & DIGIT and _contains(_PACKED_UNITS, packed):
+        packed = packed << np.uint64(8) | np.uint64(codes[i])
+        if classes[codes[i - 1]] & DIGIT and _contains(_PACKED_UNITS, packed):
             found = length
     return found
 
 
 @called
-def _mark_core(points, classes, start, low, high, breaks):
+def _mark_core(codes, classes, start, low, high, breaks):
     """Clitics and compounds of what is left when the edges are peeled."""
-    if _is_abbreviation(points, low, high) or is_weblike(points, classes, low, high):
+    if _is_abbreviation(codes, low, high) or is_weblike(codes, classes, low, high):
         return
-    clitic = _clitic_length(points, classes, low, high)
+    clitic = _clitic_length(codes, classes, low, high)
     if clitic:
         breaks[high - clitic - start] = 1
         return
     i = low + 1
     while i < high:
-        length = _infix_length(points, classes, i, low, high)
+        length = _infix_length(codes, classes, i, low, high)
         if length:
             breaks[i - start] = 1
             if i + length < high:
@@ -222,84 +221,84 @@ def _mark_core(points, classes, start, low, high, breaks):
 
 
 @inlined
-def _infix_length(points, classes, i, low, high):
+def _infix_length(codes, classes, i, low, high):
     """Length of the joint between two parts of a compound that begins at `i`; 0 for none."""
-    point = points[i]
-    if classes[i] & ICON or point == _ELLIPSIS:
+    point = codes[i]
+    if classes[codes[i]] & ICON or point == ELLIPSIS:
         return 1
     if point == _DOT:
-        run = _dots_from(points, i, high)
+        run = _dots_from(codes, i, high)
         if run > 1:
             return run
-    if i + 1 >= high or classes[i] & _LETTER:
+    if i + 1 >= high or classes[codes[i]] & _LETTER:
         return 0
-    before, after = classes[i - 1], classes[i + 1]
+    before, after = classes[codes[i - 1]], classes[codes[i + 1]]
     if point == _DOT:
         return 1 if before & (LOWER | QUOTE) and after & (UPPER | QUOTE) else 0
     if point == _COMMA:
         return 1 if before & _LETTER and after & _LETTER else 0
-    if point in _OPERATORS and before & DIGIT and (after & DIGIT or points[i + 1] == _MINUS):
+    if point in _OPERATORS and before & DIGIT and (after & DIGIT or codes[i + 1] == _MINUS):
         return 1
     if not before & (_LETTER | DIGIT):
         return 0
     if point in _RELATIONS:
         return 1 if after & _LETTER else 0
-    if not classes[i] & HYPHEN:
+    if not classes[codes[i]] & HYPHEN:
         return 0
     run = 1
-    while run < 3 and i + run < high and points[i + run] == point and point != 0x7E:
+    while run < 3 and i + run < high and codes[i + run] == point and point != 0x7E:
         run += 1
-    return run if i + run < high and classes[i + run] & _LETTER else 0
+    return run if i + run < high and classes[codes[i + run]] & _LETTER else 0
 
 
 @inlined
-def _clitic_length(points, classes, low, high):
+def _clitic_length(codes, classes, low, high):
     """Length of an English clitic at the end (n't 'll 've 're 'd 'm); 0 for none."""
     if high - low < 3:
         return 0
-    last, before = points[high - 1] | 0x20, points[high - 2]
+    last, before = codes[high - 1] | 0x20, codes[high - 2]
     if _is_apostrophe(before):
-        if last == 0x74 and (points[high - 3] | 0x20) == 0x6E and high - low > 3:  # n't
-            return 3 if classes[high - 4] & ALPHA else 0
-        return 2 if (last == 0x64 or last == 0x6D) and classes[high - 3] & ALPHA else 0
-    if high - low > 3 and _is_apostrophe(points[high - 3]) and classes[high - 4] & ALPHA:
+        if last == 0x74 and (codes[high - 3] | 0x20) == 0x6E and high - low > 3:  # n't
+            return 3 if classes[codes[high - 4]] & ALPHA else 0
+        return 2 if (last == 0x64 or last == 0x6D) and classes[codes[high - 3]] & ALPHA else 0
+    if high - low > 3 and _is_apostrophe(codes[high - 3]) and classes[codes[high - 4]] & ALPHA:
         first = before | 0x20
         return 3 if (first == 0x6C and last == 0x6C) or ((first == 0x76 or first == 0x72) and last == 0x65) else 0
     return 0
 
 
 @called
-def _mark_unspaced(classes, start, end, breaks):
+def _mark_unspaced(codes, classes, start, end, breaks):
     """Every letter of an unspaced script with the marks on it is a word (UAX #29 without a dictionary)."""
     for i in range(start, end):
-        if classes[i] & MARK:
+        if classes[codes[i]] & MARK:
             continue
-        if classes[i] & UNSPACED or (i > start and classes[i - 1] & UNSPACED):
+        if classes[codes[i]] & UNSPACED or (i > start and classes[codes[i - 1]] & UNSPACED):
             breaks[i - start] = 1
 
 
 @inlined
-def _dots_from(points, i, high):
+def _dots_from(codes, i, high):
     run = 0
-    while i + run < high and points[i + run] == _DOT:
+    while i + run < high and codes[i + run] == _DOT:
         run += 1
     return run
 
 
 @inlined
 def _is_apostrophe(point):
-    return point in (_APOSTROPHE, _RIGHT_QUOTE)
+    return point in (_APOSTROPHE, RIGHT_QUOTE)
 
 
 @inlined
-def _is_abbreviation(points, low, high):
-    if high - low > MAX_PACKED or high <= low or points[high - 1] != _DOT:
+def _is_abbreviation(codes, low, high):
+    if high - low > MAX_PACKED or high <= low or codes[high - 1] != _DOT:
         return False
     packed = np.uint64(0)
     for i in range(high - 1, low - 1, -1):
-        if points[i] >= 0x80:
+        if codes[i] >= 0x80:
             return False
-        packed = packed << np.uint64(8) | np.uint64(points[i])
+        packed = packed << np.uint64(8) | np.uint64(codes[i])
     return _contains(_PACKED_ABBREVIATIONS, packed)
 
 

@@ -1,4 +1,4 @@
-"""UTF-8 decoded once: code points, their classes, and where each lies in the buffer."""
+"""UTF-8 decoded once: the code of each character, and where it lies in the buffer."""
 
 # mypy: allow-untyped-defs, allow-untyped-calls, disable-error-code="no-any-return"
 from __future__ import annotations
@@ -15,17 +15,17 @@ _NEWLINES, _SEVEN = np.uint64(0x0A0A0A0A0A0A0A0A), np.uint64(0x7F7F7F7F7F7F7F7F)
 
 
 class Characters(NamedTuple):
-    """The characters of a batch. Document d is `points[doc_offsets[d]:doc_offsets[d + 1]]`.
+    """The characters of a batch. Document d is `codes[doc_offsets[d]:doc_offsets[d + 1]]`.
 
     Attributes:
-        points: int32[characters], code points.
-        classes: uint32[characters], bits of `pipeline.kernels.classes`.
+        codes: uint8[characters], by `pipeline.kernels.classes`; of ASCII characters the characters themselves.
+        classes: uint32[256], the bits of each code: the same table in every batch.
         byte_starts: int32[characters + 1], where each begins in the UTF-8 buffer; the last is its end.
         doc_offsets: int64[documents + 1], characters.
         newlines: int64[newlines], the characters that are one.
     """
 
-    points: np.ndarray
+    codes: np.ndarray
     classes: np.ndarray
     byte_starts: np.ndarray
     doc_offsets: np.ndarray
@@ -33,29 +33,31 @@ class Characters(NamedTuple):
 
 
 @called
-def decode_document(data, i, end, table, points, classes, byte_starts, n, newlines, found):
+def decode_document(data, i, end, table, codes, byte_starts, n, newlines, found):
     """Write the characters of the bytes `i..end`, and where newlines are, after those of other documents; how many of
-    both there are then."""
+    both there are then. `table`: uint8, the code of every code point."""
     while i < end:
         run = _ascii_run(data[i:end])
-        _copy_ascii(data[i : i + run], table, points[n : n + run], classes[n : n + run])
+        copy(data[i : i + run], codes[n : n + run])
         _count_up(i, byte_starts[n : n + run])
         found = _find_newlines(data[i : i + run], n, newlines, found)
         i += run
         n += run
         if i == end:
             break
-        point, size = _decode_one(data, i)
-        points[n], classes[n], byte_starts[n] = point, table[point], i
+        point, size = point_at(data, i)
+        codes[n], byte_starts[n] = table[point], i
         i += size
         n += 1
     return n, found
 
 
 @inlined
-def _decode_one(data, i):
-    """The character of several bytes at `i`, and how many."""
+def point_at(data, i):
+    """The code point of the character at byte `i`, and how many bytes it takes."""
     lead = np.int32(data[i])
+    if lead < 0x80:
+        return lead, 1
     if lead < 0xE0:
         return (lead & 0x1F) << 6 | np.int32(data[i + 1]) & 0x3F, 2
     if lead < 0xF0:
@@ -100,11 +102,10 @@ def _ascii_run(data):
 
 
 @called
-def _copy_ascii(data, table, points, classes):
-    for i in range(len(data)):
-        points[i] = data[i]
-    for i in range(len(data)):
-        classes[i] = table[data[i]]
+def copy(source, target):
+    """Copy an array over another of the same length."""
+    for i in range(len(source)):
+        target[i] = source[i]
 
 
 @called

@@ -11,18 +11,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.kernels.classes import PUNCTUATION, SPACE, SYMBOL
+from pipeline.kernels.classes import FIRST_SPACE, NO_CHARACTER, SPACE
 from pipeline.kernels.compiled import called, inlined
-from pipeline.kernels.machine import and8, or8, trailing_zeros, which64
+from pipeline.kernels.hashing import low_bytes
+from pipeline.kernels.machine import load64, trailing_zeros, within64
 
-_LACKS = 20
-"""How far left of a class its complement is kept: a bit that no class has, and none may take."""
-LACKS_SYMBOL, LACKS_PUNCTUATION = SYMBOL << _LACKS, PUNCTUATION << _LACKS
-"""In `Chunks.seen`: some character is no symbol, is no punctuation."""
-_COMPLEMENTED = np.uint32(SYMBOL | PUNCTUATION)
-_ALL, _LANES = np.uint32(0xFFFFFFFF), 8
-_ONE, _LAST = np.uint64(1), np.uint64(63)
-_CLASSES = np.uint32(~(LACKS_SYMBOL | LACKS_PUNCTUATION) & 0xFFFFFFFF)
+_ONE, _LAST, _BYTE = np.uint64(1), np.uint64(63), np.uint64(0xFF)
+_AT_ONCE = 8  # codes in a number
 
 
 class Chunks(NamedTuple):
@@ -31,7 +26,7 @@ class Chunks(NamedTuple):
     Attributes:
         starts: int32[chunks], character in the batch where the chunk begins.
         ends: int32[chunks], character after its last.
-        seen: uint32[chunks], classes of all its characters but the last, and LACKS_SYMBOL and LACKS_PUNCTUATION.
+        seen: uint32[chunks], classes of all its characters but the last.
         doc_offsets: int64[documents + 1], chunks.
     """
 
@@ -41,45 +36,41 @@ class Chunks(NamedTuple):
     doc_offsets: np.ndarray
 
 
-@inlined
-def with_lacks(cls):
-    """The classes of a character and what it lacks."""
-    return cls | ((~cls & _COMPLEMENTED) << np.uint32(_LACKS))
-
-
-@inlined
-def without_lacks(seen):
-    """Classes alone, as `pipeline.kernels.boundaries` wants them."""
-    return seen & _CLASSES
-
-
 @called
-def scan_chunks(classes, low, high, starts, ends, seen, n):
+def scan_chunks(codes, classes, low, high, starts, ends, seen, n):
     """Write the chunks of the characters `low..high`, a document, after the first `n`; how many there are then."""
-    after = _find_edges(classes, low, high, starts, ends, n)
-    address = np.intp(classes.ctypes.data)
+    after = _find_edges(codes, classes, low, high, starts, ends, n)
+    address = np.intp(codes.ctypes.data)
     for k in range(n, after):
         first, last = np.int64(starts[k]), np.int64(ends[k]) - 1
-        some, every = np.uint32(0), _ALL
-        while first < last and first + _LANES <= len(classes):
-            count = np.int32(last - first)
-            some |= or8(address + 4 * first, count)
-            every &= and8(address + 4 * first, count)
-            first += _LANES
+        some = np.uint32(0)
+        while first < last and first + _AT_ONCE <= len(codes):
+            some |= _classes_of_eight(load64(address + first), last - first, classes)
+            first += _AT_ONCE
         for i in range(first, last):  # where eight would be beyond the array
-            some |= classes[i]
-            every &= classes[i]
-        seen[k] = some | ((~every & _COMPLEMENTED) << np.uint32(_LACKS))
+            some |= classes[codes[i]]
+        seen[k] = some
     return after
 
 
+@inlined
+def _classes_of_eight(eight, count, classes):
+    """The classes of the first `count` of eight codes, of all where there are more. Without branches on the count,
+    which no processor can foresee."""
+    eight |= ~low_bytes(min(count, _AT_ONCE))  # NO_CHARACTER, which has no class
+    some = np.uint32(0)
+    for place in range(_AT_ONCE):
+        some |= classes[(eight >> np.uint64(8 * place)) & _BYTE]
+    return some
+
+
 @called
-def _find_edges(classes, low, high, starts, ends, n):
+def _find_edges(codes, classes, low, high, starts, ends, n):
     """Write where chunks begin and end, 64 characters at a time; how many there are then."""
-    address = np.intp(classes.ctypes.data)
+    address = np.intp(codes.ctypes.data)
     begun, ended, inside = np.int64(n), np.int64(n), np.uint64(0)  # whether a chunk goes on from the block before
     for block in range(low, high, 64):
-        filled = _filled(classes, address, block, high)
+        filled = _filled(codes, classes, address, block, high)
         edges = filled ^ (filled << _ONE | inside)
         begins, finishes = edges & filled, edges & ~filled
         while begins:
@@ -97,11 +88,19 @@ def _find_edges(classes, low, high, starts, ends, n):
 
 
 @inlined
-def _filled(classes, address, block, high):
+def _filled(codes, classes, address, block, high):
     """Which of the next 64 characters, before `high`, are no white space."""
     if block + 64 <= high:
-        return ~which64(address + 4 * block, np.uint32(SPACE))
+        return ~spaces64(address + block)
     filled = np.uint64(0)
     for i in range(high - block):
-        filled |= np.uint64(~classes[block + i] & np.uint32(SPACE)) << np.uint64(i)
+        filled |= np.uint64(~classes[codes[block + i]] & np.uint32(SPACE)) << np.uint64(i)
     return filled
+
+
+@inlined
+def spaces64(address):
+    """Which of the 64 codes from an address on are white space."""
+    controls = within64(address, np.uint8(0x09), np.uint8(5))  # tab to carriage return
+    blanks = within64(address, np.uint8(0x1C), np.uint8(5))  # ASCII's separators and the space after them
+    return controls | blanks | within64(address, np.uint8(FIRST_SPACE), np.uint8(NO_CHARACTER - FIRST_SPACE))

@@ -1,7 +1,9 @@
-"""What each Unicode code point is to the text kernels: one row of bits, built once a process.
+"""What each character is to the text kernels: a code of one byte, and a row of bits for each code.
 
 The sets follow Unicode's own properties where they exist (general category, `str.isalpha`, `str.isspace`,
-`str.splitlines`) and otherwise the definition of the filter that asks.
+`str.splitlines`) and otherwise the definition of the filter that asks. All characters make some seventy different rows;
+an ASCII character's code is its own byte, all others of one row share a code, but for those that a kernel asks for by
+name. So a batch of texts takes one byte a character, and stays in the nearest caches.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import string
 import unicodedata
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 
@@ -38,6 +41,21 @@ PLAIN_ENGLISH = 1 << 22
 BLANK = 1 << 23
 BRACKET = 1 << 24
 URL_PART = 1 << 25
+HOST_PART = 1 << 26
+LACKS_SYMBOL, LACKS_PUNCTUATION, LACKS_SPACE = 1 << 27, 1 << 28, 1 << 29
+"""No symbol, no punctuation, no white space: so that joined classes of several characters say what all of them are."""
+
+BULLETS = "•‣⁃⁌⁍∙○●◘◦⦾⦿"
+_NAMED = "’…»–—" + BULLETS
+RIGHT_QUOTE, ELLIPSIS, _, _, _, BULLET = range(0x80, 0x86)
+"""Codes of ’ and … and •; every ASCII character's code is itself."""
+LAST_BULLET = BULLET + len(BULLETS) - 1
+FIRST_SPACE = 0xF8
+"""From here on codes are white space beyond ASCII."""
+NO_CHARACTER = 0xFF
+"""A code that no character has, and a row without any bit."""
+_LAST_WITH_CLASSES = 0x34000
+"""Beyond lie tags, variation selectors and private use, all of one row."""
 
 TERMINAL_RANGES = """
 21 2E 3F 589 61D-61F 6D4 700-702 7F9 837 839 83D-83E 964-965 104A-104B 1362 1367-1368 166E 1735-1736 17D4-17D6
@@ -74,12 +92,51 @@ BLANKS = "\t\n\r\b "
 _LINE_ENDS = "\n\v\f\r\x1c\x1d\x1e\x85\u2028\u2029"  # as str.splitlines
 
 
+class Coding(NamedTuple):
+    """What a character's code is, and what that code stands for.
+
+    Attributes:
+        codes: uint8[0x110000], of every code point.
+        classes: uint32[256], bits of every code.
+    """
+
+    codes: np.ndarray
+    classes: np.ndarray
+
+
 @cache
+def coding() -> Coding:
+    """The codes of all characters, built once a process."""
+    table = class_table()
+    known = table[: _LAST_WITH_CLASSES + 1]
+    codes, classes = np.full(len(known), NO_CHARACTER, np.uint8), np.zeros(256, np.uint32)
+    for code, point in enumerate([*range(0x80), *map(ord, _NAMED)]):
+        codes[point], classes[code] = code, table[point]
+    spaces, others = FIRST_SPACE, LAST_BULLET + 1
+    rows, row_of = np.unique(known, return_inverse=True)
+    for number, row in enumerate(rows):
+        unnamed = (row_of == number) & (codes == NO_CHARACTER)
+        if not unnamed.any():
+            continue
+        code = spaces if row & SPACE else others
+        codes[unnamed], classes[code] = code, row
+        spaces, others = (spaces + 1, others) if row & SPACE else (spaces, others + 1)
+    if others > FIRST_SPACE or spaces > NO_CHARACTER:
+        raise RuntimeError(
+            f"{len(rows)} kinds of characters do not fit the codes: this Python's Unicode is a newer one"
+        )
+    return Coding(np.append(codes, np.full(len(table) - len(codes), codes[-1], np.uint8)), classes)
+
+
+def coded(text: str) -> np.ndarray:
+    """uint8: the codes of characters that have one of their own, ASCII's and those kernels ask for by name."""
+    return np.array([ord(c) if c < "\x80" else 0x80 + _NAMED.index(c) for c in text], np.uint8)
+
+
 def class_table() -> np.ndarray:
     """Bits of every code point: uint32[0x110000]."""
     table = np.zeros(0x110000, np.uint32)
-    for point in range(0x34000):  # beyond lie tags, variation selectors and private use: no class
-        table[point] = _properties(chr(point))
+    table[:_LAST_WITH_CLASSES] = _properties(list(map(chr, range(_LAST_WITH_CLASSES))))
     for ranges, bit in (
         (TERMINAL_RANGES, TERMINAL | SYMBOL),
         (SYMBOL_RANGES, SYMBOL),
@@ -90,27 +147,34 @@ def class_table() -> np.ndarray:
     for characters, bit in _edge_characters():
         table[[ord(c) for c in characters]] |= bit
     table[(table & (DIGIT | LOWER | QUOTE)) != 0] |= BEFORE_STOP
+    table[0xA1:0x10000] |= HOST_PART
+    for bit, lacking in ((SYMBOL, LACKS_SYMBOL), (PUNCTUATION, LACKS_PUNCTUATION), (SPACE, LACKS_SPACE)):
+        table[table & bit == 0] |= lacking
     return table
 
 
-def _properties(c: str) -> int:
-    category = unicodedata.category(c)
-    cased = category in ("Lu", "Lt", "Ll")
-    alpha = category[0] == "L"
-    return (
-        SPACE * c.isspace()
-        | ALPHA * alpha
-        | MARK * (category[0] == "M")
-        | DIGIT * (category == "Nd")
-        | LOWER * (alpha and (category == "Ll" or not cased))
-        | UPPER * (alpha and (category in ("Lu", "Lt") or not cased))
-        | PUNCTUATION * (category[0] == "P")
-        | (ICON | PREFIX | SUFFIX) * (category == "So")
-        | (CURRENCY | PREFIX) * (category == "Sc")
-        | CAPITAL * c.isupper()
-        | NUMERAL * c.isdigit()
-        | ALNUM * c.isalnum()
-    )
+def _properties(characters: list[str]) -> np.ndarray:
+    """What Python's own Unicode tables say of each: uint32."""
+    category = np.frombuffer("".join(map(unicodedata.category, characters)).encode(), "S2")
+    major = category.astype("S1")
+    alpha = major == b"L"
+    uncased = alpha & ~np.isin(category, [b"Lu", b"Lt", b"Ll"])
+    held = {
+        MARK: major == b"M",
+        PUNCTUATION: major == b"P",
+        ALPHA: alpha,
+        LOWER: uncased | (category == b"Ll"),
+        UPPER: uncased | (category == b"Lu") | (category == b"Lt"),
+        DIGIT: category == b"Nd",
+        ICON | PREFIX | SUFFIX: category == b"So",
+        CURRENCY | PREFIX: category == b"Sc",
+    }
+    asked = {SPACE: str.isspace, CAPITAL: str.isupper, NUMERAL: str.isdigit, ALNUM: str.isalnum}
+    held |= {bit: np.fromiter(map(holds, characters), bool, len(characters)) for bit, holds in asked.items()}
+    found = np.zeros(len(characters), np.uint32)
+    for bit, holds in held.items():
+        found[holds] |= bit
+    return found
 
 
 def _edge_characters() -> tuple[tuple[str, int], ...]:
@@ -127,6 +191,7 @@ def _edge_characters() -> tuple[tuple[str, int], ...]:
         (BLANKS, BLANK),
         (BRACKETS, BRACKET),
         (_ASCII_ALNUM + "!$%&'()*+,-./:;<=>?@[\\]^_", URL_PART),
+        (_ASCII_ALNUM + "-_", HOST_PART),
     )
 
 

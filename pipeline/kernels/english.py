@@ -10,7 +10,20 @@ import numpy as np
 
 from pipeline.kernels.characters import Characters, longest_run
 from pipeline.kernels.chunks import Chunks
-from pipeline.kernels.classes import ALPHA, BLANK, BRACKET, DIGIT, PLAIN_ENGLISH, PREFIX, SPACE, URL_PART
+from pipeline.kernels.classes import (
+    ALPHA,
+    BLANK,
+    BRACKET,
+    BULLET,
+    DIGIT,
+    LAST_BULLET,
+    PLAIN_ENGLISH,
+    PREFIX,
+    SPACE,
+    URL_PART,
+    coded,
+    coding,
+)
 from pipeline.kernels.compiled import called, compiled, inlined
 from pipeline.kernels.hashing import SEED, combine, hash_bytes, hash_slice, low_bytes
 from pipeline.kernels.lines import Lines
@@ -28,29 +41,23 @@ from pipeline.kernels.repeats import find_slot, slots_for
 PARAGRAPHS, REPEATED, PARAGRAPH_CHARS, REPEATED_CHARS, BOILERPLATE = range(5)
 """Columns of `count_paragraphs`."""
 
-BULLET_MARKS = "•‣⁃⁌⁍∙○●◘◦⦾⦿"
 ELLIPSIS_MARKS = ("...", "[...]", "…", "(...)", "[…]", "-»", "read more..", "read more")
 """What ends a line in an ellipsis (lowered, stripped), and what is one as a word."""
 
-_PLAIN_SHIFT, _DIGIT_SHIFT, _BLANK_SHIFT, _BRACKET_SHIFT = (
-    np.uint32(bit.bit_length() - 1) for bit in (PLAIN_ENGLISH, DIGIT, BLANK, BRACKET)
-)
-_ONE = np.uint32(1)
+_COUNTED = (PLAIN_ENGLISH, DIGIT, BLANK, BRACKET)
+_PART_BITS = np.uint64(16)  # of a number that holds four counts
+_PART = np.int64(0xFFFF)
 _NEWLINE, _HASH, _COLON, _SLASH, _S = 0x0A, 0x23, 0x3A, 0x2F, 0x73
 _PACKED = 8  # bytes of a word that fit one number
 _LONGEST_MARK = 5  # of the ellipses without white space
 
 
 def _joined(phrases: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
-    points = np.array([ord(c) for phrase in phrases for c in phrase], np.int32)
-    return points, np.cumsum([0, *map(len, phrases)]).astype(np.int64)
+    return coded("".join(phrases)), np.cumsum([0, *map(len, phrases)]).astype(np.int64)
 
 
-_HTTP = np.array([ord(c) for c in "http"], np.int32)
-_END_MARKS = np.array([ord(c) for c in ".?!\"'"], np.int32)
-_BULLETS = np.array([ord(c) for c in BULLET_MARKS], np.int32)
-_FIRST_BULLET = min(ord(c) for c in BULLET_MARKS)
-_ELLIPSIS_POINTS, _ELLIPSIS_ENDS = _joined(ELLIPSIS_MARKS)
+_HTTP, _END_MARKS = coded("http"), coded(".?!\"'")
+_ELLIPSIS_CODES, _ELLIPSIS_ENDS = _joined(ELLIPSIS_MARKS)
 
 
 def count_english(
@@ -62,8 +69,18 @@ def count_english(
     ellipsis there, with a bullet at the start). `data`: uint8, the UTF-8 decoded."""
     return _count_english(
         data, *characters[:4], *chunks, lines.starts, lines.ends, lines.blank, lines.doc_offsets,
-        *_packed(common_words),
+        *_packed(common_words), _tallies(),
     )  # fmt: skip
+
+
+@cache
+def _tallies() -> np.ndarray:
+    """uint64[256]: what each code counts as, in four parts of 16 bits: plain, digit, blank, bracket."""
+    classes = coding().classes
+    return sum(
+        ((classes & bit != 0).astype(np.uint64) << (_PART_BITS * np.uint64(part)) for part, bit in enumerate(_COUNTED)),
+        start=np.zeros(256, np.uint64),
+    )
 
 
 @cache
@@ -100,22 +117,22 @@ def count_paragraphs(lines: Lines, offsets: np.ndarray, line_bytes: np.ndarray, 
 
 @compiled
 def _count_english(
-    data, points, classes, byte_starts, doc_offsets, starts, ends, seen, chunk_offsets,
-    line_starts, line_ends, blank, line_offsets, slots, factor, shift, common,
+    data, codes, classes, byte_starts, doc_offsets, starts, ends, seen, chunk_offsets,
+    line_starts, line_ends, blank, line_offsets, slots, factor, shift, common, tallies,
 ):  # fmt: skip
     found = np.zeros((len(doc_offsets) - 1, BULLETS + 1), np.int64)
     for d in range(len(doc_offsets) - 1):
         low, high = doc_offsets[d], doc_offsets[d + 1]
         k, after = chunk_offsets[d], chunk_offsets[d + 1]
-        _count_characters(classes[low:high], found[d])
+        _count_characters(codes[low:high], tallies, found[d])
         _count_lengths(starts[k:after], ends[k:after], found[d])
-        _count_chunks(points, classes, low, high, starts[k:after], ends[k:after], seen[k:after], found[d])
+        _count_chunks(codes, classes, low, high, starts[k:after], ends[k:after], seen[k:after], found[d])
         found[d, COMMON_WORDS] = _count_short(data, byte_starts, starts[k:after], ends[k:after], slots, factor, shift)
         if len(common):
             found[d, COMMON_WORDS] += _count_long(data, byte_starts, starts[k:after], ends[k:after], common)
         for line in range(line_offsets[d], line_offsets[d + 1]):
             if not blank[line]:
-                _judge_line(points, classes, line_starts[line], line_ends[line], found[d])
+                _judge_line(codes, classes, line_starts[line], line_ends[line], found[d])
     return found
 
 
@@ -130,19 +147,19 @@ def _count_lengths(starts, ends, counts):
 
 
 @called
-def _count_chunks(points, classes, low, high, starts, ends, seen, counts):
+def _count_chunks(codes, classes, low, high, starts, ends, seen, counts):
     """Words with a letter, ellipses and number signs, characters of URLs."""
     alpha, covered = np.int64(0), low  # up to where URLs have been counted
     for k in range(len(starts)):
-        some = seen[k] | classes[ends[k] - 1]
+        some = seen[k] | classes[codes[ends[k] - 1]]
         lettered = some & ALPHA != 0
         alpha += lettered
         if lettered and not some & PREFIX:  # number signs and colons are prefixes too
             continue
         if seen[k] & PREFIX:
-            covered = _count_urls(points, classes, low, starts[k], ends[k], high, covered, counts)
-        if not lettered or points[starts[k]] == _HASH:
-            counts[SYMBOL_WORDS] += _is_symbol_word(points, starts[k], ends[k])
+            covered = _count_urls(codes, classes, low, starts[k], ends[k], high, covered, counts)
+        if not lettered or codes[starts[k]] == _HASH:
+            counts[SYMBOL_WORDS] += _is_symbol_word(codes, starts[k], ends[k])
     counts[ALPHA_WORDS] = alpha
 
 
@@ -184,23 +201,28 @@ def _count_long(data, byte_starts, starts, ends, common):
 
 
 @called
-def _count_characters(classes, counts):
-    plain = digits = blanks = brackets = np.uint32(0)  # as narrow as the classes: twice as many at a time
-    for i in range(len(classes)):
-        c = classes[i]
-        plain = np.uint32(plain + ((c >> _PLAIN_SHIFT) & _ONE))
-        digits = np.uint32(digits + ((c >> _DIGIT_SHIFT) & _ONE))
-        blanks = np.uint32(blanks + ((c >> _BLANK_SHIFT) & _ONE))
-        brackets = np.uint32(brackets + ((c >> _BRACKET_SHIFT) & _ONE))
-    counts[PLAIN], counts[DIGITS], counts[BLANKS], counts[BRACKETS] = plain, digits, blanks, brackets
+def _count_characters(codes, tallies, counts):
+    """Characters of four kinds, in one number while none of its parts can overflow."""
+    for first in range(0, len(codes), _PART):
+        four = np.int64(_sum(codes[first : first + _PART], tallies))
+        for kind in range(4):
+            counts[PLAIN + kind] += (four >> (16 * kind)) & _PART
 
 
 @called
-def _count_urls(points, classes, low, first, end, high, covered, counts):
+def _sum(codes, tallies):
+    total = np.uint64(0)
+    for i in range(len(codes)):
+        total += tallies[codes[i]]
+    return total
+
+
+@called
+def _count_urls(codes, classes, low, first, end, high, covered, counts):
     """Count the URLs that begin in a chunk beyond `covered`; up to where they are counted then."""
     for i in range(first, end):
-        if points[i] == _COLON:
-            start, after = _find_url(points, classes, low, i, high)
+        if codes[i] == _COLON:
+            start, after = _find_url(codes, classes, low, i, high)
             if after and start >= covered:
                 counts[URLS] += after - start
                 covered = after
@@ -208,35 +230,35 @@ def _count_urls(points, classes, low, first, end, high, covered, counts):
 
 
 @called
-def _find_url(points, classes, low, colon, high):
+def _find_url(codes, classes, low, colon, high):
     """Start and end of the URL whose scheme ends at `colon`; 0, 0 where there is none."""
     start = colon - len(_HTTP)
-    if colon > low and points[colon - 1] == _S:
+    if colon > low and codes[colon - 1] == _S:
         start -= 1
-    if start < low or colon + 2 >= high or points[colon + 1] != _SLASH or points[colon + 2] != _SLASH:
+    if start < low or colon + 2 >= high or codes[colon + 1] != _SLASH or codes[colon + 2] != _SLASH:
         return 0, 0
     for k in range(len(_HTTP)):
-        if points[start + k] != _HTTP[k]:
+        if codes[start + k] != _HTTP[k]:
             return 0, 0
     end = colon + 3
-    while end < high and classes[end] & URL_PART:
+    while end < high and classes[codes[end]] & URL_PART:
         end += 1
     return (start, end) if end > colon + 3 else (0, 0)
 
 
 @called
-def _is_symbol_word(points, first, after):
+def _is_symbol_word(codes, first, after):
     """Runs of # for over half of its characters, or an ellipsis."""
     runs = 0
     for i in range(first, after):
-        runs += points[i] == _HASH and (i == first or points[i - 1] != _HASH)
+        runs += codes[i] == _HASH and (i == first or codes[i - 1] != _HASH)
     if 2 * runs > after - first:
         return True
-    return after - first <= _LONGEST_MARK and _ends_in_mark(points, first, after, True)
+    return after - first <= _LONGEST_MARK and _ends_in_mark(codes, first, after, True)
 
 
 @inlined
-def _ends_in_mark(points, first, after, whole):
+def _ends_in_mark(codes, first, after, whole):
     """Whether first..after ends in an ellipsis, or (whole) is one."""
     for k in range(len(_ELLIPSIS_ENDS) - 1):
         length = _ELLIPSIS_ENDS[k + 1] - _ELLIPSIS_ENDS[k]
@@ -244,8 +266,8 @@ def _ends_in_mark(points, first, after, whole):
             continue
         i = 0
         while i < length:
-            point = points[after - length + i]
-            if (point | 0x20 if 0x41 <= point <= 0x5A else point) != _ELLIPSIS_POINTS[_ELLIPSIS_ENDS[k] + i]:
+            point = codes[after - length + i]
+            if (point | 0x20 if 0x41 <= point <= 0x5A else point) != _ELLIPSIS_CODES[_ELLIPSIS_ENDS[k] + i]:
                 break
             i += 1
         if i == length:
@@ -262,21 +284,18 @@ def _is_listed(word, common):
 
 
 @called
-def _judge_line(points, classes, low, high, counts):
-    while classes[low] & SPACE:
+def _judge_line(codes, classes, low, high, counts):
+    while classes[codes[low]] & SPACE:
         low += 1
-    while classes[high - 1] & SPACE:
+    while classes[codes[high - 1]] & SPACE:
         high -= 1
     counts[LINES] += 1
-    ended = bullet = False
+    ended = False
     for k in range(len(_END_MARKS)):
-        ended = ended or points[high - 1] == _END_MARKS[k]
-    if points[low] >= _FIRST_BULLET:
-        for k in range(len(_BULLETS)):
-            bullet = bullet or points[low] == _BULLETS[k]
+        ended = ended or codes[high - 1] == _END_MARKS[k]
     counts[UNENDED] += not ended
-    counts[BULLETS] += bullet
-    counts[ELLIPSES] += _ends_in_mark(points, low, high, False)
+    counts[BULLETS] += BULLET <= codes[low] <= LAST_BULLET
+    counts[ELLIPSES] += _ends_in_mark(codes, low, high, False)
 
 
 @compiled

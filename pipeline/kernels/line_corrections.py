@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.kernels.characters import Characters, longest_run
+from pipeline.kernels.characters import Characters, longest_run, point_at
 from pipeline.kernels.chunks import Chunks
 from pipeline.kernels.classes import ALNUM, CAPITAL, DIGIT, MARK, NUMERAL, SPACE, UNSPACED
 from pipeline.kernels.compiled import called, compiled, inlined
@@ -19,7 +19,7 @@ CAPITALS, NUMERALS, COUNTER, FEW_WORDS, PHRASE, EDITED, LINES, WORDS, WORDS_LEFT
 """Columns of `CorrectedLines.counts`."""
 
 _NEWLINE, _DOT, _COMMA, _UNDERSCORE, _KILO, _MEGA, _GIGA = 0x0A, 0x2E, 0x2C, 0x5F, 0x6B, 0x6D, 0x62
-_CASE = np.int32(0x20)
+_CASE = np.uint8(0x20)
 _CAPITAL_SHIFT, _NUMERAL_SHIFT = CAPITAL.bit_length() - 1, NUMERAL.bit_length() - 1
 
 
@@ -58,40 +58,45 @@ class CorrectedLines(NamedTuple):
     counts: np.ndarray
 
 
-def correct_lines(characters: Characters, chunks: Chunks, lines: Lines, corrections: Corrections) -> CorrectedLines:
+def correct_lines(
+    data: np.ndarray, characters: Characters, chunks: Chunks, lines: Lines, corrections: Corrections
+) -> CorrectedLines:
     """Each document's lines (between newlines) that stay, joined by newlines, the whole stripped.
 
     Causes are tried in the order of the columns. Words for `min_words` stand between white space; those of
     WORDS and WORDS_LEFT begin with a letter or digit too. Every letter of an unspaced script (Han, Thai...) is
-    a word by itself.
+    a word by itself. `data`: uint8, the UTF-8 decoded.
     """
     c = corrections
     limits = (c.max_capital_frac, c.max_numeral_frac, c.min_words, c.phrase_words)
     counted, phrases = _packed((c.counted,)), _packed((c.anywhere, c.at_end, c.at_start))
     *pieces, counts = _correct_lines(
-        characters.points, characters.classes, characters.doc_offsets, chunks.starts, chunks.doc_offsets,
+        data, *characters[:4], chunks.starts, chunks.doc_offsets,
         lines.starts, lines.ends, lines.seen, lines.doc_offsets, *limits, *counted[:2], *phrases,
     )  # fmt: skip
     return CorrectedLines(Pieces(*pieces), counts)
 
 
 @cache
-def _packed(groups: tuple[tuple[str, ...], ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Code points of all phrases, int64 where each ends (from 0), and the number of the group of each."""
+def _packed(groups: tuple[tuple[str, ...], ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Code points of all phrases, int64 where each ends (from 0), the number of the group of each, and two bytes that
+    stand side by side in each, whatever "." stands for (uint8[phrases, 2]; 0 and 0 where there are none)."""
     phrases = [(phrase.lower(), number) for number, group in enumerate(groups) for phrase in group if phrase]
     points = np.array([ord(c) for phrase, _ in phrases for c in phrase], np.int32)
     ends = np.cumsum([0, *(len(phrase) for phrase, _ in phrases)]).astype(np.int64)
-    return points, ends, np.array([number for _, number in phrases], np.int64)
+    pairs = [max(phrase.encode().split(b"."), key=len)[:2] for phrase, _ in phrases]
+    packed = np.array([[*pair] if len(pair) == 2 else [0, 0] for pair in pairs], np.uint8).reshape(-1, 2)
+    return points, ends, np.array([number for _, number in phrases], np.int64), packed
 
 
 @compiled
 def _correct_lines(
-    points, classes, doc_offsets, chunk_starts, chunk_offsets,
+    data, codes, classes, byte_starts, doc_offsets, chunk_starts, chunk_offsets,
     line_starts, line_ends, line_seen, line_offsets,
     max_capital_frac, max_numeral_frac, min_words, phrase_words,
-    counted, counted_ends, letters, ends, groups,
+    counted, counted_ends, letters, ends, groups, pairs,
 ):  # fmt: skip
-    most = len(points) + len(doc_offsets)  # only the pages of memory that are written to are ever taken
+    most = len(codes) + len(doc_offsets)  # only the pages of memory that are written to are ever taken
     starts, stops, broken = np.empty(most, np.int32), np.empty(most, np.int32), np.empty(most, np.bool_)
     piece_offsets = np.zeros(len(doc_offsets), np.int64)
     counts = np.zeros((len(doc_offsets) - 1, WORDS_LEFT + 1), np.int64)
@@ -101,9 +106,9 @@ def _correct_lines(
         k, after, line, last = chunk_offsets[d], chunk_offsets[d + 1], line_offsets[d], line_offsets[d + 1]
         if doc_offsets[d + 1] > doc_offsets[d]:  # an empty text has no line
             n = _correct_document(
-                points, classes, chunk_starts[k:after], line_starts[line:last], line_ends[line:last],
+                data, codes, classes, byte_starts, chunk_starts[k:after], line_starts[line:last], line_ends[line:last],
                 line_seen[line:last], max_capital_frac, max_numeral_frac, min_words, phrase_words,
-                counted, counted_ends, letters, ends, groups, places, starts, stops, broken, n, counts[d],
+                counted, counted_ends, letters, ends, groups, pairs, places, starts, stops, broken, n, counts[d],
             )  # fmt: skip
         piece_offsets[d + 1] = n
     return starts[:n].copy(), stops[:n].copy(), broken[:n].copy(), piece_offsets, counts
@@ -111,9 +116,9 @@ def _correct_lines(
 
 @called
 def _correct_document(
-    points, classes, chunk_starts, line_starts, line_ends, line_seen,
+    data, codes, classes, byte_starts, chunk_starts, line_starts, line_ends, line_seen,
     max_capital_frac, max_numeral_frac, min_words, phrase_words,
-    counted, counted_ends, letters, ends, groups, places, starts, stops, broken, n, counts,
+    counted, counted_ends, letters, ends, groups, pairs, places, starts, stops, broken, n, counts,
 ):  # fmt: skip
     """Write one document's pieces after the first `n`; how many there are then."""
     k, first = 0, n
@@ -122,21 +127,23 @@ def _correct_document(
         words = alnum = np.int64(0)
         while k < len(chunk_starts) and chunk_starts[k] < high:
             words += 1
-            alnum += (classes[chunk_starts[k]] & ALNUM) != 0
+            alnum += (classes[codes[chunk_starts[k]]] & ALNUM) != 0
             k += 1
         if line_seen[line] & UNSPACED:
-            words, alnum = _count_words(classes, low, high)
+            words, alnum = _count_words(codes, classes, low, high)
         counts[LINES] += 1
         counts[WORDS] += alnum
         left = -1  # characters left where phrases were looked for
         if high > low:
             capitals, numerals = np.int64(0), np.int64(0)
             if line_seen[line] & (CAPITAL | NUMERAL):
-                capitals, numerals = _count_kinds(classes[low:high])
-            cause = _cause(points, classes, low, high, words, capitals, numerals,
+                capitals, numerals = _count_kinds(codes[low:high], classes)
+            cause = _cause(data, codes, classes, byte_starts, low, high, words, capitals, numerals,
                            max_capital_frac, max_numeral_frac, min_words, counted, counted_ends)  # fmt: skip
             if cause < 0 and words <= phrase_words and len(groups):
-                left = _cut_phrases(points, classes, low, high, places, letters, ends, groups, phrase_words)
+                left = _cut_phrases(
+                    data, codes, classes, byte_starts, low, high, places, letters, ends, groups, pairs, phrase_words
+                )
                 cause = PHRASE if left == 0 else -1
             if cause >= 0:
                 counts[cause] += 1
@@ -144,20 +151,20 @@ def _correct_document(
         edited = 0 <= left < high - low
         if edited:
             counts[EDITED] += 1
-            alnum = _alnum_words(classes, places, left)
+            alnum = _alnum_words(codes, classes, places, left)
         else:
             left = high - low
-        skip = _leading_spaces(classes, places, low, left, edited) if n == first else 0
+        skip = _leading_spaces(codes, classes, places, low, left, edited) if n == first else 0
         if skip == left and n == first:
             continue
         counts[WORDS_LEFT] += alnum
         if edited:
             n = _add_runs(places, skip, left, starts, stops, broken, n, n > first)
-        elif n > first and stops[n - 1] + 1 == low and points[low - 1] == _NEWLINE:
+        elif n > first and stops[n - 1] + 1 == low and codes[low - 1] == _NEWLINE:
             stops[n - 1] = high  # as it stood: one piece with the line before
         else:
             n = add_piece(starts, stops, broken, n, low + skip, high, n > first)
-    return strip_pieces(classes, starts, stops, first, n)
+    return strip_pieces(codes, classes, starts, stops, first, n)
 
 
 @called
@@ -172,22 +179,22 @@ def _add_runs(places, skip, left, starts, stops, broken, n, after_newline):
 
 
 @called
-def _count_kinds(classes):
-    """Capitals and digits, as narrow numbers as the classes are: twice as many at a time."""
+def _count_kinds(codes, classes):
+    """Capitals and digits."""
     capitals, numerals = np.uint32(0), np.uint32(0)
-    for i in range(len(classes)):
-        capitals = np.uint32(capitals + ((classes[i] >> np.uint32(_CAPITAL_SHIFT)) & np.uint32(1)))
-        numerals = np.uint32(numerals + ((classes[i] >> np.uint32(_NUMERAL_SHIFT)) & np.uint32(1)))
+    for i in range(len(codes)):
+        capitals = np.uint32(capitals + ((classes[codes[i]] >> np.uint32(_CAPITAL_SHIFT)) & np.uint32(1)))
+        numerals = np.uint32(numerals + ((classes[codes[i]] >> np.uint32(_NUMERAL_SHIFT)) & np.uint32(1)))
     return np.int64(capitals), np.int64(numerals)
 
 
 @called
-def _count_words(classes, low, high):
+def _count_words(codes, classes, low, high):
     """Words and words that begin with a letter or digit, where every letter of an unspaced script is one."""
     words = alnum = np.int64(0)
     before = np.uint32(SPACE)
     for i in range(low, high):
-        c = classes[i]
+        c = classes[codes[i]]
         begins = (before & SPACE or ((c | before) & UNSPACED and not c & MARK)) and not c & SPACE
         words += begins
         alnum += begins and c & ALNUM != 0
@@ -196,40 +203,40 @@ def _count_words(classes, low, high):
 
 
 @inlined
-def _cause(points, classes, low, high, words, capitals, numerals,
+def _cause(data, codes, classes, byte_starts, low, high, words, capitals, numerals,
            max_capital_frac, max_numeral_frac, min_words, counted, counted_ends):  # fmt: skip
     """Why the line goes, phrases apart; -1 where it stays."""
     if capitals / (high - low) > max_capital_frac:
         return CAPITALS
     if numerals / (high - low) > max_numeral_frac:
         return NUMERALS
-    if numerals and _is_counter(points, classes, low, high, counted, counted_ends):
+    if numerals and _is_counter(data, codes, classes, byte_starts, low, high, counted, counted_ends):
         return COUNTER
     return FEW_WORDS if words < min_words else -1
 
 
 @called
-def _is_counter(points, classes, low, high, counted, counted_ends):
+def _is_counter(data, codes, classes, byte_starts, low, high, counted, counted_ends):
     """A number (1,234 or 1.2k) and what it counts, and no other letter or digit."""
     i = low
-    while i < high and not _is_word_part(points[i], classes[i]):
+    while i < high and not _is_word_part(codes[i], classes[codes[i]]):
         i += 1
-    if i == high or not classes[i] & DIGIT:
+    if i == high or not classes[codes[i]] & DIGIT:
         return False
-    while i < high and (classes[i] & DIGIT or points[i] == _COMMA or points[i] == _DOT):
+    while i < high and (classes[codes[i]] & DIGIT or codes[i] == _COMMA or codes[i] == _DOT):
         i += 1
-    if i < high and _lower(points[i]) in (_KILO, _MEGA, _GIGA):
+    if i < high and (codes[i] | _CASE) in (_KILO, _MEGA, _GIGA):
         i += 1
     noun = i
-    while noun < high and classes[noun] & SPACE:
+    while noun < high and classes[codes[noun]] & SPACE:
         noun += 1
     if noun == i:
         return False
-    while high > noun and not _is_word_part(points[high - 1], classes[high - 1]):
+    while high > noun and not _is_word_part(codes[high - 1], classes[codes[high - 1]]):
         high -= 1
     for k in range(len(counted_ends) - 1):
         length = counted_ends[k + 1] - counted_ends[k]
-        if length == high - noun and _matches(points, noun, counted, counted_ends[k], length):
+        if length == high - noun and _matches(data, byte_starts, noun, counted, counted_ends[k], length):
             return True
     return False
 
@@ -240,20 +247,24 @@ def _is_word_part(point, cls):
 
 
 @inlined
-def _lower(point):
+def _letter(data, byte_starts, i):
+    """The code point of a character, ASCII's letters in lower case."""
+    point, _ = point_at(data, byte_starts[i])
     return point | 0x20 if 0x41 <= point <= 0x5A else point
 
 
 @inlined
-def _matches(points, start, letters, first, length):
+def _matches(data, byte_starts, start, letters, first, length):
     for k in range(length):  # noqa: SIM110  numba compiles no generators into a caller
-        if _lower(points[start + k]) != letters[first + k]:
+        if _letter(data, byte_starts, start + k) != letters[first + k]:
             return False
     return True
 
 
 @called
-def _cut_phrases(points, classes, low, high, places, letters, ends, groups, most_words):
+def _cut_phrases(
+    data, codes, classes, byte_starts, low, high, places, letters, ends, groups, pairs, most_words
+):  # fmt: skip
     """Put in `places` the characters of a line that are left without phrases; how many, 0 where only white
     space would be."""
     left = high - low
@@ -261,31 +272,30 @@ def _cut_phrases(points, classes, low, high, places, letters, ends, groups, most
     for group in range(3):
         for k in range(len(groups)):
             if groups[k] == group:
-                found = found or _occurs(points, low, high, letters, ends[k], ends[k + 1])
+                found = found or _occurs(data, byte_starts, low, high, letters, ends[k], ends[k + 1], pairs[k])
     if not found:
         return left
     for i in range(low, high):
         places[i - low] = i
     for k in range(len(groups)):
         before = left
-        if _spaced_words(classes, places, left) <= most_words:
-            left = _cut_phrase(points, classes, places, left, letters, ends[k], ends[k + 1], groups[k])
-        if before and _leading_spaces(classes, places, 0, left, True) == left:
+        if _spaced_words(codes, classes, places, left) <= most_words:
+            left = _cut_phrase(
+                data, codes, classes, byte_starts, places, left, letters, ends[k], ends[k + 1], groups[k]
+            )
+        if before and _leading_spaces(codes, classes, places, 0, left, True) == left:
             return 0
     return left
 
 
 @inlined
-def _occurs(points, low, high, letters, first, after):
+def _occurs(data, byte_starts, low, high, letters, first, after, pair):
     """Whether the phrase is anywhere in the line."""
-    k = first
-    while k + 1 < after and (letters[k] == _DOT or letters[k + 1] == _DOT):
-        k += 1
-    if k + 1 < after and not _has_pair(points[low:high], letters[k] | _CASE, letters[k + 1] | _CASE):
+    if pair[0] and not _has_pair(data[byte_starts[low] : byte_starts[high]], pair[0] | _CASE, pair[1] | _CASE):
         return False
     for i in range(low, high - (after - first) + 1):
         k = first
-        while k < after and _alike(points[i + k - first], letters[k]):
+        while k < after and _alike(data, byte_starts, i + k - first, letters[k]):
             k += 1
         if k == after:
             return True
@@ -293,36 +303,36 @@ def _occurs(points, low, high, letters, first, after):
 
 
 @called
-def _has_pair(points, first, second):
-    """Whether two code points stand side by side, whatever their case and a few more; many places at a time."""
-    found = np.uint32(0)
-    for i in range(len(points) - 1):
-        found |= np.uint32(((points[i] | _CASE) == first) & ((points[i + 1] | _CASE) == second))
+def _has_pair(data, first, second):
+    """Whether two bytes stand side by side, whatever their case and a few more; many places at a time."""
+    found = np.uint8(0)
+    for i in range(len(data) - 1):
+        found |= np.uint8(((data[i] | _CASE) == first) & ((data[i + 1] | _CASE) == second))
     return found != 0
 
 
 @inlined
-def _alike(point, letter):
-    return letter == _DOT or _lower(point) == letter
+def _alike(data, byte_starts, i, letter):
+    return letter == _DOT or _letter(data, byte_starts, i) == letter
 
 
 @called
-def _cut_phrase(points, classes, places, left, letters, first, after, group):
+def _cut_phrase(data, codes, classes, byte_starts, places, left, letters, first, after, group):
     """Cut one phrase out: everywhere, or only at the end (1) or the start (2) of what is left. One white space
     before it goes too (after it, at the start)."""
     length = after - first
     written = i = 0
     while i < left:
-        space = 1 if group != 2 and classes[places[i]] & SPACE else 0
+        space = 1 if group != 2 and classes[codes[places[i]]] & SPACE else 0
         for lead in range(space, -1, -1):  # with the white space, where there is some; else without
             start = i + lead
             fits = start + length <= left and (group != 1 or start + length == left) and (group != 2 or i == 0)
             k = 0
-            while fits and k < length and _alike(points[places[start + k]], letters[first + k]):
+            while fits and k < length and _alike(data, byte_starts, places[start + k], letters[first + k]):
                 k += 1
             if fits and k == length:
                 i = start + length
-                if group == 2 and i < left and classes[places[i]] & SPACE:
+                if group == 2 and i < left and classes[codes[places[i]]] & SPACE:
                     i += 1
                 break
         else:
@@ -333,22 +343,22 @@ def _cut_phrase(points, classes, places, left, letters, first, after, group):
 
 
 @inlined
-def _spaced_words(classes, places, left):
+def _spaced_words(codes, classes, places, left):
     words, space = 0, True
     for k in range(left):
-        is_space = classes[places[k]] & SPACE != 0
+        is_space = classes[codes[places[k]]] & SPACE != 0
         words += space and not is_space
         space = is_space
     return words
 
 
 @called
-def _alnum_words(classes, places, left):
+def _alnum_words(codes, classes, places, left):
     """Words that begin with a letter or digit among the characters left, as `_measure_line` counts them."""
     words = 0
     before = np.uint32(SPACE)
     for k in range(left):
-        c = classes[places[k]]
+        c = classes[codes[places[k]]]
         unspaced = (c | before) & UNSPACED and not c & MARK
         words += (before & SPACE or unspaced) and not c & SPACE and c & ALNUM != 0
         before = c
@@ -356,8 +366,8 @@ def _alnum_words(classes, places, left):
 
 
 @inlined
-def _leading_spaces(classes, places, low, left, edited):
+def _leading_spaces(codes, classes, places, low, left, edited):
     k = 0
-    while k < left and classes[places[k] if edited else low + k] & SPACE:
+    while k < left and classes[codes[places[k] if edited else low + k]] & SPACE:
         k += 1
     return k

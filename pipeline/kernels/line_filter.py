@@ -8,20 +8,20 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.kernels.characters import Characters
+from pipeline.kernels.characters import Characters, copy
 from pipeline.kernels.chunks import Chunks
 from pipeline.kernels.classes import LINE_END, SPACE
 from pipeline.kernels.compiled import called, compiled, inlined
 from pipeline.kernels.lines import NEWLINE, Lines
 from pipeline.kernels.phrases import find_phrases, packed_phrases, phrase_at
-from pipeline.kernels.pieces import Pieces, add_piece, copy, strip_pieces
+from pipeline.kernels.pieces import Pieces, add_piece, strip_pieces
 
 LONG_WORD, NO_TERMINAL, FEW_WORDS, LOREM_IPSUM, JAVASCRIPT, CURLY_BRACKET, POLICY, LINES = range(8)
 """Columns of `FilteredLines.counts`."""
 
 _CARRIAGE_RETURN, _DOT, _OPEN, _CLOSE, _ZERO, _NINE = 0x0D, 0x2E, 0x5B, 0x5D, 0x30, 0x39
-_EDIT = np.array([ord(c) for c in "[edit]"], np.int32)
-_CITATION_NEEDED = np.array([ord(c) for c in "[citation needed]"], np.int32)
+_EDIT = np.frombuffer(b"[edit]", np.uint8)
+_CITATION_NEEDED = np.frombuffer(b"[citation needed]", np.uint8)
 _SOUGHT = ("lorem ipsum", "javascript", "{", "[")
 """What is looked for besides policy phrases; bit k of `seen` is the k-th, and the next one any of those."""
 _POLICY = len(_SOUGHT)
@@ -84,11 +84,11 @@ def filter_lines(
 
 @compiled
 def _filter_lines(
-    data, points, classes, byte_starts, doc_offsets, chunk_starts, chunk_ends, chunk_offsets,
+    data, codes, classes, byte_starts, doc_offsets, chunk_starts, chunk_ends, chunk_offsets,
     line_starts, line_ends, line_seen, line_offsets, hit_starts, hit_phrases, letters, ends, longest_line,
     max_word_chars, min_words, terminal, citations, javascript, policy,
 ):  # fmt: skip
-    most = len(points) + len(doc_offsets)  # only the pages of memory that are written to are ever taken
+    most = len(codes) + len(doc_offsets)  # only the pages of memory that are written to are ever taken
     starts, stops, broken = np.empty(most, np.int32), np.empty(most, np.int32), np.empty(most, np.bool_)
     piece_offsets = np.zeros(len(doc_offsets), np.int64)
     counts = np.zeros((len(doc_offsets) - 1, LINES + 1), np.int64)
@@ -97,7 +97,7 @@ def _filter_lines(
     for d in range(len(doc_offsets) - 1):
         k, after, line, last = chunk_offsets[d], chunk_offsets[d + 1], line_offsets[d], line_offsets[d + 1]
         n, hit = _filter_document(
-            data, points, classes, byte_starts, chunk_starts[k:after], chunk_ends[k:after],
+            data, codes, classes, byte_starts, chunk_starts[k:after], chunk_ends[k:after],
             line_starts[line:last], line_ends[line:last], line_seen[line:last], hit_starts, hit_phrases, hit,
             letters, ends, uncited, starts, stops, broken, n, counts[d],
             max_word_chars, min_words, terminal, citations, javascript, policy,
@@ -108,7 +108,7 @@ def _filter_lines(
 
 @called
 def _filter_document(
-    data, points, classes, byte_starts, chunk_starts, chunk_ends,
+    data, codes, classes, byte_starts, chunk_starts, chunk_ends,
     line_starts, line_ends, line_seen, hit_starts, hit_phrases, hit,
     letters, ends, uncited, starts, stops, broken, n, counts,
     max_word_chars, min_words, terminal, citations, javascript, policy,
@@ -118,14 +118,14 @@ def _filter_document(
     for line in range(len(line_starts)):
         i, line_end, last_line = line_starts[line], line_ends[line], line + 1 == len(line_starts)
         while i < line_end or not last_line:  # what follows the last line end is a line only where it is not empty
-            end = _next_end(classes, i, line_end) if line_seen[line] & LINE_END else line_end
-            low, high = strip(classes, i, end)
+            end = _next_end(codes, classes, i, line_end) if line_seen[line] & LINE_END else line_end
+            low, high = strip(codes, classes, i, end)
             counts[LINES] += 1
             words, longest, k = _count_words(chunk_starts, chunk_ends, k, high)
             seen, hit = _phrases_before(hit_starts, hit_phrases, hit, byte_starts[high])
             before, cited = n, citations and seen & _SEEN_OPEN
             if cited:
-                n = _cut_citations(points, classes, low, high, starts, stops, broken, n, first)
+                n = _cut_citations(codes, classes, low, high, starts, stops, broken, n, first)
             else:
                 n = add_piece(starts, stops, broken, n, low, high, n > first)
             cited = cited and not (n == before + 1 and starts[before] == low and stops[before] == high)
@@ -144,13 +144,13 @@ def _filter_document(
                 n = before
             elif n == first + 1 and starts[first] == stops[first]:
                 n = first  # nothing yet: no newline either
-            elif not cited and before > first and _follows(points, stops[before - 1], low):
+            elif not cited and before > first and _follows(codes, stops[before - 1], low):
                 stops[before - 1] = high  # as it stood: one piece with the line before
                 n = before
             i = end + 1
-            if i > line_end or (i == line_end and not last_line and points[end] == _CARRIAGE_RETURN):
+            if i > line_end or (i == line_end and not last_line and codes[end] == _CARRIAGE_RETURN):
                 break
-    return strip_pieces(classes, starts, stops, first, n), hit
+    return strip_pieces(codes, classes, starts, stops, first, n), hit
 
 
 @inlined
@@ -174,40 +174,40 @@ def _phrases_before(starts, phrases, hit, after):
 
 
 @inlined
-def _follows(points, stop, low):
+def _follows(codes, stop, low):
     """Whether a line begins where the one before it ended, a newline between."""
-    return stop + 1 == low and points[stop] == NEWLINE
+    return stop + 1 == low and codes[stop] == NEWLINE
 
 
 @inlined
-def _next_end(classes, i, line_end):
+def _next_end(codes, classes, i, line_end):
     """The next line end of any kind."""
-    while i < line_end and not classes[i] & LINE_END:
+    while i < line_end and not classes[codes[i]] & LINE_END:
         i += 1
     return i
 
 
 @inlined
-def strip(classes, low, high):
+def strip(codes, classes, low, high):
     """The stretch without the white space at its ends."""
-    while low < high and classes[low] & SPACE:
+    while low < high and classes[codes[low]] & SPACE:
         low += 1
-    while high > low and classes[high - 1] & SPACE:
+    while high > low and classes[codes[high - 1]] & SPACE:
         high -= 1
     return low, high
 
 
 @called
-def _cut_citations(points, classes, low, high, starts, stops, broken, n, first):
+def _cut_citations(codes, classes, low, high, starts, stops, broken, n, first):
     """Write a line's pieces without citations (and, where nothing of the document comes before, without white space
     before the first character); how many there are then. An empty line is one empty piece."""
     leads, before, i = n == first, n, low
     start = low
     while i <= high:
-        skip = _citation_length(points, i, high) if i < high else 1
+        skip = _citation_length(codes, i, high) if i < high else 1
         if skip:
             if leads:
-                while start < i and classes[start] & SPACE:
+                while start < i and classes[codes[start]] & SPACE:
                     start += 1
             if start < i:
                 n = add_piece(starts, stops, broken, n, start, i, n == before and n > first)
@@ -241,24 +241,24 @@ def _phrases_in(text, size, letters, ends):
 
 
 @inlined
-def _citation_length(points, i, high):
+def _citation_length(codes, i, high):
     """Length of [12], [], [edit] or [citation needed] at `i`; 0 for none."""
-    if points[i] != _OPEN:
+    if codes[i] != _OPEN:
         return 0
     close = i + 1
-    while close < high and _ZERO <= points[close] <= _NINE:
+    while close < high and _ZERO <= codes[close] <= _NINE:
         close += 1
-    if close < high and points[close] == _CLOSE:
+    if close < high and codes[close] == _CLOSE:
         return close - i + 1
-    return max(_length_if_at(points, i, high, _EDIT), _length_if_at(points, i, high, _CITATION_NEEDED))
+    return max(_length_if_at(codes, i, high, _EDIT), _length_if_at(codes, i, high, _CITATION_NEEDED))
 
 
 @inlined
-def _length_if_at(points, i, high, phrase):
+def _length_if_at(codes, i, high, phrase):
     if i + len(phrase) > high:
         return 0
     for k in range(len(phrase)):
-        if points[i + k] != phrase[k]:
+        if codes[i + k] != phrase[k]:
             return 0
     return len(phrase)
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.kernels.classes import SPACE
+from pipeline.kernels.classes import LACKS_SPACE
 from pipeline.kernels.compiled import called
 from pipeline.kernels.hashing import hash_slice
 
@@ -47,21 +47,20 @@ def cut_lines(first, last, newlines, starts, ends, n):
 
 
 @called
-def look_at_lines(data, classes, byte_starts, starts, ends, hashes, seen, blank):
+def look_at_lines(data, codes, classes, byte_starts, starts, ends, hashes, seen, blank):
     """Write what `Lines` says of the lines between those characters."""
     address = np.intp(data.ctypes.data)
     for n in range(len(starts)):
         start, end = starts[n], ends[n]
         hashes[n] = hash_slice(data, address, np.int64(byte_starts[start]), np.int64(byte_starts[end]))
-        seen[n], every = _classes_of(classes[start:end])
-        blank[n] = every & np.uint32(SPACE) != 0
+        seen[n] = _classes_of(codes[start:end], classes)
+        blank[n] = seen[n] & np.uint32(LACKS_SPACE) == 0
 
 
 @called
-def _classes_of(classes):
-    """The classes that some of the characters have, and those that all have."""
-    some, every = np.uint32(0), np.uint32(0xFFFFFFFF)
-    for i in range(len(classes)):
-        some |= classes[i]
-        every &= classes[i]
-    return some, every
+def _classes_of(codes, classes):
+    """The classes that some of the characters have."""
+    some = np.uint32(0)
+    for i in range(len(codes)):
+        some |= classes[codes[i]]
+    return some

@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.kernels.characters import Characters
+from pipeline.kernels.characters import Characters, copy
 from pipeline.kernels.chunks import Chunks, scan_chunks
-from pipeline.kernels.classes import SPACE, class_table
+from pipeline.kernels.classes import SPACE
 from pipeline.kernels.compiled import called, compiled, inlined
 from pipeline.kernels.lines import NEWLINE, Lines, look_at_lines
 
@@ -59,12 +59,13 @@ def assemble(
 ) -> Assembled:
     """The text of the pieces. `counts` are the words in each of `chunks`."""
     size = int(np.sum(pieces.ends - pieces.starts, dtype=np.int64) + np.count_nonzero(pieces.broken))
-    text, points, classes, byte_starts, doc_offsets = _assemble_characters(
-        data, *characters[:4], *pieces, size, class_table()[NEWLINE]
+    classes = characters.classes
+    text, codes, byte_starts, doc_offsets = _assemble_characters(
+        data, characters.codes, characters.byte_starts, characters.doc_offsets, *pieces, size
     )
-    *made_chunks, made_counts = _assemble_chunks(*chunks, counts, *pieces, classes, doc_offsets)
-    made_lines = Lines(*_assemble_lines(text, classes, byte_starts, doc_offsets, *lines, *pieces))
-    found = Characters(points, classes, byte_starts, doc_offsets, _newlines_of(made_lines))
+    *made_chunks, made_counts = _assemble_chunks(*chunks, counts, *pieces, codes, classes, doc_offsets)
+    made_lines = Lines(*_assemble_lines(text, codes, classes, byte_starts, doc_offsets, *lines, *pieces))
+    found = Characters(codes, classes, byte_starts, doc_offsets, _newlines_of(made_lines))
     return Assembled(text, found, Chunks(*made_chunks), made_counts, made_lines)
 
 
@@ -78,31 +79,27 @@ def _newlines_of(lines: Lines) -> np.ndarray:
 
 @compiled
 def _assemble_characters(
-    data, points, classes, byte_starts, doc_offsets, piece_starts, piece_ends, broken, piece_offsets, size, newline
+    data, codes, byte_starts, doc_offsets, piece_starts, piece_ends, broken, piece_offsets, size
 ):  # fmt: skip
     text = np.empty(np.int64(byte_starts[-1] - byte_starts[0]) + len(piece_starts), np.uint8)
-    new_points, new_classes, new_bytes = (
-        np.empty(size, np.int32),
-        np.empty(size, np.uint32),
-        np.empty(size + 1, np.int32),
-    )
+    new_codes, new_bytes = np.empty(size, np.uint8), np.empty(size + 1, np.int32)
     new_doc_offsets = np.zeros(len(doc_offsets), np.int64)
     n = b = np.int64(0)
     for d in range(len(doc_offsets) - 1):
         p, last = piece_offsets[d], piece_offsets[d + 1]
         n, b = _copy_characters(
-            data, points, classes, byte_starts, piece_starts[p:last], piece_ends[p:last], broken[p:last], newline,
-            text, new_points, new_classes, new_bytes, n, b,
+            data, codes, byte_starts, piece_starts[p:last], piece_ends[p:last], broken[p:last],
+            text, new_codes, new_bytes, n, b,
         )  # fmt: skip
         new_doc_offsets[d + 1] = n
     new_bytes[n] = b
-    return text[:b], new_points, new_classes, new_bytes, new_doc_offsets
+    return text[:b], new_codes, new_bytes, new_doc_offsets
 
 
 @compiled
 def _assemble_chunks(
     starts, ends, seen, chunk_offsets, counts, piece_starts, piece_ends, broken, piece_offsets,
-    new_classes, new_doc_offsets,
+    new_codes, classes, new_doc_offsets,
 ):  # fmt: skip
     most = len(starts) + len(piece_starts) + 1  # a piece cuts one chunk in two at most
     new_starts, new_ends = np.empty(most, np.int32), np.empty(most, np.int32)
@@ -118,7 +115,7 @@ def _assemble_chunks(
             new_starts, new_ends, new_seen, new_counts, low, m,
         )  # fmt: skip
         if some < 0:
-            some = scan_chunks(new_classes, low, high, new_starts, new_ends, new_seen, m)
+            some = scan_chunks(new_codes, classes, low, high, new_starts, new_ends, new_seen, m)
             new_counts[m:some] = _UNKNOWN
         m = offsets[d + 1] = some
     return new_starts[:m], new_ends[:m], new_seen[:m], offsets, new_counts[:m]
@@ -126,7 +123,7 @@ def _assemble_chunks(
 
 @compiled
 def _assemble_lines(
-    text, new_classes, new_bytes, new_doc_offsets, starts, ends, hashes, seen, blank, line_offsets,
+    text, new_codes, classes, new_bytes, new_doc_offsets, starts, ends, hashes, seen, blank, line_offsets,
     piece_starts, piece_ends, broken, piece_offsets,
 ):  # fmt: skip
     most = len(starts) + len(piece_starts) + len(line_offsets)
@@ -137,8 +134,8 @@ def _assemble_lines(
     for d in range(len(offsets) - 1):
         p, last, line, after = piece_offsets[d], piece_offsets[d + 1], line_offsets[d], line_offsets[d + 1]
         m = _copy_lines(
-            text, new_classes, new_bytes, starts[line:after], ends[line:after], hashes[line:after], seen[line:after],
-            blank[line:after], piece_starts[p:last], piece_ends[p:last], broken[p:last],
+            text, new_codes, classes, new_bytes, starts[line:after], ends[line:after], hashes[line:after],
+            seen[line:after], blank[line:after], piece_starts[p:last], piece_ends[p:last], broken[p:last],
             new_starts, new_ends, new_hashes, new_seen, new_blank, new_doc_offsets[d], m,
         )  # fmt: skip
         offsets[d + 1] = m
@@ -147,7 +144,7 @@ def _assemble_lines(
 
 @called
 def _copy_lines(
-    text, new_classes, new_bytes, starts, ends, hashes, seen, blank, piece_starts, piece_ends, broken,
+    text, new_codes, classes, new_bytes, starts, ends, hashes, seen, blank, piece_starts, piece_ends, broken,
     new_starts, new_ends, new_hashes, new_seen, new_blank, n, m,
 ):  # fmt: skip
     """Write the lines of a document's pieces, the first of which begins at character `n`, after the first `m`; how many
@@ -158,7 +155,9 @@ def _copy_lines(
     for p in range(len(piece_starts)):
         low, high = np.int64(piece_starts[p]), np.int64(piece_ends[p])
         if broken[p]:
-            m = _end_line(text, new_classes, new_bytes, new_starts, new_ends, new_hashes, new_seen, new_blank, known, m)
+            m = _end_line(
+                text, new_codes, classes, new_bytes, new_starts, new_ends, new_hashes, new_seen, new_blank, known, m
+            )
             n += 1
             begun = n
         known = n == begun
@@ -172,19 +171,23 @@ def _copy_lines(
                 new_hashes[m], new_seen[m], new_blank[m] = hashes[line], seen[line], blank[line]
             if ends[line] >= high:
                 break
-            m = _end_line(text, new_classes, new_bytes, new_starts, new_ends, new_hashes, new_seen, new_blank, known, m)
+            m = _end_line(
+                text, new_codes, classes, new_bytes, new_starts, new_ends, new_hashes, new_seen, new_blank, known, m
+            )
             line += 1
             begun, known = n + starts[line] - low, True
         n += high - low
-    return _end_line(text, new_classes, new_bytes, new_starts, new_ends, new_hashes, new_seen, new_blank, known, m)
+    return _end_line(
+        text, new_codes, classes, new_bytes, new_starts, new_ends, new_hashes, new_seen, new_blank, known, m
+    )
 
 
 @inlined
-def _end_line(text, new_classes, new_bytes, new_starts, new_ends, new_hashes, new_seen, new_blank, known, m):
+def _end_line(text, new_codes, classes, new_bytes, new_starts, new_ends, new_hashes, new_seen, new_blank, known, m):
     """Look at line `m` where it is not known; the next one's number."""
     if not known:
         look_at_lines(
-            text, new_classes, new_bytes, new_starts[m : m + 1], new_ends[m : m + 1],
+            text, new_codes, classes, new_bytes, new_starts[m : m + 1], new_ends[m : m + 1],
             new_hashes[m : m + 1], new_seen[m : m + 1], new_blank[m : m + 1],
         )  # fmt: skip
     return m + 1
@@ -192,20 +195,18 @@ def _end_line(text, new_classes, new_bytes, new_starts, new_ends, new_hashes, ne
 
 @called
 def _copy_characters(
-    data, points, classes, byte_starts, piece_starts, piece_ends, broken, newline,
-    text, new_points, new_classes, new_bytes, n, b,
+    data, codes, byte_starts, piece_starts, piece_ends, broken, text, new_codes, new_bytes, n, b
 ):  # fmt: skip
     """Write the characters of a document's pieces after the first `n`, of `b` bytes; how many of both there are."""
     for p in range(len(piece_starts)):
         low, high = np.int64(piece_starts[p]), np.int64(piece_ends[p])
         if broken[p]:
-            text[b], new_points[n], new_classes[n], new_bytes[n] = NEWLINE, NEWLINE, newline, b
+            text[b], new_codes[n], new_bytes[n] = NEWLINE, NEWLINE, b
             b += 1
             n += 1
         first, after = np.int64(byte_starts[low]), np.int64(byte_starts[high])
         copy(data[first:after], text[b : b + after - first])
-        copy(points[low:high], new_points[n : n + high - low])
-        copy(classes[low:high], new_classes[n : n + high - low])
+        copy(codes[low:high], new_codes[n : n + high - low])
         shift(byte_starts[low:high], b - first, new_bytes[n : n + high - low])
         b += after - first
         n += high - low
@@ -249,22 +250,15 @@ def add_piece(starts, ends, broken, n, start, end, after_newline):
 
 
 @inlined
-def strip_pieces(classes, starts, ends, first, n):
+def strip_pieces(codes, classes, starts, ends, first, n):
     """Take the white space at a document's end off its pieces `first..n`; how many pieces are left."""
     while n > first:
-        while ends[n - 1] > starts[n - 1] and classes[ends[n - 1] - 1] & SPACE:
+        while ends[n - 1] > starts[n - 1] and classes[codes[ends[n - 1] - 1]] & SPACE:
             ends[n - 1] -= 1
         if ends[n - 1] > starts[n - 1]:
             break
         n -= 1
     return n
-
-
-@called
-def copy(source, target):
-    """Copy an array over another of the same length."""
-    for i in range(len(source)):
-        target[i] = source[i]
 
 
 @called

@@ -12,7 +12,7 @@ import numpy as np
 
 from pipeline.kernels.characters import Characters, decode_document, longest_run
 from pipeline.kernels.chunks import Chunks, scan_chunks
-from pipeline.kernels.classes import class_table
+from pipeline.kernels.classes import coding
 from pipeline.kernels.compiled import called, compiled
 from pipeline.kernels.lines import NEWLINE, Lines, cut_lines, look_at_lines
 from pipeline.kernels.words import Words, read_chunks
@@ -34,8 +34,10 @@ def read_texts(data: np.ndarray, offsets: np.ndarray) -> Reading:
         raise ValueError(
             f"a batch holds at most 2 GiB of text, this one ends at byte {offsets[-1]:,}: give fewer documents"
         )
-    found = _read_texts(data, offsets, class_table())
-    return Reading(Characters(*found[:5]), Chunks(*found[5:9]), Lines(*found[9:15]), Words(*found[15:]))
+    codes, classes = coding()
+    found = _read_texts(data, offsets, codes, classes)
+    characters = Characters(found[0], classes, *found[1:4])
+    return Reading(characters, Chunks(*found[4:8]), Lines(*found[8:14]), Words(*found[14:]))
 
 
 _CHARACTERS_A_WORD = 4
@@ -43,9 +45,9 @@ _CHARACTERS_A_WORD = 4
 
 
 @compiled
-def _read_texts(data, offsets, table):
+def _read_texts(data, offsets, table, classes):
     documents, most, longest = len(offsets) - 1, offsets[-1] - offsets[0], longest_run(offsets)
-    points, classes, byte_starts = np.empty(most, np.int32), np.empty(most, np.uint32), np.empty(most + 1, np.int32)
+    codes, byte_starts = np.empty(most, np.uint8), np.empty(most + 1, np.int32)
     newlines = np.empty(_count_newlines(data[offsets[0] : offsets[-1]]), np.int64)
     most_lines, most_chunks = len(newlines) + documents, most // 2 + documents
     chunk_starts, chunk_ends = np.empty(most_chunks, np.int32), np.empty(most_chunks, np.int32)
@@ -64,14 +66,13 @@ def _read_texts(data, offsets, table):
     n = k = m = w = newline = np.int64(0)
     for d in range(documents):
         low, chunk, line, found = n, k, m, newline
-        n, newline = decode_document(
-            data, offsets[d], offsets[d + 1], table, points, classes, byte_starts, n, newlines, newline
-        )
+        n, newline = decode_document(data, offsets[d], offsets[d + 1], table, codes, byte_starts, n, newlines, newline)
         byte_starts[n] = offsets[d + 1]
-        k = scan_chunks(classes, low, n, chunk_starts, chunk_ends, seen, k)
+        k = scan_chunks(codes, classes, low, n, chunk_starts, chunk_ends, seen, k)
         m = cut_lines(low, n, newlines[found:newline], starts, ends, m)
         look_at_lines(
             data,
+            codes,
             classes,
             byte_starts,
             starts[line:m],
@@ -85,12 +86,12 @@ def _read_texts(data, offsets, table):
             chars = np.concatenate((chars, np.empty(most, np.int32)))
             kinds = np.concatenate((kinds, np.empty(most, np.uint8)))
         w = read_chunks(
-            data, points, classes, byte_starts, chunk_starts[chunk:k], chunk_ends[chunk:k], seen[chunk:k],
+            data, codes, classes, byte_starts, chunk_starts[chunk:k], chunk_ends[chunk:k], seen[chunk:k],
             breaks, hashes, chars, kinds, per_chunk[chunk:k], w,
         )  # fmt: skip
         doc_offsets[d + 1], chunk_offsets[d + 1], line_offsets[d + 1], word_offsets[d + 1] = n, k, m, w
     return (
-        points[:n], classes[:n], byte_starts[: n + 1], doc_offsets, newlines[:newline],
+        codes[:n], byte_starts[: n + 1], doc_offsets, newlines[:newline],
         chunk_starts[:k], chunk_ends[:k], seen[:k], chunk_offsets,
         starts[:m], ends[:m], line_hashes[:m], line_seen[:m], blank[:m], line_offsets,
         hashes[:w], word_offsets, chars[:w], kinds[:w], per_chunk[:k],

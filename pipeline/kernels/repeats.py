@@ -21,7 +21,7 @@ SHORTEST_GRAM, TOP_GRAMS, LONGEST_GRAM = 2, 4, 10
 
 
 def count_repeated_lines(lines: Lines) -> np.ndarray:
-    """Pieces between runs of newlines: int64[documents, 3], pieces, repeated pieces and their characters.
+    """Pieces between runs of newlines: int64[documents, 4], pieces, repeated ones, these ones' characters and all's.
 
     A piece is repeated when an equal one came before it. A text that begins or ends with a newline has an
     empty piece there, as `re.split` gives it.
@@ -38,7 +38,7 @@ def count_repeated_paragraphs(data: np.ndarray, characters: Characters, lines: L
     """The same between runs of two newlines or more, of the text stripped of white space at its ends. `data`: uint8,
     the UTF-8 decoded."""
     starts, ends, hashes, doc_offsets = _find_paragraphs(
-        data, characters.classes, characters.byte_starts, characters.doc_offsets,
+        data, characters.codes, characters.classes, characters.byte_starts, characters.doc_offsets,
         lines.starts, lines.ends, lines.hashes, lines.doc_offsets,
     )  # fmt: skip
     return _count_repeated_lines(starts, ends, hashes, np.zeros(0, np.bool_), doc_offsets, False)
@@ -75,7 +75,7 @@ def find_slot(keys, stamps, stamp, key, mask):
 
 @compiled
 def _count_repeated_lines(starts, ends, hashes, blank, doc_offsets, filled):
-    found = np.zeros((len(doc_offsets) - 1, 3), np.int64)
+    found = np.zeros((len(doc_offsets) - 1, 4), np.int64)
     slots = slots_for(longest_run(doc_offsets))
     keys, stamps = np.empty(slots, np.uint64), np.zeros(slots, np.int64)
     for d in range(len(doc_offsets) - 1):
@@ -88,6 +88,7 @@ def _count_repeated_lines(starts, ends, hashes, blank, doc_offsets, filled):
                 continue  # between two newlines of a run
             slot = find_slot(keys, stamps, d + 1, hashes[n], slots - 1)
             found[d, 0] += 1
+            found[d, 3] += ends[n] - starts[n]
             if stamps[slot] == d + 1:
                 found[d, 1] += 1
                 found[d, 2] += ends[n] - starts[n]
@@ -96,13 +97,13 @@ def _count_repeated_lines(starts, ends, hashes, blank, doc_offsets, filled):
 
 
 @compiled
-def _find_paragraphs(data, classes, byte_starts, doc_offsets, line_starts, line_ends, line_hashes, line_offsets):
+def _find_paragraphs(data, codes, classes, byte_starts, doc_offsets, line_starts, line_ends, line_hashes, line_offsets):
     address = np.intp(data.ctypes.data)
     starts, ends = np.empty(len(line_starts), np.int64), np.empty(len(line_starts), np.int64)
     hashes, offsets = np.empty(len(line_starts), np.uint64), np.zeros(len(doc_offsets), np.int64)
     n = 0
     for d in range(len(doc_offsets) - 1):
-        low, high = _strip(classes, doc_offsets[d], doc_offsets[d + 1])
+        low, high = _strip(codes, classes, doc_offsets[d], doc_offsets[d + 1])
         inside = False
         for line in range(line_offsets[d], line_offsets[d + 1]):
             start, end = max(line_starts[line], low), min(line_ends[line], high)
@@ -127,10 +128,10 @@ def _find_paragraphs(data, classes, byte_starts, doc_offsets, line_starts, line_
 
 
 @inlined
-def _strip(classes, low, high):
-    while low < high and classes[low] & SPACE:
+def _strip(codes, classes, low, high):
+    while low < high and classes[codes[low]] & SPACE:
         low += 1
-    while high > low and classes[high - 1] & SPACE:
+    while high > low and classes[codes[high - 1]] & SPACE:
         high -= 1
     return low, high
 

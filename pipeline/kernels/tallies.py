@@ -7,14 +7,22 @@ import numpy as np
 
 from pipeline.kernels.boundaries import NOT_SIMPLE, WORD_AND_MARK, mark_chunk, simple_shape
 from pipeline.kernels.characters import Characters
-from pipeline.kernels.chunks import LACKS_PUNCTUATION, Chunks, with_lacks, without_lacks
-from pipeline.kernels.classes import LINE_END, PUNCTUATION, SPACE, TERMINAL
+from pipeline.kernels.chunks import Chunks
+from pipeline.kernels.classes import (
+    BULLET,
+    ELLIPSIS,
+    LACKS_PUNCTUATION,
+    LINE_END,
+    PUNCTUATION,
+    SPACE,
+    TERMINAL,
+)
 from pipeline.kernels.compiled import called, compiled, inlined
 from pipeline.kernels.lines import Lines
 from pipeline.kernels.phrases import find_phrases
 from pipeline.kernels.words import ALL_SYMBOLS, HAS_ALPHA, Words
 
-_CARRIAGE_RETURN, _DOT, _ELLIPSIS, _BULLET, _MINUS = 0x0D, 0x2E, 0x2026, 0x2022, 0x2D
+_CARRIAGE_RETURN, _DOT, _MINUS = 0x0D, 0x2E, 0x2D
 _SIGNS = ("#", "…", "...")
 
 
@@ -31,7 +39,7 @@ def count_sentences(characters: Characters, chunks: Chunks) -> np.ndarray:
     end; marks that follow belong to it. Source: spaCy's sentencizer, which datatrove's C4 filter counts with.
     """
     longest = int(np.diff(characters.doc_offsets).max(initial=0))
-    return _count_sentences(characters.points, characters.classes, characters.doc_offsets, *chunks, longest)
+    return _count_sentences(characters.codes, characters.classes, characters.doc_offsets, *chunks, longest)
 
 
 def count_marks(data: np.ndarray, characters: Characters, lines: Lines) -> np.ndarray:
@@ -41,7 +49,7 @@ def count_marks(data: np.ndarray, characters: Characters, lines: Lines) -> np.nd
     offsets = characters.byte_starts[characters.doc_offsets].astype(np.int64)
     hits = find_phrases(data, offsets, _SIGNS)
     return _count_marks(
-        characters.points, characters.classes, characters.doc_offsets,
+        characters.codes, characters.classes, characters.doc_offsets,
         lines.starts, lines.ends, lines.seen, lines.doc_offsets, *hits, offsets,
     )  # fmt: skip
 
@@ -50,7 +58,7 @@ def count_line_shapes(characters: Characters, lines: Lines, short_line_chars: in
     """int64[documents, 3]: lines that are not blank; those whose last character is a terminal mark; those of
     at most `short_line_chars` characters. Lines keep their white space."""
     return _count_line_shapes(
-        characters.classes, lines.starts, lines.ends, lines.blank, lines.doc_offsets, short_line_chars
+        characters.codes, characters.classes, lines.starts, lines.ends, lines.blank, lines.doc_offsets, short_line_chars
     )
 
 
@@ -110,54 +118,52 @@ def _count_listed(hashes, listed):
 
 
 @compiled
-def _count_sentences(points, classes, char_offsets, starts, ends, seen, doc_offsets, longest):
+def _count_sentences(codes, classes, char_offsets, starts, ends, seen, doc_offsets, longest):
     found = np.zeros(len(doc_offsets) - 1, np.int64)
     breaks = np.zeros(longest + 1, np.uint8)
     for d in range(len(doc_offsets) - 1):
         k, after = doc_offsets[d], doc_offsets[d + 1]
-        found[d] = _sentences_of(
-            points, classes, char_offsets[d], starts[k:after], ends[k:after], seen[k:after], breaks
-        )
+        found[d] = _sentences_of(codes, classes, char_offsets[d], starts[k:after], ends[k:after], seen[k:after], breaks)
     return found
 
 
 @called
-def _sentences_of(points, classes, space, starts, ends, seen, breaks):
+def _sentences_of(codes, classes, space, starts, ends, seen, breaks):
     """Sentences of one document's chunks; white space begins at character `space`."""
     ended = new_line = True
     found = np.int64(0)
     for k in range(len(starts)):
         first, end = starts[k], ends[k]
         while space < first:
-            new_line = new_line or (classes[space] & LINE_END) != 0
+            new_line = new_line or (classes[codes[space]] & LINE_END) != 0
             space += 1
         space = np.int64(end)
-        every = seen[k] | with_lacks(classes[end - 1])
+        every = seen[k] | classes[codes[end - 1]]
         terminal = every & TERMINAL
         if new_line or (ended and every & LACKS_PUNCTUATION and not terminal):
             found += 1
             ended = new_line = False
         if terminal:
-            begun, ended = _end_sentences(points, classes, first, end, without_lacks(seen[k]), breaks, ended)
+            begun, ended = _end_sentences(codes, classes, first, end, seen[k], breaks, ended)
             found += begun
     return found
 
 
 @called
-def _end_sentences(points, classes, first, end, seen, breaks, ended):
+def _end_sentences(codes, classes, first, end, seen, breaks, ended):
     """Sentences that begin within a chunk that has terminal marks, and whether one has ended with it."""
-    shape = simple_shape(points, classes, first, end, seen)
+    shape = simple_shape(codes, classes, first, end, seen)
     if shape == WORD_AND_MARK:  # a plain word, which begins one where the last has ended
-        return int(ended), classes[end - 1] & TERMINAL != 0
+        return int(ended), classes[codes[end - 1]] & TERMINAL != 0
     breaks[0] = 1
     if shape == NOT_SIMPLE:
-        mark_chunk(points, classes, first, end, breaks)
+        mark_chunk(codes, classes, first, end, breaks)
     begun, start = 0, first
     while first < end:
-        after, every = first + 1, classes[first]
+        after, every = first + 1, classes[codes[first]]
         breaks[first - start] = 0
         while after < end and not breaks[after - start]:
-            every &= classes[after]
+            every &= classes[codes[after]]
             after += 1
         terminal = after - first == 1 and every & TERMINAL
         if ended and not terminal and not every & PUNCTUATION:
@@ -169,13 +175,13 @@ def _end_sentences(points, classes, first, end, seen, breaks, ended):
 
 
 @compiled
-def _count_marks(points, classes, doc_offsets, starts, ends, seen, line_offsets, hit_starts, hit_phrases, byte_offsets):
+def _count_marks(codes, classes, doc_offsets, starts, ends, seen, line_offsets, hit_starts, hit_phrases, byte_offsets):
     found = np.zeros((len(doc_offsets) - 1, 5), np.int64)
     hit = 0
     for d in range(len(doc_offsets) - 1):
         hit = _count_signs(hit_starts, hit_phrases, hit, byte_offsets[d + 1], found[d])
         first, after = line_offsets[d], line_offsets[d + 1]
-        _judge_lines(points, classes, starts[first:after], ends[first:after], seen[first:after], found[d])
+        _judge_lines(codes, classes, starts[first:after], ends[first:after], seen[first:after], found[d])
     return found
 
 
@@ -195,45 +201,45 @@ def _count_signs(starts, phrases, hit, after, found):
 
 
 @called
-def _judge_lines(points, classes, starts, ends, seen, found):
+def _judge_lines(codes, classes, starts, ends, seen, found):
     """Count a document's lines, as `str.splitlines` has them, and look at their edges."""
     last = len(starts) - 1
     for line in range(len(starts)):
         i, line_end = starts[line], ends[line]
         while i < line_end or line < last:  # what follows the last line end is a line only where it is not empty
             end = i
-            while seen[line] & LINE_END and end < line_end and not classes[end] & LINE_END:
+            while seen[line] & LINE_END and end < line_end and not classes[codes[end]] & LINE_END:
                 end += 1
             end = end if seen[line] & LINE_END else line_end
             found[2] += 1
-            _judge_edges(points, classes, i, end, found)
+            _judge_edges(codes, classes, i, end, found)
             i = end + 1
-            if i > line_end or (i == line_end and line < last and points[end] == _CARRIAGE_RETURN):
+            if i > line_end or (i == line_end and line < last and codes[end] == _CARRIAGE_RETURN):
                 break
 
 
 @inlined
-def _judge_edges(points, classes, start, end, found):
-    while start < end and classes[start] & SPACE:
+def _judge_edges(codes, classes, start, end, found):
+    while start < end and classes[codes[start]] & SPACE:
         start += 1
-    while end > start and classes[end - 1] & SPACE:
+    while end > start and classes[codes[end - 1]] & SPACE:
         end -= 1
     if start == end:
         return
-    found[3] += points[start] == _BULLET or points[start] == _MINUS
+    found[3] += codes[start] == BULLET or codes[start] == _MINUS
     dots = 0
-    while dots < 3 and end - dots > start and points[end - dots - 1] == _DOT:
+    while dots < 3 and end - dots > start and codes[end - dots - 1] == _DOT:
         dots += 1
-    found[4] += dots == 3 or points[end - 1] == _ELLIPSIS
+    found[4] += dots == 3 or codes[end - 1] == ELLIPSIS
 
 
 @compiled
-def _count_line_shapes(classes, starts, ends, blank, doc_offsets, short_line_chars):
+def _count_line_shapes(codes, classes, starts, ends, blank, doc_offsets, short_line_chars):
     found = np.zeros((len(doc_offsets) - 1, 3), np.int64)
     for d in range(len(doc_offsets) - 1):
         for line in range(doc_offsets[d], doc_offsets[d + 1]):
             if not blank[line]:
                 found[d, 0] += 1
-                found[d, 1] += (classes[ends[line] - 1] & TERMINAL) != 0
+                found[d, 1] += (classes[codes[ends[line] - 1]] & TERMINAL) != 0
                 found[d, 2] += ends[line] - starts[line] <= short_line_chars
     return found

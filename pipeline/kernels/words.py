@@ -9,8 +9,8 @@ import numpy as np
 
 from pipeline.kernels.boundaries import NOT_SIMPLE, ONE_WORD, WORD_AND_MARK, mark_chunk, simple_shape
 from pipeline.kernels.characters import Characters
-from pipeline.kernels.chunks import LACKS_SYMBOL, Chunks, with_lacks, without_lacks
-from pipeline.kernels.classes import ALPHA
+from pipeline.kernels.chunks import Chunks
+from pipeline.kernels.classes import ALPHA, LACKS_SYMBOL
 from pipeline.kernels.compiled import called, compiled, inlined
 from pipeline.kernels.hashing import hash_slice
 
@@ -51,7 +51,7 @@ def find_words(data: np.ndarray, characters: Characters, chunks: Chunks) -> Word
     "dont" and "id" are one word each.
     """
     longest = int(np.diff(characters.doc_offsets).max(initial=0))
-    most = len(characters.points)
+    most = len(characters.codes)
     return Words(*_find_words(data, *characters[:3], *chunks, most, longest))
 
 
@@ -63,12 +63,12 @@ def count_words(characters: Characters, chunks: Chunks, known: np.ndarray | None
     """
     counts = np.full(len(chunks.starts), -1, np.int32) if known is None else known.copy()
     longest = int((chunks.ends - chunks.starts).max(initial=0))
-    _count_words(characters.points, characters.classes, *chunks[:3], counts, longest)
+    _count_words(characters.codes, characters.classes, *chunks[:3], counts, longest)
     return counts
 
 
 @compiled
-def _find_words(data, points, classes, byte_starts, starts, ends, seen, doc_offsets, most, longest):
+def _find_words(data, codes, classes, byte_starts, starts, ends, seen, doc_offsets, most, longest):
     # most: only the pages of memory that are written to are ever taken
     hashes, chars = np.empty(most, np.uint64), np.empty(most, np.int32)
     kinds, word_offsets = np.empty(most, np.uint8), np.zeros(len(doc_offsets), np.int64)
@@ -78,7 +78,7 @@ def _find_words(data, points, classes, byte_starts, starts, ends, seen, doc_offs
     for d in range(len(doc_offsets) - 1):
         k, after = doc_offsets[d], doc_offsets[d + 1]
         n = read_chunks(
-            data, points, classes, byte_starts, starts[k:after], ends[k:after], seen[k:after],
+            data, codes, classes, byte_starts, starts[k:after], ends[k:after], seen[k:after],
             breaks, hashes, chars, kinds, per_chunk[k:after], n,
         )  # fmt: skip
         word_offsets[d + 1] = n
@@ -87,15 +87,15 @@ def _find_words(data, points, classes, byte_starts, starts, ends, seen, doc_offs
 
 @called
 def read_chunks(
-    data, points, classes, byte_starts, starts, ends, seen, breaks, hashes, chars, kinds, per_chunk, n
+    data, codes, classes, byte_starts, starts, ends, seen, breaks, hashes, chars, kinds, per_chunk, n
 ):  # fmt: skip
     """Write the words of a document's chunks after the first `n`; how many there are then."""
     address = np.intp(data.ctypes.data)
     for k in range(len(starts)):
         first, end, some, begun = starts[k], ends[k], seen[k], n
-        last = with_lacks(classes[end - 1])
+        last = classes[codes[end - 1]]
         start, after = np.int64(byte_starts[first]), np.int64(byte_starts[end])
-        shape = simple_shape(points, classes, first, end, without_lacks(some))
+        shape = simple_shape(codes, classes, first, end, some)
         if shape == ONE_WORD:
             hashes[n] = hash_slice(data, address, start, after)
             chars[n], kinds[n] = end - first, _kind(some | last)
@@ -108,21 +108,21 @@ def read_chunks(
             chars[n + 1], kinds[n + 1] = 1, _kind(last)
             n += 2
         else:
-            mark_chunk(points, classes, first, end, breaks)
-            n = _read_words(data, address, classes, byte_starts, first, end, breaks, hashes, chars, kinds, n)
+            mark_chunk(codes, classes, first, end, breaks)
+            n = _read_words(data, address, codes, classes, byte_starts, first, end, breaks, hashes, chars, kinds, n)
         per_chunk[k] = n - begun
     return n
 
 
 @called
-def _read_words(data, address, classes, byte_starts, first, end, breaks, hashes, chars, kinds, n):
+def _read_words(data, address, codes, classes, byte_starts, first, end, breaks, hashes, chars, kinds, n):
     """Write the words that `breaks` marks between two characters; how many there are then."""
     start = first
     while start < end:
-        some, i = with_lacks(classes[start]), start + 1
+        some, i = classes[codes[start]], start + 1
         breaks[start - first] = 0
         while i < end and not breaks[i - first]:
-            some |= with_lacks(classes[i])
+            some |= classes[codes[i]]
             i += 1
         hashes[n] = hash_slice(data, address, np.int64(byte_starts[start]), np.int64(byte_starts[i]))
         chars[n], kinds[n] = i - start, _kind(some)
@@ -132,19 +132,19 @@ def _read_words(data, address, classes, byte_starts, first, end, breaks, hashes,
 
 
 @compiled
-def _count_words(points, classes, starts, ends, seen, counts, longest):
-    _count_chunks(points, classes, starts, ends, seen, counts, np.zeros(longest + 1, np.uint8))
+def _count_words(codes, classes, starts, ends, seen, counts, longest):
+    _count_chunks(codes, classes, starts, ends, seen, counts, np.zeros(longest + 1, np.uint8))
 
 
 @called
-def _count_chunks(points, classes, starts, ends, seen, counts, breaks):
+def _count_chunks(codes, classes, starts, ends, seen, counts, breaks):
     for k in range(len(starts)):
         if counts[k] >= 0:
             continue
-        shape = simple_shape(points, classes, starts[k], ends[k], without_lacks(seen[k]))
+        shape = simple_shape(codes, classes, starts[k], ends[k], seen[k])
         counts[k] = shape  # one or two
         if shape == NOT_SIMPLE:
-            mark_chunk(points, classes, starts[k], ends[k], breaks)
+            mark_chunk(codes, classes, starts[k], ends[k], breaks)
             for i in range(ends[k] - starts[k]):
                 counts[k] += breaks[i]
                 breaks[i] = 0

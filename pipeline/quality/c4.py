@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from functools import partial
 
-import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
@@ -19,7 +18,7 @@ from pipeline.kernels import line_filter
 from pipeline.kernels.line_filter import LineLimits, filter_lines
 from pipeline.kernels.tallies import count_sentences
 from pipeline.quality.limits import Limits, compute_by_language, limit, rules_by_language
-from pipeline.quality.ratios import count, ratio
+from pipeline.quality.ratios import as_columns, sizes
 from pipeline.stage import Columns, Rule, Stage, signal
 
 SIGNALS = pa.schema(
@@ -114,10 +113,11 @@ def correct_lines(batch: DocumentBatch, limits: LineLimits, policy: tuple[str, .
     """
     filtered = filter_lines(batch.utf8.data, batch.characters, batch.chunks, batch.lines, limits, policy)
     rewritten = batch.of_pieces(filtered.pieces)
-    columns = {
-        "text": rewritten.column("text"),
-        **{name: count(filtered.counts[:, column]) for name, column in _LINE_COUNTS.items()},
-        "kept_text_frac": ratio(np.diff(rewritten.utf8.offsets), np.diff(batch.utf8.offsets)),
-        "sentence_count": count(count_sentences(rewritten.characters, rewritten.chunks)),
-    }
-    return Rewritten(columns, rewritten)
+    columns = as_columns(
+        {
+            **{name: filtered.counts[:, column] for name, column in _LINE_COUNTS.items()},
+            "kept_text_frac": (sizes(rewritten.utf8.offsets), sizes(batch.utf8.offsets)),
+            "sentence_count": count_sentences(rewritten.characters, rewritten.chunks),
+        }
+    )
+    return Rewritten({"text": rewritten.column("text"), **columns}, rewritten)

@@ -16,7 +16,7 @@ from pipeline.batch import DocumentBatch
 from pipeline.kernels.repeats import count_repeated_filled_lines
 from pipeline.kernels.tallies import count_line_shapes, sum_by_document
 from pipeline.quality.limits import Limits, compute_by_language, limit, rules_by_language
-from pipeline.quality.ratios import ratio
+from pipeline.quality.ratios import as_columns, sizes
 from pipeline.stage import Columns, Rule, Stage, signal
 
 SIGNALS = pa.schema(
@@ -59,12 +59,14 @@ def measure(batch: DocumentBatch, short_line_chars: int) -> Columns:
     white space after it hides it, as in the code."""
     lines, punctuated, short = count_line_shapes(batch.characters, batch.lines, short_line_chars).T
     repeated = count_repeated_filled_lines(batch.lines)[:, 2]
-    newlines = np.diff(batch.lines.doc_offsets) - 1
-    chars = np.diff(batch.characters.doc_offsets) - newlines
+    newlines = sizes(batch.lines.doc_offsets) - 1
+    chars = sizes(batch.characters.doc_offsets) - newlines
     words = sum_by_document(batch.word_counts, batch.chunks.doc_offsets)
-    return {
-        "punctuated_line_frac": ratio(punctuated, lines),
-        "short_line_frac": ratio(short, lines),
-        "dup_filled_line_chars_frac": ratio(repeated, np.where(lines, chars, 0)),
-        "newline_word_frac": ratio(newlines, words),
-    }
+    return as_columns(
+        {
+            "punctuated_line_frac": (punctuated, lines),
+            "short_line_frac": (short, lines),
+            "dup_filled_line_chars_frac": (repeated, np.where(lines, chars, 0)),
+            "newline_word_frac": (newlines, words),
+        }
+    )

@@ -18,7 +18,7 @@ differ:
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 import pyarrow as pa
@@ -29,7 +29,7 @@ from pipeline.kernels.hashing import hash_bytes
 from pipeline.kernels.repeats import count_repeated_grams, count_repeated_lines, count_repeated_paragraphs
 from pipeline.kernels.tallies import count_marks, count_word_kinds
 from pipeline.quality.limits import Limits, compute_by_language, limit, rules_by_language
-from pipeline.quality.ratios import count, ratio
+from pipeline.quality.ratios import as_columns, sizes
 from pipeline.stage import Columns, Rule, Stage, signal
 
 _GRAMS = tuple((n, "top") for n in range(2, 5)) + tuple((n, "dup") for n in range(5, 11))
@@ -141,31 +141,39 @@ def _quality_rules(config: GopherConfig) -> tuple[Rule, ...]:
 
 def measure_repetition(batch: DocumentBatch) -> Columns:
     """`REPETITION_SIGNALS`; null for an empty text, which no fraction describes."""
-    chars = np.diff(batch.characters.doc_offsets)
+    chars = sizes(batch.characters.doc_offsets)
     paragraphs = count_repeated_paragraphs(batch.utf8.data, batch.characters, batch.lines)
     lines = count_repeated_lines(batch.lines)
     grams = count_repeated_grams(batch.words)
-    return {
-        "dup_paragraph_frac": ratio(paragraphs[:, 1], np.where(chars, paragraphs[:, 0], 0)),
-        "dup_paragraph_chars_frac": ratio(paragraphs[:, 2], chars),
-        "dup_line_frac": ratio(lines[:, 1], np.where(chars, lines[:, 0], 0)),
-        "dup_line_chars_frac": ratio(lines[:, 2], chars),
-        **{f"{kind}_{n}gram_chars_frac": ratio(grams[:, n - 2], chars) for n, kind in _GRAMS},
-    }
+    return as_columns(
+        {
+            "dup_paragraph_frac": (paragraphs[:, 1], np.where(chars, paragraphs[:, 0], 0)),
+            "dup_paragraph_chars_frac": (paragraphs[:, 2], chars),
+            "dup_line_frac": (lines[:, 1], np.where(chars, lines[:, 0], 0)),
+            "dup_line_chars_frac": (lines[:, 2], chars),
+            **{f"{kind}_{n}gram_chars_frac": (grams[:, n - 2], chars) for n, kind in _GRAMS},
+        }
+    )
 
 
 def measure_quality(batch: DocumentBatch, stop_words: tuple[str, ...]) -> Columns:
     """`QUALITY_SIGNALS`."""
-    listed = np.array([hash_bytes(word) for word in stop_words], np.uint64)
-    words, not_symbols, chars, alpha, stops = count_word_kinds(batch.words, listed).T
+    words, not_symbols, chars, alpha, stops = count_word_kinds(batch.words, _hashes(stop_words)).T
     hashes, ellipses, lines, bullets, trailing = count_marks(batch.utf8.data, batch.characters, batch.lines).T
-    return {
-        "word_count": count(not_symbols),
-        "mean_word_chars": ratio(chars, not_symbols),
-        "hash_word_frac": ratio(hashes, words),
-        "ellipsis_word_frac": ratio(ellipses, words),
-        "bullet_line_frac": ratio(bullets, lines),
-        "ellipsis_line_frac": ratio(trailing, lines),
-        "alpha_word_frac": ratio(alpha, words),
-        "stop_word_count": count(stops),
-    }
+    return as_columns(
+        {
+            "word_count": not_symbols,
+            "mean_word_chars": (chars, not_symbols),
+            "hash_word_frac": (hashes, words),
+            "ellipsis_word_frac": (ellipses, words),
+            "bullet_line_frac": (bullets, lines),
+            "ellipsis_line_frac": (trailing, lines),
+            "alpha_word_frac": (alpha, words),
+            "stop_word_count": stops,
+        }
+    )
+
+
+@cache
+def _hashes(words: tuple[str, ...]) -> np.ndarray:
+    return np.array([hash_bytes(word) for word in words], np.uint64)

@@ -27,7 +27,7 @@ from pipeline.batch import DocumentBatch, Rewritten
 from pipeline.kernels import line_corrections as kernel
 from pipeline.kernels.line_corrections import Corrections
 from pipeline.quality.limits import Limits, compute_by_language, limit, rules_by_language
-from pipeline.quality.ratios import count, ratio
+from pipeline.quality.ratios import as_columns
 from pipeline.stage import Columns, Rule, Stage, signal
 
 SIGNALS = pa.schema(
@@ -92,18 +92,19 @@ def _rules(config: LinesConfig) -> tuple[Rule, ...]:
 
 def correct(batch: DocumentBatch, corrections: Corrections) -> Columns:
     """`SIGNALS`. A line is counted once, for the first cause that applies: capitals, digits, counter, words, phrase."""
-    corrected = kernel.correct_lines(batch.characters, batch.chunks, batch.lines, corrections)
+    corrected = kernel.correct_lines(batch.utf8.data, batch.characters, batch.chunks, batch.lines, corrections)
     rewritten = batch.of_pieces(corrected.pieces)
     counts = corrected.counts
     before, after = counts[:, kernel.WORDS], counts[:, kernel.WORDS_LEFT]
-    columns = {
-        "text": rewritten.column("text"),
-        "capital_line_count": count(counts[:, kernel.CAPITALS]),
-        "numeral_line_count": count(counts[:, kernel.NUMERALS]),
-        "counter_line_count": count(counts[:, kernel.COUNTER]),
-        "short_line_count": count(counts[:, kernel.FEW_WORDS]),
-        "button_line_count": count(counts[:, kernel.PHRASE]),
-        "button_count": count(counts[:, kernel.EDITED]),
-        "removed_word_frac": ratio(before - after, before),
-    }
-    return Rewritten(columns, rewritten)
+    columns = as_columns(
+        {
+            "capital_line_count": counts[:, kernel.CAPITALS],
+            "numeral_line_count": counts[:, kernel.NUMERALS],
+            "counter_line_count": counts[:, kernel.COUNTER],
+            "short_line_count": counts[:, kernel.FEW_WORDS],
+            "button_line_count": counts[:, kernel.PHRASE],
+            "button_count": counts[:, kernel.EDITED],
+            "removed_word_frac": (before - after, before),
+        }
+    )
+    return Rewritten({"text": rewritten.column("text"), **columns}, rewritten)

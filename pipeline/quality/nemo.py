@@ -15,7 +15,6 @@ n-gram, a choice among equally frequent ones that changes from run to run. Where
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -26,7 +25,7 @@ from pipeline.kernels import english
 from pipeline.kernels.phrases import find_phrases
 from pipeline.kernels.repeats import count_repeated_filled_lines
 from pipeline.quality.limits import Limits, compute_by_language, limit, rules_by_language
-from pipeline.quality.ratios import count, ratio
+from pipeline.quality.ratios import Ratio, as_columns, sizes
 from pipeline.stage import Columns, Rule, Stage, signal
 
 _RATIOS = (  # signal, meaning, of what, low, high
@@ -121,41 +120,41 @@ def _rules(config: NemoConfig) -> tuple[Rule, ...]:
 def measure(batch: DocumentBatch, common_words: tuple[str, ...], boilerplate: tuple[str, ...]) -> Columns:
     """`SIGNALS`. Lines end at newlines; paragraphs at two of them."""
     counts = english.count_english(batch.utf8.data, batch.characters, batch.chunks, batch.lines, common_words)
-    chars, words, lines = np.diff(batch.characters.doc_offsets), counts[:, english.WORDS], counts[:, english.LINES]
+    chars, words, lines = sizes(batch.characters.doc_offsets), counts[:, english.WORDS], counts[:, english.LINES]
     odd = chars - counts[:, english.PLAIN]
-    return {
-        "odd_char_frac": ratio(odd, chars),
-        "digit_char_frac": ratio(counts[:, english.DIGITS], chars),
-        "url_char_frac": ratio(counts[:, english.URLS], chars),
-        "blank_char_frac": ratio(counts[:, english.BLANKS], chars),
-        "bracket_char_frac": ratio(counts[:, english.BRACKETS], chars),
-        "symbol_word_frac": ratio(counts[:, english.SYMBOL_WORDS], words),
-        "letter_word_frac": ratio(counts[:, english.ALPHA_WORDS], words),
-        "unended_line_frac": ratio(counts[:, english.UNENDED], lines),
-        "trailing_line_frac": ratio(counts[:, english.ELLIPSES], lines),
-        "listed_line_frac": ratio(counts[:, english.BULLETS], lines),
-        "spaced_word_count": count(words),
-        "mean_spaced_word_chars": ratio(counts[:, english.WORD_CHARS], words),
-        "longest_word_chars": ratio(counts[:, english.LONGEST_WORD], np.minimum(words, 1)),
-        "common_word_count": count(counts[:, english.COMMON_WORDS]),
-        **_uniqueness(batch, boilerplate),
-    }
+    return as_columns(
+        {
+            "odd_char_frac": (odd, chars),
+            "digit_char_frac": (counts[:, english.DIGITS], chars),
+            "url_char_frac": (counts[:, english.URLS], chars),
+            "blank_char_frac": (counts[:, english.BLANKS], chars),
+            "bracket_char_frac": (counts[:, english.BRACKETS], chars),
+            "symbol_word_frac": (counts[:, english.SYMBOL_WORDS], words),
+            "letter_word_frac": (counts[:, english.ALPHA_WORDS], words),
+            "unended_line_frac": (counts[:, english.UNENDED], lines),
+            "trailing_line_frac": (counts[:, english.ELLIPSES], lines),
+            "listed_line_frac": (counts[:, english.BULLETS], lines),
+            "spaced_word_count": words,
+            "mean_spaced_word_chars": (counts[:, english.WORD_CHARS], words),
+            "longest_word_chars": (counts[:, english.LONGEST_WORD], np.minimum(words, 1)),
+            "common_word_count": counts[:, english.COMMON_WORDS],
+            **_uniqueness(batch, boilerplate),
+        }
+    )
 
 
-def _uniqueness(batch: DocumentBatch, boilerplate: tuple[str, ...]) -> dict[str, pa.Array[Any]]:
+def _uniqueness(batch: DocumentBatch, boilerplate: tuple[str, ...]) -> dict[str, Ratio]:
     """Shares of lines and paragraphs that are not repeated, and of paragraphs that are boilerplate."""
     hits = find_phrases(batch.utf8.data, batch.utf8.offsets, ("lorem ipsum", *boilerplate))
     line_bytes = batch.characters.byte_starts[batch.lines.starts]
     paragraphs = english.count_paragraphs(batch.lines, batch.utf8.offsets, line_bytes, hits)
     whole, repeated, chars, repeated_chars, phrased = paragraphs.T
-    lines, repeated_lines, repeated_line_chars = count_repeated_filled_lines(batch.lines).T
-    filled = np.where(batch.lines.blank, 0, batch.lines.ends - batch.lines.starts)
-    line_chars = np.diff(np.concatenate([[0], np.cumsum(filled)])[batch.lines.doc_offsets])
-    some = np.diff(batch.characters.doc_offsets) > 0  # an empty text has one empty paragraph, and nothing to say
+    lines, repeated_lines, repeated_line_chars, line_chars = count_repeated_filled_lines(batch.lines).T
+    some = sizes(batch.characters.doc_offsets) > 0  # an empty text has one empty paragraph, and nothing to say
     return {
-        "boilerplate_paragraph_frac": ratio(phrased, np.where(some, whole, 0)),
-        "unique_line_frac": ratio(lines - repeated_lines, lines),
-        "unique_line_char_frac": ratio(line_chars - repeated_line_chars, line_chars),
-        "unique_paragraph_frac": ratio(whole - repeated, np.where(some, whole, 0)),
-        "unique_paragraph_char_frac": ratio(chars - repeated_chars, chars),
+        "boilerplate_paragraph_frac": (phrased, np.where(some, whole, 0)),
+        "unique_line_frac": (lines - repeated_lines, lines),
+        "unique_line_char_frac": (line_chars - repeated_line_chars, line_chars),
+        "unique_paragraph_frac": (whole - repeated, np.where(some, whole, 0)),
+        "unique_paragraph_char_frac": (chars - repeated_chars, chars),
     }

@@ -23,7 +23,7 @@ from pydantic import Field
 from pipeline.batch import DocumentBatch, utf8_of
 from pipeline.kernels.addresses import Sieve, make_sieve, sift
 from pipeline.quality.limits import Switches, limit
-from pipeline.quality.ratios import floats
+from pipeline.quality.ratios import as_columns, sizes
 from pipeline.stage import Columns, Rule, Stage, signal
 
 SIGNALS = pa.schema(
@@ -126,7 +126,7 @@ def measure(batch: DocumentBatch, lists: Blocklists) -> Columns:
     utf8 = utf8_of(urls)
     digits, listed = sift(utf8.data, utf8.offsets, lists.sieve)
     rows = np.zeros((6, batch.num_rows))
-    rows[0], rows[1] = np.diff(utf8.offsets), digits
+    rows[0], rows[1] = sizes(utf8.offsets), digits
     rows[1] /= np.maximum(rows[0], 1)
     for row in np.flatnonzero(listed):
         rows[[0, 1, 3, 4, 5], row] = _measure_one(urls[int(row)].as_py(), lists)
@@ -134,7 +134,7 @@ def measure(batch: DocumentBatch, lists: Blocklists) -> Columns:
         rows[2] = [
             any(domain in lists.hosts for domain in _domains(host or "")) for host in batch.column("host").to_pylist()
         ]
-    return {name: floats(row) for name, row in zip(_NAMES, rows, strict=True)}
+    return as_columns(dict(zip(_NAMES, rows, strict=True)))
 
 
 def _measure_one(url: str, lists: Blocklists) -> tuple[float, ...]:

@@ -207,11 +207,11 @@ def split_unspaced(word: str) -> list[str]:
 # Repetition
 
 
-def repeated(pieces: Sequence[str]) -> tuple[int, int, int]:
-    """How many, how many equal to an earlier one, their characters."""
+def repeated(pieces: Sequence[str]) -> tuple[int, int, int, int]:
+    """How many, how many equal to an earlier one, the characters of these and of all."""
     seen: set[str] = set()
     again = [piece for piece in pieces if piece in seen or seen.add(piece)]  # type: ignore[func-returns-value]
-    return len(pieces), len(again), sum(map(len, again))
+    return len(pieces), len(again), sum(map(len, again)), sum(map(len, pieces))
 
 
 def lines(text: str) -> list[str]:

@@ -6,7 +6,8 @@ import re
 from collections import Counter
 from collections.abc import Callable
 
-from pipeline.kernels.english import BULLET_MARKS, ELLIPSIS_MARKS
+from pipeline.kernels.classes import BULLETS
+from pipeline.kernels.english import ELLIPSIS_MARKS
 from pipeline.kernels.line_corrections import Corrections
 from tests.pipeline.kernels.plain import category, in_ranges
 
@@ -108,7 +109,7 @@ def english(text: str, common: tuple[str, ...]) -> list[int]:
         len(lines),
         sum(not line.endswith((".", "?", "!", '"', "'")) for line in lines),
         sum(re.sub("[A-Z]", lambda m: m.group().lower(), line).endswith(ELLIPSIS_MARKS) for line in lines),
-        sum(line.startswith(tuple(BULLET_MARKS)) for line in lines),
+        sum(line.startswith(tuple(BULLETS)) for line in lines),
     ]
 
 

@@ -49,7 +49,7 @@ def corrections() -> st.SearchStrategy[Corrections]:
 @settings(deadline=None, max_examples=300)
 def test_corrected_lines_equal_plain_python(texts: list[str], given_corrections: Corrections) -> None:
     batch = DocumentBatch.of_texts(texts)
-    result = kernel.correct_lines(batch.characters, batch.chunks, batch.lines, given_corrections)
+    result = kernel.correct_lines(batch.utf8.data, batch.characters, batch.chunks, batch.lines, given_corrections)
     kept = batch.of_pieces(result.pieces).texts
     for i, text in enumerate(texts):
         expected, counts = plain.correct(text, given_corrections)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from functools import reduce
-from operator import or_
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -12,8 +9,7 @@ from hypothesis import strategies as st
 
 from pipeline.batch import DocumentBatch
 from pipeline.kernels import words as kinds
-from pipeline.kernels.chunks import LACKS_PUNCTUATION, LACKS_SYMBOL
-from pipeline.kernels.classes import PUNCTUATION, SYMBOL
+from pipeline.kernels.classes import BULLETS, class_table, coded, coding
 from pipeline.kernels.hashing import hash_bytes, hash_text
 from tests.pipeline.kernels import plain
 from tests.pipeline.kernels.texts import hard_texts
@@ -34,7 +30,8 @@ def words_of(batch: DocumentBatch) -> list[list[str]]:
 def test_characters_are_those_of_the_text(texts: list[str]) -> None:
     batch = DocumentBatch.of_texts(texts)
     characters = batch.characters
-    assert characters.points.tolist() == [ord(c) for text in texts for c in text]
+    points = [ord(c) for text in texts for c in text]
+    assert characters.codes.tolist() == coding().codes[points].tolist()
     starts = np.cumsum([0] + [len(c.encode()) for text in texts for c in text])
     assert characters.byte_starts.tolist() == starts.tolist()
     assert np.diff(characters.doc_offsets).tolist() == [len(text) for text in texts]
@@ -71,13 +68,16 @@ def test_chunks_of_every_length_are_found_at_every_place() -> None:
     assert [whole[start:end] for start, end in spans] == [chunk for text in batch.texts for chunk in text.split()]
     assert np.diff(chunks.doc_offsets).tolist() == [len(text.split()) for text in batch.texts]
     for (start, end), seen in zip(spans, chunks.seen.tolist(), strict=True):
-        before_last = batch.characters.classes[start : end - 1].tolist()
-        assert seen == reduce(or_, map(seen_of, before_last), 0)
+        before_last = batch.characters.classes[batch.characters.codes[start : end - 1]]
+        assert seen == np.bitwise_or.reduce(before_last)
 
 
-def seen_of(classes: int) -> int:
-    lacks_symbol = 0 if classes & SYMBOL else LACKS_SYMBOL
-    return classes | lacks_symbol | (0 if classes & PUNCTUATION else LACKS_PUNCTUATION)
+def test_a_code_stands_for_every_class_of_its_characters() -> None:
+    codes, classes = coding()
+    assert np.array_equal(classes[codes], class_table())
+    assert codes[:128].tolist() == list(range(128))
+    for character in "’…»–—" + BULLETS:  # kernels ask for these by name
+        assert np.count_nonzero(codes == coded(character)[0]) == 1
 
 
 def test_a_batch_may_have_more_words_than_most() -> None:
