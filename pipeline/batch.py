@@ -160,14 +160,27 @@ def _strings(data: np.ndarray, offsets: np.ndarray) -> pa.Array[Any]:
     return pa.Array.from_buffers(pa.string(), len(offsets) - 1, buffers)
 
 
-class Rewritten(dict[str, "pa.Array[Any]"]):
+class Signals(dict[str, "pa.Array[Any]"]):
+    """Columns of numbers, as Arrow has them and as numpy does: rules are judged by the latter.
+
+    Args:
+        columns: The columns.
+        numbers: Of those that are numbers the same, float64, NaN for null.
+    """
+
+    def __init__(self, columns: Mapping[str, pa.Array[Any]], numbers: Mapping[str, np.ndarray]) -> None:
+        super().__init__(columns)
+        self.numbers = numbers
+
+
+class Rewritten(Signals):
     """Columns that replace the text, with the batch in which the new text has been looked at already.
 
     Args:
-        columns: The columns, `text` among them.
-        measured: A batch whose `text` is that column: what it has computed need not be computed again.
+        signals: What was measured.
+        measured: A batch whose `text` is the new one: what it has computed need not be computed again.
     """
 
-    def __init__(self, columns: Mapping[str, pa.Array[Any]], measured: DocumentBatch) -> None:
-        super().__init__(columns)
+    def __init__(self, signals: Signals, measured: DocumentBatch) -> None:
+        super().__init__({"text": measured.column("text"), **signals}, signals.numbers)
         self.measured = measured

@@ -20,13 +20,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.batch import DocumentBatch, Rewritten
+from pipeline.batch import DocumentBatch, Rewritten, Signals
 
 Columns = Mapping[str, "pa.Array[Any]"]
 
@@ -107,7 +108,10 @@ class Rule:
 def judge(rules: Sequence[Rule], limits: np.ndarray, computed: Columns, languages: pa.Array[Any] | None) -> np.ndarray:
     """bool[rules, documents]: which of the documents pass which rules. `limits`: float64[2, rules, 1], the rules'."""
     passed: np.ndarray
-    values = np.array([_numbers(computed[rule.signal]) for rule in rules])
+    known = computed.numbers if isinstance(computed, Signals) else {}
+    values = np.array(
+        [known[rule.signal] if rule.signal in known else _numbers(computed[rule.signal]) for rule in rules]
+    )
     passed = (values >= limits[0]) & (values <= limits[1])  # NaN, which is also Arrow's null here, compares false
     for row, rule in zip(passed, rules, strict=True):
         if rule.languages or rule.not_languages:
@@ -330,10 +334,16 @@ class _Failures:
         rules = rules[np.argsort(rows, kind="stable")]
         offsets = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=len(self.any_rule)))])
         first = np.append(rules, 0)[offsets[:-1]]
-        stages, names = (pa.array([pair[part] for pair in self._names], pa.string()) for part in (0, 1))
+        stages, names = _as_arrays(tuple(self._names))
         firsts = pa.array(first, pa.int64(), mask=~self.any_rule)
         failed = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), names.take(pa.array(rules, pa.int64())))
         return {"dropped_by": stages.take(firsts), "dropped_by_rule": names.take(firsts), "failed_rules": failed}
+
+
+@lru_cache(maxsize=8)
+def _as_arrays(pairs: tuple[tuple[str, str], ...]) -> tuple[pa.Array[Any], pa.Array[Any]]:
+    """The first and the second of each pair: every batch of a run asks for the same."""
+    return pa.array([first for first, _ in pairs], pa.string()), pa.array([second for _, second in pairs], pa.string())
 
 
 def _languages_of(batch: DocumentBatch, computed: Columns) -> pa.Array[Any] | None:

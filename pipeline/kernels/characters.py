@@ -8,10 +8,11 @@ from typing import NamedTuple
 import numpy as np
 
 from pipeline.kernels.compiled import called, inlined
-from pipeline.kernels.machine import load64, trailing_zeros
+from pipeline.kernels.machine import trailing_zeros, within64
 
-_NEWLINE = 0x0A
-_NEWLINES, _SEVEN = np.uint64(0x0A0A0A0A0A0A0A0A), np.uint64(0x7F7F7F7F7F7F7F7F)
+BLOCK = 64
+"""Characters that are looked at together; the memory of codes goes on for as many, so that every block is whole."""
+_NEWLINE, _ONE, _ALL = 0x0A, np.uint64(1), np.uint64(0xFFFFFFFFFFFFFFFF)
 
 
 class Characters(NamedTuple):
@@ -19,6 +20,7 @@ class Characters(NamedTuple):
 
     Attributes:
         codes: uint8[characters], by `pipeline.kernels.classes`; of ASCII characters the characters themselves.
+            The memory goes on for BLOCK bytes.
         classes: uint32[256], the bits of each code: the same table in every batch.
         byte_starts: int32[characters + 1], where each begins in the UTF-8 buffer; the last is its end.
         doc_offsets: int64[documents + 1], characters.
@@ -35,21 +37,41 @@ class Characters(NamedTuple):
 @called
 def decode_document(data, i, end, table, codes, byte_starts, n, newlines, found):
     """Write the characters of the bytes `i..end`, and where newlines are, after those of other documents; how many of
-    both there are then. `table`: uint8, the code of every code point."""
+    both there are then. `table`: uint8, the code of every code point. Up to a block is written beyond the last."""
+    address = np.intp(data.ctypes.data)
     while i < end:
-        run = _ascii_run(data[i:end])
-        copy(data[i : i + run], codes[n : n + run])
-        _count_up(i, byte_starts[n : n + run])
-        found = _find_newlines(data[i : i + run], n, newlines, found)
-        i += run
-        n += run
-        if i == end:
-            break
-        point, size = point_at(data, i)
-        codes[n], byte_starts[n] = table[point], i
-        i += size
-        n += 1
+        if i + BLOCK <= len(data):
+            run = min(np.int64(trailing_zeros(beyond_ascii64(address + i))), end - i)
+            copy(data[i : i + BLOCK], codes[n : n + BLOCK])
+            _count_up(i, byte_starts[n : n + BLOCK])
+            flags = within64(address + i, np.uint8(_NEWLINE), np.uint8(1)) & lowest(run)
+            while flags:
+                newlines[found] = n + np.int64(trailing_zeros(flags))
+                flags &= flags - _ONE
+                found += 1
+            i += run
+            n += run
+        while i < end and (data[i] >= 0x80 or i + BLOCK > len(data)):
+            point, size = point_at(data, i)
+            codes[n], byte_starts[n] = table[point], i
+            if point == _NEWLINE:
+                newlines[found] = n
+                found += 1
+            i += size
+            n += 1
     return n, found
+
+
+@inlined
+def beyond_ascii64(address):
+    """Which of the 64 bytes or codes from an address on are beyond ASCII."""
+    return within64(address, np.uint8(0x80), np.uint8(0x80))
+
+
+@inlined
+def lowest(count):
+    """A number with the lowest 0 to 64 bits set; all where the count is greater."""
+    return _ALL if count >= BLOCK else (_ONE << np.uint64(count)) - _ONE
 
 
 @inlined
@@ -64,41 +86,6 @@ def point_at(data, i):
         return (lead & 0x0F) << 12 | (np.int32(data[i + 1]) & 0x3F) << 6 | np.int32(data[i + 2]) & 0x3F, 3
     high = (lead & 0x07) << 18 | (np.int32(data[i + 1]) & 0x3F) << 12
     return high | (np.int32(data[i + 2]) & 0x3F) << 6 | np.int32(data[i + 3]) & 0x3F, 4
-
-
-@called
-def _find_newlines(data, first, newlines, found):
-    """Write where newlines are, counted from `first` on, after those found before; how many there are then."""
-    address, block = np.intp(data.ctypes.data), np.int64(0)
-    while block + 8 <= len(data):
-        others = load64(address + block) ^ _NEWLINES
-        flags = ~(((others & _SEVEN) + _SEVEN) | others | _SEVEN)  # the highest bit of every byte that is 0
-        while flags:
-            newlines[found] = first + block + np.int64(trailing_zeros(flags) >> np.uint64(3))
-            flags &= flags - np.uint64(1)
-            found += 1
-        block += 8
-    for i in range(block, len(data)):
-        if data[i] == _NEWLINE:
-            newlines[found] = first + i
-            found += 1
-    return found
-
-
-@called
-def _ascii_run(data):
-    """How many bytes at the beginning are characters by themselves."""
-    run = 0
-    while run + 16 <= len(data):
-        high = np.uint8(0)
-        for byte in data[run : run + 16]:
-            high |= byte
-        if high & 0x80:
-            break
-        run += 16
-    while run < len(data) and data[run] < 0x80:
-        run += 1
-    return run
 
 
 @called

@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.kernels.classes import FIRST_SPACE, NO_CHARACTER, SPACE
+from pipeline.kernels.characters import BLOCK, lowest
+from pipeline.kernels.classes import FIRST_SPACE, NO_CHARACTER
 from pipeline.kernels.compiled import called, inlined
 from pipeline.kernels.hashing import low_bytes
 from pipeline.kernels.machine import load64, trailing_zeros, within64
@@ -39,16 +40,14 @@ class Chunks(NamedTuple):
 @called
 def scan_chunks(codes, classes, low, high, starts, ends, seen, n):
     """Write the chunks of the characters `low..high`, a document, after the first `n`; how many there are then."""
-    after = _find_edges(codes, classes, low, high, starts, ends, n)
+    after = _find_edges(codes, low, high, starts, ends, n)
     address = np.intp(codes.ctypes.data)
     for k in range(n, after):
         first, last = np.int64(starts[k]), np.int64(ends[k]) - 1
         some = np.uint32(0)
-        while first < last and first + _AT_ONCE <= len(codes):
+        while first < last:
             some |= _classes_of_eight(load64(address + first), last - first, classes)
             first += _AT_ONCE
-        for i in range(first, last):  # where eight would be beyond the array
-            some |= classes[codes[i]]
         seen[k] = some
     return after
 
@@ -65,12 +64,12 @@ def _classes_of_eight(eight, count, classes):
 
 
 @called
-def _find_edges(codes, classes, low, high, starts, ends, n):
+def _find_edges(codes, low, high, starts, ends, n):
     """Write where chunks begin and end, 64 characters at a time; how many there are then."""
     address = np.intp(codes.ctypes.data)
     begun, ended, inside = np.int64(n), np.int64(n), np.uint64(0)  # whether a chunk goes on from the block before
-    for block in range(low, high, 64):
-        filled = _filled(codes, classes, address, block, high)
+    for block in range(low, high, BLOCK):
+        filled = ~spaces64(address + block) & lowest(high - block)
         edges = filled ^ (filled << _ONE | inside)
         begins, finishes = edges & filled, edges & ~filled
         while begins:
@@ -85,17 +84,6 @@ def _find_edges(codes, classes, low, high, starts, ends, n):
     if ended < begun:
         ends[ended] = high
     return begun
-
-
-@inlined
-def _filled(codes, classes, address, block, high):
-    """Which of the next 64 characters, before `high`, are no white space."""
-    if block + 64 <= high:
-        return ~spaces64(address + block)
-    filled = np.uint64(0)
-    for i in range(high - block):
-        filled |= np.uint64(~classes[codes[block + i]] & np.uint32(SPACE)) << np.uint64(i)
-    return filled
 
 
 @inlined

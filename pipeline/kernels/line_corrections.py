@@ -8,11 +8,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.kernels.characters import Characters, longest_run, point_at
+from pipeline.kernels.characters import BLOCK, Characters, beyond_ascii64, longest_run, lowest, point_at
 from pipeline.kernels.chunks import Chunks
 from pipeline.kernels.classes import ALNUM, CAPITAL, DIGIT, MARK, NUMERAL, SPACE, UNSPACED
 from pipeline.kernels.compiled import called, compiled, inlined
 from pipeline.kernels.lines import Lines
+from pipeline.kernels.machine import ones, trailing_zeros, within64
 from pipeline.kernels.pieces import Pieces, add_piece, strip_pieces
 
 CAPITALS, NUMERALS, COUNTER, FEW_WORDS, PHRASE, EDITED, LINES, WORDS, WORDS_LEFT = range(9)
@@ -20,7 +21,7 @@ CAPITALS, NUMERALS, COUNTER, FEW_WORDS, PHRASE, EDITED, LINES, WORDS, WORDS_LEFT
 
 _NEWLINE, _DOT, _COMMA, _UNDERSCORE, _KILO, _MEGA, _GIGA = 0x0A, 0x2E, 0x2C, 0x5F, 0x6B, 0x6D, 0x62
 _CASE = np.uint8(0x20)
-_CAPITAL_SHIFT, _NUMERAL_SHIFT = CAPITAL.bit_length() - 1, NUMERAL.bit_length() - 1
+_ONE = np.uint64(1)
 
 
 class Corrections(NamedTuple):
@@ -137,7 +138,7 @@ def _correct_document(
         if high > low:
             capitals, numerals = np.int64(0), np.int64(0)
             if line_seen[line] & (CAPITAL | NUMERAL):
-                capitals, numerals = _count_kinds(codes[low:high], classes)
+                capitals, numerals = _count_kinds(codes, classes, low, high)
             cause = _cause(data, codes, classes, byte_starts, low, high, words, capitals, numerals,
                            max_capital_frac, max_numeral_frac, min_words, counted, counted_ends)  # fmt: skip
             if cause < 0 and words <= phrase_words and len(groups):
@@ -179,13 +180,20 @@ def _add_runs(places, skip, left, starts, stops, broken, n, after_newline):
 
 
 @called
-def _count_kinds(codes, classes):
-    """Capitals and digits."""
-    capitals, numerals = np.uint32(0), np.uint32(0)
-    for i in range(len(codes)):
-        capitals = np.uint32(capitals + ((classes[codes[i]] >> np.uint32(_CAPITAL_SHIFT)) & np.uint32(1)))
-        numerals = np.uint32(numerals + ((classes[codes[i]] >> np.uint32(_NUMERAL_SHIFT)) & np.uint32(1)))
-    return np.int64(capitals), np.int64(numerals)
+def _count_kinds(codes, classes, low, high):
+    """Capitals and digits: ASCII's a block at a time."""
+    address, capitals, numerals = np.intp(codes.ctypes.data), np.int64(0), np.int64(0)
+    for block in range(low, high, BLOCK):
+        at, live = address + block, lowest(high - block)
+        capitals += np.int64(ones(within64(at, np.uint8(0x41), np.uint8(26)) & live))
+        numerals += np.int64(ones(within64(at, np.uint8(0x30), np.uint8(10)) & live))
+        beyond = beyond_ascii64(at) & live
+        while beyond:
+            c = classes[codes[block + np.int64(trailing_zeros(beyond))]]
+            capitals += c & CAPITAL != 0
+            numerals += c & NUMERAL != 0
+            beyond &= beyond - _ONE
+    return capitals, numerals
 
 
 @called

@@ -7,11 +7,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.kernels.classes import LACKS_SPACE
+from pipeline.kernels.characters import BLOCK, beyond_ascii64, lowest
+from pipeline.kernels.chunks import spaces64
+from pipeline.kernels.classes import CAPITAL, LACKS_SPACE, LINE_END, NUMERAL, UNSPACED
 from pipeline.kernels.compiled import called
 from pipeline.kernels.hashing import hash_slice
+from pipeline.kernels.machine import trailing_zeros, within64
 
 NEWLINE = 0x0A
+ASKED = CAPITAL | NUMERAL | LINE_END | UNSPACED | LACKS_SPACE
+"""What is asked of lines: with none of these no character of one need be looked at."""
+_ONE = np.uint64(1)
 
 
 class Lines(NamedTuple):
@@ -21,7 +27,7 @@ class Lines(NamedTuple):
         starts: int64[lines], character in the batch where the line begins.
         ends: int64[lines], character after its last; the newline is left out.
         hashes: uint64[lines], of its UTF-8.
-        seen: uint32[lines], classes of all its characters.
+        seen: uint32[lines], which of the classes ASKED some character has.
         blank: bool[lines], nothing but white space.
         doc_offsets: int64[documents + 1], lines.
     """
@@ -53,14 +59,24 @@ def look_at_lines(data, codes, classes, byte_starts, starts, ends, hashes, seen,
     for n in range(len(starts)):
         start, end = starts[n], ends[n]
         hashes[n] = hash_slice(data, address, np.int64(byte_starts[start]), np.int64(byte_starts[end]))
-        seen[n] = _classes_of(codes[start:end], classes)
+        seen[n] = _classes_of(codes, classes, start, end)
         blank[n] = seen[n] & np.uint32(LACKS_SPACE) == 0
 
 
 @called
-def _classes_of(codes, classes):
-    """The classes that some of the characters have."""
-    some = np.uint32(0)
-    for i in range(len(codes)):
-        some |= classes[codes[i]]
-    return some
+def _classes_of(codes, classes, start, end):
+    """Of the classes ASKED those that some of the characters have: of ASCII's a block at a time."""
+    address, some = np.intp(codes.ctypes.data), np.uint32(0)
+    for block in range(start, end, BLOCK):
+        at, live = address + block, lowest(end - block)
+        capitals, digits = within64(at, np.uint8(0x41), np.uint8(26)), within64(at, np.uint8(0x30), np.uint8(10))
+        line_ends = within64(at, np.uint8(0x0A), np.uint8(4)) | within64(at, np.uint8(0x1C), np.uint8(3))
+        some |= CAPITAL if capitals & live else 0
+        some |= NUMERAL if digits & live else 0
+        some |= LINE_END if line_ends & live else 0
+        some |= LACKS_SPACE if ~spaces64(at) & live else 0
+        beyond = beyond_ascii64(at) & live
+        while beyond:
+            some |= classes[codes[block + np.int64(trailing_zeros(beyond))]] & ASKED
+            beyond &= beyond - _ONE
+    return np.uint32(some)

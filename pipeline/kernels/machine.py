@@ -39,6 +39,15 @@ def _trailing_zeros(_: Any, value: Any) -> Any:
     return types.uint64(types.uint64), generate
 
 
+def _ones(_: Any, value: Any) -> Any:
+    """How many bits of a uint64 are set."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.ctpop(arguments[0])
+
+    return types.uint64(types.uint64), generate
+
+
 def _splat(builder: Any, value: Any, count: int) -> Any:
     """A vector of so many times a value."""
     kind = ir.VectorType(value.type, count)
@@ -63,4 +72,5 @@ def _within64(_: Any, address: Any, first: Any, count: Any) -> Any:
 load64: Any = intrinsic(_load64)
 store64: Any = intrinsic(_store64)
 trailing_zeros: Any = intrinsic(_trailing_zeros)
+ones: Any = intrinsic(_ones)
 within64: Any = intrinsic(_within64)

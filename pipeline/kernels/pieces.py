@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.kernels.characters import Characters, copy
+from pipeline.kernels.characters import BLOCK, Characters, copy
 from pipeline.kernels.chunks import Chunks, scan_chunks
 from pipeline.kernels.classes import SPACE
 from pipeline.kernels.compiled import called, compiled, inlined
@@ -82,7 +82,7 @@ def _assemble_characters(
     data, codes, byte_starts, doc_offsets, piece_starts, piece_ends, broken, piece_offsets, size
 ):  # fmt: skip
     text = np.empty(np.int64(byte_starts[-1] - byte_starts[0]) + len(piece_starts), np.uint8)
-    new_codes, new_bytes = np.empty(size, np.uint8), np.empty(size + 1, np.int32)
+    new_codes, new_bytes = np.empty(size + BLOCK, np.uint8), np.empty(size + 1, np.int32)
     new_doc_offsets = np.zeros(len(doc_offsets), np.int64)
     n = b = np.int64(0)
     for d in range(len(doc_offsets) - 1):
@@ -93,7 +93,7 @@ def _assemble_characters(
         )  # fmt: skip
         new_doc_offsets[d + 1] = n
     new_bytes[n] = b
-    return text[:b], new_codes, new_bytes, new_doc_offsets
+    return text[:b], new_codes[:n], new_bytes, new_doc_offsets
 
 
 @compiled

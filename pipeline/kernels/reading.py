@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.kernels.characters import Characters, decode_document, longest_run
+from pipeline.kernels.characters import BLOCK, Characters, decode_document, longest_run
 from pipeline.kernels.chunks import Chunks, scan_chunks
 from pipeline.kernels.classes import coding
 from pipeline.kernels.compiled import called, compiled
@@ -47,7 +47,7 @@ _CHARACTERS_A_WORD = 4
 @compiled
 def _read_texts(data, offsets, table, classes):
     documents, most, longest = len(offsets) - 1, offsets[-1] - offsets[0], longest_run(offsets)
-    codes, byte_starts = np.empty(most, np.uint8), np.empty(most + 1, np.int32)
+    codes, byte_starts = np.empty(most + BLOCK, np.uint8), np.empty(most + BLOCK, np.int32)
     newlines = np.empty(_count_newlines(data[offsets[0] : offsets[-1]]), np.int64)
     most_lines, most_chunks = len(newlines) + documents, most // 2 + documents
     chunk_starts, chunk_ends = np.empty(most_chunks, np.int32), np.empty(most_chunks, np.int32)

@@ -32,14 +32,16 @@ def count_word_kinds(words: Words, listed: np.ndarray) -> np.ndarray:
     return _count_word_kinds(words.hashes, words.chars, words.kinds, words.doc_offsets, np.sort(listed))
 
 
-def count_sentences(characters: Characters, chunks: Chunks) -> np.ndarray:
+def count_sentences(characters: Characters, chunks: Chunks, lines: Lines) -> np.ndarray:
     """int64[documents]: sentences, each line's counted for itself.
 
     A sentence ends at a terminal mark that is a word of its own ("Mr." does not end one) and at the line's
     end; marks that follow belong to it. Source: spaCy's sentencizer, which datatrove's C4 filter counts with.
     """
-    longest = int(np.diff(characters.doc_offsets).max(initial=0))
-    return _count_sentences(characters.codes, characters.classes, characters.doc_offsets, *chunks, longest)
+    longest = int((chunks.ends - chunks.starts).max(initial=0))
+    return _count_sentences(
+        characters.codes, characters.classes, *chunks, lines.starts, lines.ends, lines.seen, lines.doc_offsets, longest
+    )
 
 
 def count_marks(data: np.ndarray, characters: Characters, lines: Lines) -> np.ndarray:
@@ -118,35 +120,49 @@ def _count_listed(hashes, listed):
 
 
 @compiled
-def _count_sentences(codes, classes, char_offsets, starts, ends, seen, doc_offsets, longest):
+def _count_sentences(
+    codes, classes, starts, ends, seen, doc_offsets, line_starts, line_ends, line_seen, line_offsets, longest
+):  # fmt: skip
     found = np.zeros(len(doc_offsets) - 1, np.int64)
     breaks = np.zeros(longest + 1, np.uint8)
     for d in range(len(doc_offsets) - 1):
-        k, after = doc_offsets[d], doc_offsets[d + 1]
-        found[d] = _sentences_of(codes, classes, char_offsets[d], starts[k:after], ends[k:after], seen[k:after], breaks)
+        k, after, line, last = doc_offsets[d], doc_offsets[d + 1], line_offsets[d], line_offsets[d + 1]
+        found[d] = _sentences_of(
+            codes, classes, starts[k:after], ends[k:after], seen[k:after],
+            line_starts[line:last], line_ends[line:last], line_seen[line:last], breaks,
+        )  # fmt: skip
     return found
 
 
 @called
-def _sentences_of(codes, classes, space, starts, ends, seen, breaks):
-    """Sentences of one document's chunks; white space begins at character `space`."""
-    ended = new_line = True
-    found = np.int64(0)
-    for k in range(len(starts)):
-        first, end = starts[k], ends[k]
-        while space < first:
-            new_line = new_line or (classes[codes[space]] & LINE_END) != 0
-            space += 1
-        space = np.int64(end)
-        every = seen[k] | classes[codes[end - 1]]
-        terminal = every & TERMINAL
-        if new_line or (ended and every & LACKS_PUNCTUATION and not terminal):
-            found += 1
-            ended = new_line = False
-        if terminal:
-            begun, ended = _end_sentences(codes, classes, first, end, seen[k], breaks, ended)
-            found += begun
+def _sentences_of(codes, classes, starts, ends, seen, line_starts, line_ends, line_seen, breaks):
+    """Sentences of one document's chunks."""
+    ended, found, k = True, np.int64(0), 0
+    for line in range(len(line_starts)):
+        new_line, space = True, line_starts[line]
+        while k < len(starts) and starts[k] < line_ends[line]:
+            if line_seen[line] & LINE_END:  # another than a newline
+                new_line = new_line or _has_line_end(codes, classes, space, starts[k])
+                space = np.int64(ends[k])
+            first, end = starts[k], ends[k]
+            every = seen[k] | classes[codes[end - 1]]
+            terminal = every & TERMINAL
+            if new_line or (ended and every & LACKS_PUNCTUATION and not terminal):
+                found += 1
+                ended = new_line = False
+            if terminal:
+                begun, ended = _end_sentences(codes, classes, first, end, seen[k], breaks, ended)
+                found += begun
+            k += 1
     return found
+
+
+@inlined
+def _has_line_end(codes, classes, low, high):
+    found = np.uint32(0)
+    for i in range(low, high):
+        found |= classes[codes[i]]
+    return found & LINE_END != 0
 
 
 @called

@@ -117,7 +117,7 @@ def correct_lines(batch: DocumentBatch, limits: LineLimits, policy: tuple[str, .
         {
             **{name: filtered.counts[:, column] for name, column in _LINE_COUNTS.items()},
             "kept_text_frac": (sizes(rewritten.utf8.offsets), sizes(batch.utf8.offsets)),
-            "sentence_count": count_sentences(rewritten.characters, rewritten.chunks),
+            "sentence_count": count_sentences(rewritten.characters, rewritten.chunks, rewritten.lines),
         }
     )
-    return Rewritten({"text": rewritten.column("text"), **columns}, rewritten)
+    return Rewritten(columns, rewritten)

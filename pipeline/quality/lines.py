@@ -107,4 +107,4 @@ def correct(batch: DocumentBatch, corrections: Corrections) -> Columns:
             "removed_word_frac": (before - after, before),
         }
     )
-    return Rewritten({"text": rewritten.column("text"), **columns}, rewritten)
+    return Rewritten(columns, rewritten)

@@ -3,34 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
+
+from pipeline.batch import Signals
 
 Ratio = tuple[np.ndarray, np.ndarray]
 """A part and the whole that it is divided by, a number a document each."""
 
 
-def as_columns(measured: Mapping[str, np.ndarray | Ratio]) -> dict[str, pa.Array[Any]]:
+def as_columns(measured: Mapping[str, np.ndarray | Ratio]) -> Signals:
     """Counts, and part / whole of each `Ratio`, as float64 columns; a ratio is null where its whole is 0.
 
     All of a stage's in one buffer: Arrow's and numpy's calls, some twenty a batch and column otherwise, cost as much as
     a small batch's measurement.
     """
-    numbers = np.array([each[0] if isinstance(each, tuple) else each for each in measured.values()], np.float64)
+    pairs = [each if isinstance(each, tuple) else (each, np.ones(len(each))) for each in measured.values()]
+    numbers = np.array([part for part, _ in pairs], np.float64)
+    wholes = np.array([whole for _, whole in pairs], np.float64)
+    nothing = wholes == 0
+    wholes[nothing] = np.nan
+    numbers /= wholes
     rows = numbers.shape[1]
-    empty: dict[str, np.ndarray] = {}
-    for row, (name, each) in zip(numbers, measured.items(), strict=True):
-        if isinstance(each, tuple):
-            whole = each[1]
-            if not whole.all():
-                empty[name] = whole == 0
-                whole = np.where(empty[name], 1, whole)
-            row /= whole
     buffer = pa.Array.from_buffers(pa.float64(), numbers.size, [None, pa.py_buffer(numbers.data)])
     columns = {name: buffer.slice(place * rows, rows) for place, name in enumerate(measured)}
-    return columns | {name: pa.array(columns[name].to_numpy(), mask=mask) for name, mask in empty.items()}
+    if nothing.any():
+        for name, row, mask in zip(measured, numbers, nothing, strict=True):
+            columns[name] = pa.array(row, mask=mask)
+    return Signals(columns, dict(zip(measured, numbers, strict=True)))
 
 
 def sizes(offsets: np.ndarray) -> np.ndarray:

@@ -129,7 +129,10 @@ def measure(batch: DocumentBatch, lists: Blocklists) -> Columns:
     rows[0], rows[1] = sizes(utf8.offsets), digits
     rows[1] /= np.maximum(rows[0], 1)
     for row in np.flatnonzero(listed):
-        rows[[0, 1, 3, 4, 5], row] = _measure_one(urls[int(row)].as_py(), lists)
+        url = urls[int(row)].as_py()
+        rows[3:, row] = _listed_in(url, lists)
+        if not url.isascii():
+            rows[:2, row] = len(url), sum(c.isdigit() for c in url) / len(url)
     if lists.hosts and "host" in batch.names:
         rows[2] = [
             any(domain in lists.hosts for domain in _domains(host or "")) for host in batch.column("host").to_pylist()
@@ -137,14 +140,13 @@ def measure(batch: DocumentBatch, lists: Blocklists) -> Columns:
     return as_columns(dict(zip(_NAMES, rows, strict=True)))
 
 
-def _measure_one(url: str, lists: Blocklists) -> tuple[float, ...]:
-    """Characters, share of digits, listed words of both kinds, strings."""
+def _listed_in(url: str, lists: Blocklists) -> tuple[int, int, int]:
+    """Listed words of both kinds, strings."""
     lowered = url.lower()
     words = set(_BETWEEN_WORDS.split(lowered))
     letters = _BETWEEN_WORDS.sub("", lowered)
     found = set(lists.pattern.findall(letters)) if lists.pattern is not None else ()
-    digits = sum(c.isdigit() for c in url) / len(url)
-    return len(url), digits, len(words & lists.words), len(words & lists.soft_words), len(found)
+    return len(words & lists.words), len(words & lists.soft_words), len(found)
 
 
 def _domains(host: str) -> Iterator[str]:

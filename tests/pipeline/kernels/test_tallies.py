@@ -54,7 +54,7 @@ def test_line_shapes_equal_plain_python(texts: list[str], short: int) -> None:
 @settings(deadline=None, max_examples=150)
 def test_sentences_equal_plain_python(texts: list[str]) -> None:
     batch = DocumentBatch.of_texts(texts)
-    counts = tallies.count_sentences(batch.characters, batch.chunks)
+    counts = tallies.count_sentences(batch.characters, batch.chunks, batch.lines)
     assert counts.tolist() == [sum(map(plain.sentences, text.splitlines())) for text in texts]
 
 
@@ -68,4 +68,4 @@ def test_sentences_by_example() -> None:
         "",
     ]
     batch = DocumentBatch.of_texts(texts)
-    assert tallies.count_sentences(batch.characters, batch.chunks).tolist() == [2, 2, 3, 1, 2, 0]
+    assert tallies.count_sentences(batch.characters, batch.chunks, batch.lines).tolist() == [2, 2, 3, 1, 2, 0]
