@@ -39,6 +39,8 @@ from pipeline.kernels.classes import (
     URL_PART,
 )
 from pipeline.kernels.compiled import called, inlined
+from pipeline.kernels.hashing import has_slot, low_bytes, slots_of
+from pipeline.kernels.machine import load64
 from pipeline.kernels.weblike import is_weblike
 
 ABBREVIATIONS = """
@@ -58,12 +60,8 @@ km m dm cm mm ha nm yd in ft kg g mg t lb oz m/s km/h kmh mph hPa Pa mbar mb MB 
 MAX_PACKED = 8
 
 
-def _pack(word: str) -> int:
-    return sum(ord(c) << (8 * place) for place, c in enumerate(word))
-
-
-_PACKED_ABBREVIATIONS = np.array(sorted(_pack(word) for word in ABBREVIATIONS.split()), np.uint64)
-_PACKED_UNITS = np.array(sorted(_pack(word) for word in UNITS.split()), np.uint64)
+_ABBREVIATIONS, _FACTOR, _SHIFT = slots_of(word.encode() for word in ABBREVIATIONS.split())
+_UNITS, _UNITS_FACTOR, _UNITS_SHIFT = slots_of(word.encode() for word in UNITS.split())
 
 _DOT, _COMMA, _PLUS, _MINUS, _APOSTROPHE = 0x2E, 0x2C, 0x2B, 0x2D, 0x27
 _OPERATORS = (_PLUS, _MINUS, 0x2A, 0x5E)  # + - * ^
@@ -194,7 +192,7 @@ def _unit_length(codes, classes, low, high):
         if i - 1 < low or not 0x20 < codes[i] < 0x80 or classes[codes[i]] & DIGIT:
             break
         packed = packed << np.uint64(8) | np.uint64(codes[i])
-        if classes[codes[i - 1]] & DIGIT and _contains(_PACKED_UNITS, packed):
+        if classes[codes[i - 1]] & DIGIT and has_slot(_UNITS, _UNITS_FACTOR, _UNITS_SHIFT, packed):
             found = length
     return found
 
@@ -294,15 +292,5 @@ def _is_apostrophe(point):
 def _is_abbreviation(codes, low, high):
     if high - low > MAX_PACKED or high <= low or codes[high - 1] != _DOT:
         return False
-    packed = np.uint64(0)
-    for i in range(high - 1, low - 1, -1):
-        if codes[i] >= 0x80:
-            return False
-        packed = packed << np.uint64(8) | np.uint64(codes[i])
-    return _contains(_PACKED_ABBREVIATIONS, packed)
-
-
-@inlined
-def _contains(words, word):
-    place = np.searchsorted(words, word)
-    return place < len(words) and words[place] == word
+    word = load64(np.intp(codes.ctypes.data) + low) & low_bytes(high - low)
+    return has_slot(_ABBREVIATIONS, _FACTOR, _SHIFT, word)

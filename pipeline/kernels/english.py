@@ -25,7 +25,7 @@ from pipeline.kernels.classes import (
     coding,
 )
 from pipeline.kernels.compiled import called, compiled, inlined
-from pipeline.kernels.hashing import SEED, combine, hash_bytes, hash_slice, low_bytes
+from pipeline.kernels.hashing import SEED, combine, has_slot, hash_bytes, hash_slice, low_bytes, slots_of
 from pipeline.kernels.lines import Lines
 from pipeline.kernels.machine import load64
 from pipeline.kernels.phrases import Hits
@@ -88,20 +88,8 @@ def _packed(words: tuple[str, ...]) -> tuple[np.ndarray, np.uint64, np.uint64, n
     """Words of one to eight bytes as numbers, each in a slot of its own: uint64[slots], with what brings a word to its
     slot: a factor, and a shift; uint64, hashes of longer words."""
     encoded = {word.encode() for word in words if word}
-    short = [int.from_bytes(word, "little") for word in encoded if len(word) <= _PACKED]
-    shift = 64 - max(12, 2 * len(short).bit_length())  # so many slots that every second factor does
-    factors = range(0x9E3779B97F4A7C15, 1 << 64, 1 << 33)
-    factor = next(f for f in factors if len({_slot(word, f, shift) for word in short}) == len(short))
-    slots = np.zeros(1 << (64 - shift), np.uint64)
-    slots[0] = 1  # of all words only 0, a NUL, comes here unlisted
-    for word in short:
-        slots[_slot(word, factor, shift)] = word
     longer = np.array([hash_bytes(word.decode()) for word in encoded if len(word) > _PACKED], np.uint64)
-    return slots, np.uint64(factor), np.uint64(shift), longer
-
-
-def _slot(word: int, factor: int, shift: int) -> int:
-    return ((word * factor) & 0xFFFFFFFFFFFFFFFF) >> shift
+    return (*slots_of(word for word in encoded if len(word) <= _PACKED), longer)
 
 
 def count_paragraphs(lines: Lines, offsets: np.ndarray, line_bytes: np.ndarray, hits: Hits) -> np.ndarray:
@@ -172,7 +160,7 @@ def _count_short(data, byte_starts, starts, ends, slots, factor, shift):
         if first + _PACKED > len(data):
             return count + _count_last(data, byte_starts, starts[k:], ends[k:], slots, factor, shift)
         word = load64(address + first) & low_bytes(min(after - first, _PACKED))
-        count += (slots[(word * factor) >> shift] == word) & (after - first <= _PACKED)
+        count += has_slot(slots, factor, shift, word) & (after - first <= _PACKED)
     return count
 
 
@@ -185,7 +173,7 @@ def _count_last(data, byte_starts, starts, ends, slots, factor, shift):
         size = np.int64(byte_starts[ends[k]]) - first
         for i in range(_PACKED if size > _PACKED else size):
             word |= np.uint64(data[first + i]) << np.uint64(8 * i)
-        count += (slots[(word * factor) >> shift] == word) & (size <= _PACKED)
+        count += has_slot(slots, factor, shift, word) & (size <= _PACKED)
     return count
 
 

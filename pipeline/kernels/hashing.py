@@ -9,6 +9,8 @@ Source: Fowler, Noll, Vo (FNV-1a); Steele, Lea, Flood (2014), SplitMix64's final
 # mypy: allow-untyped-defs, allow-untyped-calls, disable-error-code="no-any-return"
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from pipeline.kernels.compiled import inlined
@@ -89,6 +91,30 @@ def _load_slowly(data, start, count):
     for i in range(count):
         part |= np.uint64(data[start + i]) << np.uint64(8 * i)
     return part
+
+
+@inlined
+def has_slot(slots, factor, shift, word):
+    """Whether a number is one of those `slots_of` was given: one multiplication and one look, no branch."""
+    return slots[(word * factor) >> shift] == word
+
+
+def slots_of(words: Iterable[bytes]) -> tuple[np.ndarray, np.uint64, np.uint64]:
+    """Words of one to eight bytes as numbers (little-endian), each in a slot of its own: uint64[slots], and the factor
+    and the shift that bring a word to its slot."""
+    numbers = [int.from_bytes(word, "little") for word in words]
+    shift = 64 - max(12, 2 * len(numbers).bit_length() - 3)  # so many slots that some factor of the first dozens does
+    factors = range(0x9E3779B97F4A7C15, 1 << 64, 1 << 33)
+    factor = next(f for f in factors if len({_slot(word, f, shift) for word in numbers}) == len(numbers))
+    slots = np.zeros(1 << (64 - shift), np.uint64)
+    slots[0] = 1  # of all words only 0, a NUL, comes here unlisted
+    for word in numbers:
+        slots[_slot(word, factor, shift)] = word
+    return slots, np.uint64(factor), np.uint64(shift)
+
+
+def _slot(word: int, factor: int, shift: int) -> int:
+    return ((word * factor) & _MASK) >> shift
 
 
 def hash_bytes(text: str) -> np.uint64:

@@ -58,29 +58,49 @@ def assemble(
     data: np.ndarray, characters: Characters, chunks: Chunks, counts: np.ndarray, lines: Lines, pieces: Pieces
 ) -> Assembled:
     """The text of the pieces. `counts` are the words in each of `chunks`."""
-    size = int(np.sum(pieces.ends - pieces.starts, dtype=np.int64) + np.count_nonzero(pieces.broken))
-    classes = characters.classes
+    found = _assemble(data, characters, chunks, counts, lines, pieces)
+    made = Characters(found[1], characters.classes, *found[2:5])
+    return Assembled(found[0], made, Chunks(*found[5:9]), found[9], Lines(*found[10:]))
+
+
+@compiled
+def _assemble(data, characters, chunks, counts, lines, pieces):
+    classes, piece_offsets = characters.classes, pieces.doc_offsets
     text, codes, byte_starts, doc_offsets = _assemble_characters(
-        data, characters.codes, characters.byte_starts, characters.doc_offsets, *pieces, size
-    )
-    *made_chunks, made_counts = _assemble_chunks(*chunks, counts, *pieces, codes, classes, doc_offsets)
-    made_lines = Lines(*_assemble_lines(text, codes, classes, byte_starts, doc_offsets, *lines, *pieces))
-    found = Characters(codes, classes, byte_starts, doc_offsets, _newlines_of(made_lines))
-    return Assembled(text, found, Chunks(*made_chunks), made_counts, made_lines)
+        data, characters.codes, characters.byte_starts, characters.doc_offsets,
+        pieces.starts, pieces.ends, pieces.broken, piece_offsets,
+    )  # fmt: skip
+    made_chunks = _assemble_chunks(
+        chunks.starts, chunks.ends, chunks.seen, chunks.doc_offsets, counts,
+        pieces.starts, pieces.ends, pieces.broken, piece_offsets, codes, classes, doc_offsets,
+    )  # fmt: skip
+    made_lines = _assemble_lines(
+        text, codes, classes, byte_starts, doc_offsets,
+        lines.starts, lines.ends, lines.hashes, lines.seen, lines.blank, lines.doc_offsets,
+        pieces.starts, pieces.ends, pieces.broken, piece_offsets,
+    )  # fmt: skip
+    newlines = _newlines_of(made_lines[1], made_lines[5])
+    return (text, codes, byte_starts, doc_offsets, newlines) + made_chunks + made_lines  # noqa: RUF005  numba's way
 
 
-def _newlines_of(lines: Lines) -> np.ndarray:
-    """int64: the characters after lines, but each document's last."""
-    last = np.zeros(len(lines.ends), np.bool_)
-    last[lines.doc_offsets[1:] - 1] = True
-    found: np.ndarray = lines.ends[~last]
-    return found
+@compiled
+def _newlines_of(ends, line_offsets):
+    """The characters after lines, but each document's last."""
+    newlines, n = np.empty(len(ends) - len(line_offsets) + 1, np.int64), 0
+    for d in range(len(line_offsets) - 1):
+        for line in range(line_offsets[d], line_offsets[d + 1] - 1):
+            newlines[n] = ends[line]
+            n += 1
+    return newlines
 
 
 @compiled
 def _assemble_characters(
-    data, codes, byte_starts, doc_offsets, piece_starts, piece_ends, broken, piece_offsets, size
+    data, codes, byte_starts, doc_offsets, piece_starts, piece_ends, broken, piece_offsets
 ):  # fmt: skip
+    size = np.int64(0)
+    for p in range(len(piece_starts)):
+        size += piece_ends[p] - piece_starts[p] + broken[p]
     text = np.empty(np.int64(byte_starts[-1] - byte_starts[0]) + len(piece_starts), np.uint8)
     new_codes, new_bytes = np.empty(size + BLOCK, np.uint8), np.empty(size + 1, np.int32)
     new_doc_offsets = np.zeros(len(doc_offsets), np.int64)
