@@ -29,7 +29,8 @@ from flows.annotate_rows import (
     pii_of,
 )
 from flows.archive_input import Reader, open_archive
-from flows.heap import keep_freed_memory
+from flows.batching import Batching
+from flows.heap import give_back_freed_memory, give_back_start_up, keep_freed_memory
 from flows.model_files import identity_of
 from flows.recipe import Recipe
 from flows.stall import renew
@@ -46,9 +47,6 @@ from storage.redaction import redacted
 from storage.shards import Output, ShardWriter, write_table
 from storage.sources import Source
 from storage.tombstones import read_tombstones
-
-BATCH_ROWS = 64  # pages: fewer cost a tenth more CPU, more cost memory: each character of a batch is known at once
-BATCH_BYTES = 32 << 20
 
 VERSION = 1
 """Raised when this file changes what it writes; part of every annotate fingerprint."""
@@ -94,6 +92,7 @@ def annotate(job: AnnotateJob) -> dict[str, Any]:
         Fatal: The books of the archive do not balance, or the lake cannot be written.
     """
     keep_freed_memory()
+    give_back_start_up()
     lake = Lake(job.lake)
     key = (job.source.crawl, job.source.archive, job.fingerprint)
     if done := lake.archive_row(*key):
@@ -140,7 +139,7 @@ class _Annotation:
         self.costs: dict[str, StageCost] = {}
         self.rows: list[dict[str, Any]] = []  # identities of the batch, in stream order, pages and refusals mixed
         self.bodies: list[tuple[int, Page]] = []  # (index into rows, page) of those that are pages
-        self.batch_bytes = 0
+        self.batching = Batching()
         self.started = (time.process_time(), time.perf_counter())
 
     def open_writers(self, stack: ExitStack) -> None:
@@ -182,8 +181,8 @@ class _Annotation:
             else:
                 self.bodies.append((len(self.rows), page))
                 self._add(item, describe(page))
-                self.batch_bytes += len(page.body)
-            if len(self.rows) >= BATCH_ROWS or self.batch_bytes >= BATCH_BYTES:
+                self.batching.add(page)
+            if self.batching.is_full(len(self.rows)):
                 self.flush()
         self.flush()
 
@@ -236,7 +235,8 @@ class _Annotation:
         self._write_survivors(verdicts.survivors)
         if self.decontaminates:
             self.writers["contamination"].write(contamination_of(verdicts.table))
-        self.rows, self.bodies, self.batch_bytes = [], [], 0
+        self.batching.judged(verdicts)
+        self.rows, self.bodies = [], []
 
     def _pages(self, verdicts: Verdicts) -> pa.Table:
         """The ledger rows of the batch: judged pages and refusals, back in stream order."""
@@ -267,6 +267,7 @@ class _Annotation:
             section = self.job.recipe.decontaminate
             rows = benchmark_rows(section.benchmarks, section.index())
             self.writers["benchmarks"].write(pa.Table.from_pylist(rows, schema.BENCHMARKS))
+        give_back_freed_memory()  # writing takes as much, in other blocks
         return [writer.finish() for writer in self.writers.values()]
 
     def row(self, reader: Reader, file_bytes: int, outputs: list[Output]) -> dict[str, Any]:

@@ -13,7 +13,8 @@ from dataclasses import replace
 from typing import Any
 
 from flows.annotate_rows import batch_of, describe, identify
-from flows.annotate_task import BATCH_BYTES, BATCH_ROWS, AnnotateJob
+from flows.annotate_task import AnnotateJob
+from flows.batching import Batching
 from pipeline.archive.config import ArchiveConfig
 from pipeline.archive.page import to_page
 from pipeline.archive.reader import read_archive
@@ -68,17 +69,18 @@ def judge_again(
         ShardFailed: A body is not the one the ledger was made from.
     """
     pages: list[tuple[dict[str, Any], Page]] = []
-    size = 0
+    batching = Batching()
     for record in records:
         page = to_page(record, job.recipe.archive)
         row = identify(record, job.source) | (describe(page) if isinstance(page, Page) else {})
         if not isinstance(page, Page) or row["payload_digest"] != digests[record.offset]:
             raise _changed(job.source.uri, (record.offset, record.length))
         pages.append((row, page))
-        size += len(page.body)
-        if len(pages) >= BATCH_ROWS or size >= BATCH_BYTES:
-            yield run_stages(batch_of(pages), stages)
-            pages, size = [], 0
+        batching.add(page)
+        if batching.is_full(len(pages)):
+            batching.judged(verdicts := run_stages(batch_of(pages), stages))
+            yield verdicts
+            pages = []
     if pages:
         yield run_stages(batch_of(pages), stages)
 

@@ -63,15 +63,7 @@ def run(path: Path, model: str) -> dict[str, Any]:
         "timeouts": count(dict(pipeline)["extract"], "timeout"),
         "cpu_seconds": time.process_time() - started[0] + extraction,
         "wall_seconds": time.perf_counter() - started[1],
-        "peak_bytes": peak_bytes(),
     }
-
-
-def peak_bytes() -> int:
-    """Most memory this process had, its child that extracts left out: what `getrusage` says begins with the size of
-    the process it was started from."""
-    [line] = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")]
-    return int(line.split()[1]) * 1024
 
 
 def children() -> float:

@@ -1,6 +1,6 @@
 """Winnow beside datatrove: the FineWeb filters on the same WARC files in the same run, taking turns.
 
-    python -m tests.bench.vs_datatrove [FILE...] [--records N] [--rounds 3] [--venv DIR] [--json FILE]
+    python -m tests.bench.vs_datatrove [FILE...] [--records N] [--rounds 3] [--workers 1] [--venv DIR] [--json FILE]
 
 Each side runs in a process of its own on one core, file by file: read, extract, language, Gopher, C4,
 FineWeb. Winnow runs its `fineweb` recipe with personal data and signatures off, as datatrove's filters have
@@ -9,6 +9,11 @@ CPU seconds, of each stage and of the whole process after its imports, the least
 compiled kernels come from their cache within it. Pages are the html pages each reader found: datatrove takes a
 page without a WARC-Identified-Payload-Type for html only when libmagic does, so the two read different numbers;
 compare time per page.
+
+Memory is what a machine must have free: the peak of what all processes of a side have together, from their start, each
+page counted once that several share (`tests.bench.footprint`); the round with the largest counts. datatrove extracts in
+a child process and Winnow in the one it has. With --workers that many run at once over the same file, each side's
+workers sharing no more than their libraries, as both start them.
 
 datatrove is installed into an environment of its own at the first run (--venv; WINNOW_DATATROVE_VENV; else
 under the user's cache directory). After that nothing needs a network.
@@ -25,6 +30,7 @@ import sys
 import tempfile
 import time
 import venv
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -38,13 +44,19 @@ from pipeline.archive.reader import read_archive
 from pipeline.language import shipped_model
 from storage.lake import Lake
 from storage.sources import expand_inputs
-from tests.bench.dedup_side import peak_mb
+from tests.bench.footprint import Footprint
 
 ROOT = Path(__file__).resolve().parents[2]
 WARCS = ROOT.parent / "shared" / "data" / "warc"
 DEFAULT_FILES = (WARCS / "docs-crawl" / "wget-06-small-mixed.warc.gz",)
 REQUIREMENTS = ("datatrove[io,processing]==0.10.1", "spacy>=3.8,<4", "lxml_html_clean")
 STAGES = ("read", "extract", "language", "gopher_repetition", "gopher_quality", "c4", "fineweb", "all")
+MEMORY = {
+    "peak memory": ("own_bytes", "files_bytes"),
+    "its own": ("own_bytes",),
+    "of files": ("files_bytes",),
+}
+"""Rows of the table, with what they are the sum of: see `tests.bench.footprint`."""
 OFF = ("pii.enabled=false", "dedup.enabled=false")
 
 Result = dict[str, Any]
@@ -71,6 +83,7 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("files", nargs="*", type=Path, default=list(DEFAULT_FILES))
     parser.add_argument("--records", type=int, help="only the first so many records of each file")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--workers", type=int, default=1, help="of each side at once")
     parser.add_argument("--venv", type=Path, default=default_environment(), help="datatrove's virtual environment")
     parser.add_argument("--extract", default="winnow", choices=("winnow", "resiliparse", "trafilatura"))
     parser.add_argument("--json", type=Path, help="where to write the figures")
@@ -121,19 +134,32 @@ def compare(path: Path, options: argparse.Namespace, python: Path) -> Result:
     run_side(winnow)  # kernels are compiled once a machine, not once a run
     rounds: dict[str, list[Result]] = {"winnow": [], "datatrove": []}
     for _ in range(options.rounds):
-        rounds["winnow"].append(run_side(winnow))
-        rounds["datatrove"].append(run_side(datatrove))
+        rounds["winnow"].append(run_side(winnow, options.workers))
+        rounds["datatrove"].append(run_side(datatrove, options.workers))
     best = {side: min(results, key=lambda r: r["cpu_seconds"]) for side, results in rounds.items()}
+    for side, results in rounds.items():
+        best[side]["memory"] = max((result["memory"] for result in results), key=lambda m: sum(m.values()))
     spread = {side: [r["cpu_seconds"] for r in results] for side, results in rounds.items()}
     return {"file": path.name, "file_bytes": path.stat().st_size, **best, "rounds": spread}
 
 
-def run_side(command: list[Any]) -> Result:
-    """The JSON that a side prints last."""
-    done = subprocess.run([str(part) for part in command], cwd=ROOT, capture_output=True, text=True)
-    if done.returncode:
-        raise SystemExit(f"{command[1]} failed:\n{done.stderr[-2000:]}")
-    result: Result = json.loads(done.stdout.strip().splitlines()[-1])
+def run_side(command: list[Any], workers: int = 1) -> Result:
+    """The JSON that a side prints last, of the first of so many at once, and the peak memory of them all."""
+    words = [str(part) for part in command]
+    with Footprint() as footprint, ThreadPoolExecutor(workers) as pool:
+        results = list(pool.map(lambda _: run_process(words, footprint), range(workers)))
+    peak = footprint.peak
+    return results[0] | {"memory": {"own_bytes": peak.own, "files_bytes": peak.files}}
+
+
+def run_process(words: list[str], footprint: Footprint) -> Result:
+    """What one process of a side prints last."""
+    process = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    footprint.watch(process.pid)
+    output, errors = process.communicate()
+    if process.returncode:
+        raise SystemExit(f"{words[1]} failed:\n{errors[-2000:]}")
+    result: Result = json.loads(output.strip().splitlines()[-1])
     return result
 
 
@@ -156,7 +182,6 @@ def run_winnow(path: Path, engine: str) -> Result:
         "kept": row["kept_records"],
         "cpu_seconds": cpu,
         "wall_seconds": wall,
-        "peak_bytes": peak_mb() * 2**20,
     }
 
 
@@ -181,10 +206,11 @@ def as_table(result: Result) -> Table:
         ratio = f"{cells[1][1] / cells[0][1]:.1f}" if all(cells) and cells[0] and cells[1] else ""
         table.add_row(stage, *(text for cell in cells for text in in_words(cell)), ratio)
     kept = [str(result[side]["kept"]) for side in sides]
-    peaks = [f"{result[side]['peak_bytes'] / 2**20:,.0f} MB" for side in sides]
     table.add_row("kept", kept[0], "", "", kept[1])
     table.add_row("given up after 1 s", "", "", "", str(result["datatrove"]["timeouts"]))
-    table.add_row("peak memory", peaks[0], "", "", peaks[1])
+    for name, parts in MEMORY.items():
+        peaks = [f"{sum(result[side]['memory'][part] for part in parts) / 2**20:,.0f} MB" for side in sides]
+        table.add_row(name, peaks[0], "", "", peaks[1])
     return table
 
 
