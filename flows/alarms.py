@@ -11,8 +11,7 @@ from flows.progress import tell
 from flows.what_if.verdicts import Move
 from storage.catalog import Catalog
 from storage.lake import Lake
-from storage.statements import quoted
-from storage.views import sql_text
+from storage.views import literal_list, sql_text
 
 SENTENCES = 5
 """Alarms told one by one at the end of a run; `winnow alarms` has them all."""
@@ -66,7 +65,7 @@ def sentence(alarm: Mapping[str, Any]) -> str:
 
 
 def _count(lake: Lake, move: Move, paths: Sequence[str], judged: Counter[str], failed: Counter[str]) -> None:
-    listed = ", ".join(quoted(lake.absolute(path)) for path in paths)
+    listed = literal_list([lake.absolute(path) for path in paths])
     of_stage = {stage.name: [rule.name for rule in stage.rules] for stage in move.old}
     for row in Catalog(lake).query(sql_text("alarms/sets").format(files=listed)).to_pylist():
         for stage in move.measured(row["failed_rules"]):

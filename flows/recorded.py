@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import pyarrow as pa
 from pydantic import ValidationError
 
 from flows.annotate_task import AnnotateJob
 from flows.recipe import Recipe
 from storage.errors import UserError
 from storage.lake import Lake
+from storage.manifest import committed
 from storage.sources import Source
 
 _NOT_SETTINGS = ("stages", "rules", "files")
@@ -58,8 +60,10 @@ def find_run(lake: Lake, recipe: Recipe) -> RecordedRun:
         hint = f"It has: {known}." if known else f"Make one: `winnow corpus {name} INPUT... --lake {lake.root}`."
         raise UserError(f"the lake {lake.root} has no finished run of a recipe named {name!r}.", hint)
     newest = max(named, key=lambda run: (run["finished_at"], run["run_id"]))
-    rows = [_archive_row(lake, step) for step in newest["steps"] if step["step"] == "annotate"]
-    return RecordedRun(newest["run_id"], recorded_recipe(newest["recipe"]), tuple(row for row in rows if row))
+    wanted = [(step["key"], step["fingerprint"]) for step in newest["steps"] if step["step"] == "annotate"]
+    rows = _archive_rows(lake, set(wanted))
+    archives = tuple(rows[name] for name in wanted if name in rows)
+    return RecordedRun(newest["run_id"], recorded_recipe(newest["recipe"]), archives)
 
 
 def job_of(lake: Lake, recipe: Recipe, row: Mapping[str, Any]) -> AnnotateJob:
@@ -80,8 +84,11 @@ def job_of(lake: Lake, recipe: Recipe, row: Mapping[str, Any]) -> AnnotateJob:
     )
 
 
-def _archive_row(lake: Lake, step: Mapping[str, str]) -> dict[str, Any] | None:
-    """The committed row of a run's (annotate, crawl/archive); either name may have slashes of its own."""
-    parts = step["key"].split("/")
-    names = (("/".join(parts[:n]), "/".join(parts[n:])) for n in range(1, len(parts)))
-    return next((row for name in names if (row := lake.archive_row(*name, step["fingerprint"]))), None)
+def _archive_rows(lake: Lake, wanted: set[tuple[str, str]]) -> dict[tuple[str, str], dict[str, Any]]:
+    """The committed rows of those archives, by crawl/archive and fingerprint."""
+    rows = committed(lake).drop_columns(["path"])
+    names = rows.select(["crawl", "archive", "fingerprint"]).to_pylist()
+    keys = [(f"{name['crawl']}/{name['archive']}", name["fingerprint"]) for name in names]
+    places = [place for place, key in enumerate(keys) if key in wanted]
+    found = rows.take(pa.array(places, pa.int64())).to_pylist()
+    return dict(zip((keys[place] for place in places), found, strict=True))

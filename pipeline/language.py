@@ -64,7 +64,10 @@ class LanguageConfig(Switches):
         """One stage. A page in another language than the targets is measured no further."""
         parts = Parts(self.parts, self.part_chars, self.sure_prob)
         compute = partial(identify, model=self.model, max_chars=self.max_chars, targets=self.targets, parts=parts)
-        follows = Follows(frozenset({"targets"}), targets_sql(self.targets), partial(retarget, targets=self.targets))
+        follows = Follows(
+            frozenset({"targets"}), ("language", "other_language_frac"), targets_sql(self.targets),
+            partial(retarget, targets=self.targets),
+        )  # fmt: skip
         return (Stage("language", SIGNALS, compute, self._rules(), version=2, follows=follows),)
 
     def files(self) -> dict[str, str]:
@@ -128,21 +131,20 @@ def identify(
 def retarget(rows: pa.Table, targets: tuple[str, ...]) -> Columns:
     """`language_is_target` and `other_language_frac` of pages of other targets, from what the ledger has of them.
 
-    Not right for a page that was in none of the old targets and is in one of the new: its parts were not looked at.
+    A page that was in none of the old targets and is in one of the new is not mixed as far as that tells: its parts
+    were not looked at.
     """
     languages = rows["language"].combine_chunks()
     known = pc.is_valid(languages)
     named = known if not targets else pc.is_in(languages, value_set=pa.array(targets, pa.string()))
     nothing = pa.scalar(None, pa.float64())
     is_target = pc.if_else(known, pc.cast(named, pa.float64()), nothing)
-    return {
-        "language_is_target": is_target,
-        "other_language_frac": pc.if_else(named, rows["other_language_frac"].combine_chunks(), nothing),
-    }
+    mixed = pc.coalesce(rows["other_language_frac"].combine_chunks(), pa.scalar(0.0))
+    return {"language_is_target": is_target, "other_language_frac": pc.if_else(named, mixed, nothing)}
 
 
 def targets_sql(targets: tuple[str, ...]) -> dict[str, str]:
-    """The columns of `retarget` as SQL; a page whose parts were not looked at is not mixed as far as that tells."""
+    """The columns of `retarget` as SQL."""
     listed = ", ".join("'" + language.replace("'", "''") + "'" for language in targets)
     named = f"language IN ({listed})" if targets else "true"
     return {

@@ -149,12 +149,13 @@ class Follows:
 
     Args:
         settings: Names of the arguments of `compute` that decide these columns and nothing else.
-        sql: Column to an SQL expression, over the stage's stored columns, of its value under these settings.
-        restate: The same as a function of a table with those columns; it agrees with `sql` on every row that is not
-            read again.
+        reads: The stage's stored columns that they follow from.
+        sql: Column to an SQL expression, over those, of its value under these settings.
+        restate: The same as a function of a table that has them; it agrees with `sql` on every row.
     """
 
     settings: frozenset[str]
+    reads: tuple[str, ...]
     sql: Mapping[str, str]
     restate: Callable[[pa.Table], Columns]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, cast
@@ -77,6 +77,26 @@ class Scratch:
     def register(self, name: str, rows: pa.Table | pa.RecordBatchReader) -> None:
         """Make Arrow rows readable as a table of that name."""
         self._connection.register(name, rows)
+
+
+class InMemory:
+    """A database without files: SELECTs over Arrow tables, from any number of threads, each in the thread that asks."""
+
+    def __enter__(self) -> InMemory:
+        self._connection = connect(None, None, {"threads": 1})
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._connection.close()
+        del self._connection  # as in `Scratch`
+
+    def query(self, statement: str, rows: pa.Table) -> pa.Table:
+        """The rows of one SELECT over that table, which it knows as `rows`."""
+        with closing(self._connection.cursor()) as cursor:
+            cursor.register("rows", rows)
+            return cast(pa.Table, cursor.sql(statement).to_arrow_table())
 
 
 def store_of(remote: str | None) -> AbstractFileSystem | None:

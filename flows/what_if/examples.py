@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from flows.recorded import job_of
 from flows.reread import texts_as_extracted
-from flows.what_if.question import Group, Question
+from flows.what_if.groups import Group, Part
+from flows.what_if.question import Question
 from flows.what_if.tally import DROPPED, KEPT, UNKNOWN, Tally
 from storage.catalog import Catalog
 from storage.errors import WinnowError
 from storage.lake import Lake
 from storage.statements import quoted
-from storage.views import sql_text
+from storage.views import literal_list, sql_text
 
 _IDENTITY = ("doc_id", "url", "crawl", "archive", "offset", "length", "payload_digest", "language")
 EXCERPT_CHARS = 190
@@ -28,12 +30,15 @@ def examples(question: Question, each: int) -> list[dict[str, Any]]:
         A row a page: move (in, out or unmeasured), url, identity, failed rules before and after, the changed rules'
         values, and an excerpt of its text as extracted, personal data replaced; or why it cannot be read.
     """
-    rows: list[dict[str, Any]] = []
+    wanted: list[_Wanted] = []
     for move, belongs in _MOVES.items():
-        chosen = [group for groups in question.groups for group in groups.chosen(belongs(groups.tally), each)][:each]
-        pages = -(-each // max(len(chosen), 1))  # of each combination, so that there are as many as asked for
-        found = [page for group in chosen for page in _pages(question.lake, group, pages)]
-        rows.extend({"move": move, **page} for page in found[:each])
+        groups = [group for groups in question.groups for group in groups.chosen(belongs(groups.tally), each)][:each]
+        pages = -(-each // max(len(groups), 1))  # of each combination, so that there are as many as asked for
+        wanted += [_Wanted(move, group, pages) for group in groups]
+    found = [row for part in question.parts for row in _pages(question.lake, part, wanted)]
+    found.sort(key=itemgetter("number"))  # a group's pages stay in their order
+    of_move = {move: [row for row in found if row["move"] == move][:each] for move in _MOVES}
+    rows = [{name: row[name] for name in row if name != "number"} for move in _MOVES for row in of_move[move]]
     _read_excerpts(question, rows)
     return rows
 
@@ -46,24 +51,47 @@ _MOVES: dict[str, Callable[[Tally], np.ndarray]] = {
 """Which groups of pages move."""
 
 
-def _pages(lake: Lake, group: Group, limit: int) -> list[dict[str, Any]]:
-    """The group's first pages; of one alone its place is known."""
-    changed = group.part.move.changed
-    signals = list(dict.fromkeys(rule.signal for rule in changed))
+class _Wanted(NamedTuple):
+    """So many pages of a group are to be shown."""
+
+    move: str
+    group: Group
+    pages: int
+
+
+def _pages(lake: Lake, part: Part, wanted: Sequence[_Wanted]) -> Iterator[dict[str, Any]]:
+    """The first pages of the groups of that part; `number` is the group's place among all."""
+    signals = list(dict.fromkeys(rule.signal for rule in part.move.changed))
+    of_part = {number: one for number, one in enumerate(wanted) if one.group.part is part}
+    if not of_part:
+        return
+    groups = [_pages_sql(lake, number, one, signals) for number, one in of_part.items()]
+    statement = sql_text("what_if/pages").format(groups=" UNION ALL ".join(f"FROM ({group})" for group in groups))
+    for row in Catalog(lake).query(statement).to_pylist():
+        move, group, _ = of_part[row["number"]]
+        yield {
+            "number": row["number"], "move": move, **{name: row[name] for name in _IDENTITY},
+            "failed_before": list(group.failed), "failed_after": list(group.outcome.failed),
+            "values": {signal: row[f"value {signal}"] for signal in signals},
+        }  # fmt: skip
+
+
+def _pages_sql(lake: Lake, number: int, wanted: _Wanted, signals: Sequence[str]) -> str:
+    """A query for a group's first pages; of one alone it is known where to look."""
+    group, alone = wanted.group, wanted.pages == 1
     has_language = any("language" in stage.adds.names for stage in group.part.move.old)
-    statement = sql_text("what_if/page").format(
+    files = group.files if alone else [path for path, _ in group.part.files(lake)]
+    return sql_text("what_if/page").format(
+        number=number,
         language="language" if has_language else "NULL AS language",
-        rows=group.part.pages(lake),
         values=", ".join(f'"{signal}" AS "value {signal}"' for signal in signals) or "NULL AS nothing",
-        mask=group.part.move.mask_sql(),
+        rows=f"read_parquet({literal_list(files)}, hive_partitioning = false)",
+        place=f'"offset" = {group.example_offset}' if alone else "true",
         failed="[" + ", ".join(map(quoted, group.failed)) + "]::VARCHAR[]",
-        place=f'"offset" = {group.example_offset}' if limit == 1 else "true",
+        mask=group.part.move.mask_sql(),
+        wanted=group.mask,
+        limit=wanted.pages,
     )
-    verdicts = {"failed_before": list(group.failed), "failed_after": list(group.outcome.failed)}
-    return [
-        {**{name: row[name] for name in _IDENTITY}, **verdicts, "values": {s: row[f"value {s}"] for s in signals}}
-        for row in Catalog(lake).query(statement, [group.mask, limit]).to_pylist()
-    ]
 
 
 def _read_excerpts(question: Question, rows: Sequence[dict[str, Any]]) -> None:

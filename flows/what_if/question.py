@@ -1,7 +1,7 @@
 """`winnow what-if`: the question put to the ledger, and the counts that answer it.
 
-One scan of the columns that the changed rules read groups pages by the rules they failed and those they would fail
-now; the groups are then judged as `flows.what_if.tally` says.
+`flows.what_if.groups` counts pages by the rules they failed and those they would fail now; here the counts are told as
+funnels, rules and sums.
 """
 
 from __future__ import annotations
@@ -10,84 +10,17 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from flows.recipe import Recipe
 from flows.recorded import RecordedRun, find_run, job_of
+from flows.what_if.groups import Groups, Part, count_groups
 from flows.what_if.movable import Difference, compare
-from flows.what_if.tally import DROPPED, KEPT, UNKNOWN, Tally, judge
-from flows.what_if.verdicts import Move, Outcome
-from storage.catalog import Catalog
+from flows.what_if.tally import DROPPED, KEPT, UNKNOWN
+from flows.what_if.verdicts import Move
 from storage.lake import Lake
-from storage.statements import quoted
-from storage.views import sql_text
-
-GROUPS = "what_if/groups"
-
-
-@dataclass(frozen=True)
-class Part:
-    """The archives of a run whose pages went through the same stages, and how those would judge now."""
-
-    archives: tuple[Mapping[str, Any], ...]
-    move: Move
-
-    def pages(self, lake: Lake) -> str:
-        """A table function over their ledger rows; the files have the same columns."""
-        paths = [o["path"] for row in self.archives for o in row["outputs"] if o["table"] == "pages"]
-        listed = ", ".join(quoted(lake.absolute(path)) for path in paths)
-        return f"read_parquet([{listed}], hive_partitioning = false)"
-
-
-class Group(NamedTuple):
-    """Pages that failed the same rules and would fail the same changed ones now.
-
-    Attributes:
-        failed: Rules they failed.
-        mask: Their value of `Move.mask_sql`.
-        outcome: What the new limits say of them.
-        example_offset: Offset of the first of them in its archive.
-    """
-
-    part: Part
-    failed: tuple[str, ...]
-    mask: int
-    outcome: Outcome
-    example_offset: int
-
-
-@dataclass(frozen=True)
-class Groups:
-    """The pages of a part by what they failed and would fail, in no order.
-
-    Attributes:
-        table: The judged ones, as `GROUPS` gives them.
-        tally: What the new limits say of each.
-        pages, bytes: How many there are of each, and how large their records.
-        unjudged: Pages that no rule judged, with their bytes: of fate `read` (unreadable) and `archive` (refused).
-    """
-
-    part: Part
-    table: pa.Table
-    tally: Tally
-    pages: np.ndarray
-    bytes: np.ndarray
-    unjudged: Mapping[str, tuple[int, int]]
-
-    def chosen(self, which: np.ndarray, limit: int) -> list[Group]:
-        """The largest groups that a condition holds of, in an order of their own."""
-        found = np.flatnonzero(which)
-        if not limit or not len(found):
-            return []
-        least = np.partition(self.pages[found], -min(limit, len(found)))[-min(limit, len(found))]
-        rows = self.table.take(pa.array(found[self.pages[found] >= least])).to_pylist()
-        rows.sort(key=lambda row: (-row["pages"], row["failed_rules"], row["mask"]))
-        keys = [(tuple(row["failed_rules"]), int(row["mask"]), row["example_offset"]) for row in rows[:limit]]
-        return [Group(self.part, f, mask, self.part.move.outcome(f, mask), place) for f, mask, place in keys]
 
 
 @dataclass(frozen=True)
@@ -114,17 +47,7 @@ class Question:
     @cached_property
     def groups(self) -> tuple[Groups, ...]:
         """Every page of the run, grouped: the one scan of the ledger."""
-        return tuple(map(self._groups, self.parts))
-
-    def _groups(self, part: Part) -> Groups:
-        statement = sql_text(GROUPS).format(rows=part.pages(self.lake), mask=part.move.mask_sql())
-        rows = Catalog(self.lake).query(statement)
-        unjudged = {
-            name: _counted(rows.filter(pc.equal(rows["unjudged"], pa.scalar(name)))) for name in ("read", "archive")
-        }
-        judged = rows.filter(pc.is_null(rows["unjudged"]))
-        tally = judge(part.move, judged["failed_rules"], judged["mask"])
-        return Groups(part, judged, tally, judged["pages"].to_numpy(), judged["bytes"].to_numpy(), unjudged)
+        return tuple(count_groups(self.lake, part) for part in self.parts)
 
 
 def ask(lake: Lake, recipe: Recipe) -> Question:
@@ -199,11 +122,6 @@ def summary(question: Question) -> dict[str, Any]:
     return {f"{name}_{unit}": totals[f"{name}_{unit}"] for name in names for unit in ("pages", "bytes")}
 
 
-def _counted(rows: pa.Table) -> tuple[int, int]:
-    """Pages and bytes of some groups."""
-    return int(np.sum(rows["pages"].to_numpy())), int(np.sum(rows["bytes"].to_numpy()))
-
-
 def _first_failed(failed: np.ndarray, pages: np.ndarray) -> list[int]:
     """Of each rule, pages that failed it first."""
     if not failed.shape[1]:
@@ -242,12 +160,16 @@ def _rule_counts(question: Question, old: bool) -> dict[str, Counter[str]]:
         move, pages = groups.part.move, groups.pages
         names, failed = (move.old_rules, groups.tally.before) if old else (move.new_rules, groups.tally.failed)
         alone = failed.sum(axis=1) == 1
-        first = _first_failed(failed, pages)
-        for column, name in enumerate(names):
-            counts["failed"][name] += int(pages[failed[:, column]].sum())
-            counts["first"][name] += first[column]
-            counts["alone"][name] += int(pages[failed[:, column] & alone].sum())
+        found = {"failed": _sums(failed, pages), "first": _first_failed(failed, pages),
+                 "alone": _sums(failed[alone], pages[alone])}  # fmt: skip
+        for what, numbers in found.items():
+            counts[what].update(dict(zip(names, numbers, strict=True)))
     return counts
+
+
+def _sums(failed: np.ndarray, pages: np.ndarray) -> list[int]:
+    """Of each rule, pages that failed it."""
+    return [int(count) for count in pages.astype(float) @ failed]  # exact: below 2**53
 
 
 def _limits(question: Question, old: bool) -> dict[str, dict[str, Any]]:

@@ -1,19 +1,16 @@
 """The verdicts of `flows.what_if.verdicts` on many groups of pages at once: a hundred thousand in a tenth of a second.
 
-A group is a set of rules that its pages failed and a mask of the changed rules that they would fail. What
+A group is a set of rules that its pages failed and a set of the changed rules that they would fail. What
 `Move.outcome` says of one is worked out here for all of them, stage by stage, on boolean columns.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, cast
 
 import numpy as np
-import pyarrow as pa
 
 from flows.what_if.verdicts import Move
-from storage.errors import Fatal
 
 KEPT, DROPPED, UNKNOWN = 0, 1, 2
 """Fates of a judged group."""
@@ -38,44 +35,15 @@ class Tally:
     reread: np.ndarray
 
 
-def judge(move: Move, failed_rules: pa.ChunkedArray[Any], masks: pa.ChunkedArray[Any]) -> Tally:
+def judge(move: Move, before: np.ndarray, failing: np.ndarray) -> Tally:
     """The verdicts on groups that were judged.
 
     Args:
         move: Old and new stages.
-        failed_rules: The rules each group failed, list<string>.
-        masks: Its value of `Move.mask_sql`.
+        before: boolean[groups, old rules]: the rules each group failed.
+        failing: boolean[groups, changed rules]: those it would fail now, as far as values tell.
     """
-    before = _matrix(failed_rules, move.old_rules)
-    measured = _measured(move, before)
-    failing = _failing(move, before, _bits(masks, len(move.changed)))
-    return _Walk(move, measured, failing).tally(before)
-
-
-def _matrix(failed_rules: pa.ChunkedArray[Any], names: tuple[str, ...]) -> np.ndarray:
-    """boolean[groups, names]; Fatal where a rule is none of those."""
-    place = pa.array(names, pa.string())
-    lists = cast("pa.ListArray[Any]", failed_rules.combine_chunks())
-    found = np.zeros((len(lists), len(names)), bool)
-    rules = lists.flatten().dictionary_encode()
-    of_code = np.array(
-        [place.index(pa.scalar(str(name))).as_py() for name in rules.dictionary.to_pylist()], dtype=np.int64
-    )
-    if (of_code < 0).any():
-        unknown = rules.dictionary[int(of_code.argmin())].as_py()
-        raise Fatal(f"pages of the ledger fail {unknown}, a rule that their run's recipe does not have.")
-    groups = np.repeat(np.arange(len(lists)), np.diff(lists.offsets.to_numpy()))
-    found[groups, of_code[rules.indices.to_numpy()]] = True
-    return found
-
-
-def _bits(masks: pa.ChunkedArray[Any], count: int) -> np.ndarray:
-    """boolean[groups, changed rules]."""
-    if pa.types.is_int64(masks.type):
-        return (masks.to_numpy()[:, None] >> np.arange(count) & 1).astype(bool)
-    numbers = [int(mask or 0) for mask in masks.to_pylist()]  # more rules than a machine word has bits
-    bits = [[number >> bit & 1 for bit in range(count)] for number in numbers]
-    return np.array(bits, bool).reshape(len(numbers), count)
+    return _Walk(move, _measured(move, before), _failing(move, before, failing)).tally(before)
 
 
 def _measured(move: Move, before: np.ndarray) -> np.ndarray:
@@ -96,13 +64,13 @@ def _first(failed: np.ndarray, places: np.ndarray, none: int) -> np.ndarray:
     return np.where(failed.any(axis=1), places[failed.argmax(axis=1)], none)
 
 
-def _failing(move: Move, before: np.ndarray, bits: np.ndarray) -> np.ndarray:
+def _failing(move: Move, before: np.ndarray, moved: np.ndarray) -> np.ndarray:
     """boolean[groups, new rules]: what fails now as far as values tell."""
     old = {name: column for column, name in enumerate(move.old_rules)}
     changed = {rule.name: column for column, rule in enumerate(move.changed)}
     found = np.zeros((len(before), len(move.new_rules)), bool)
     for column, name in enumerate(move.new_rules):
-        found[:, column] = bits[:, changed[name]] if name in changed else before[:, old[name]]
+        found[:, column] = moved[:, changed[name]] if name in changed else before[:, old[name]]
     return found
 
 

@@ -1,7 +1,7 @@
 """What other limits would have said of a page, from what the ledger says of it.
 
 The ledger holds every rule a page failed and every signal it was measured for. Rules that did not change keep their
-verdict; those that did are judged again, by SQL over their signal's column. Where a page was measured no further
+verdict; those that did are judged again, over their signal's column. Where a page was measured no further
 (it failed a gate, or a costly stage takes survivors only) and now would be, the ledger has no answer: the page must
 be read again.
 """
@@ -11,8 +11,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
+import numpy as np
+import pyarrow as pa
+
 from flows.annotate_rows import WORKING_COLUMNS
-from pipeline.stage import Stage
+from pipeline.stage import LANGUAGE, Stage
 
 Fate = Literal["kept", "dropped", "unknown"]
 
@@ -83,6 +86,30 @@ class Move:
             f"CASE WHEN {self._sql[rule.name]} THEN 0 ELSE {1 << i}::{kind} END" for i, rule in enumerate(self.changed)
         ]
         return " + ".join(bits) if bits else f"0::{kind}"
+
+    def reads(self) -> list[str]:
+        """Columns of `pages` that the changed rules look at."""
+        restated = {name: stage.follows for stage in self.restated if stage.follows for name in stage.follows.sql}
+        names = [
+            name
+            for rule in self.changed
+            for name in (restated[rule.signal].reads if rule.signal in restated else (rule.signal,))
+        ]
+        if any(LANGUAGE in stage.adds.names for stage in self.old):  # else no page is in any
+            names += [LANGUAGE for rule in self.changed if rule.languages or rule.not_languages]
+        return list(dict.fromkeys(names))
+
+    def failing(self, rows: pa.Table) -> list[np.ndarray]:
+        """Of each rule of `changed`, boolean[rows]: whether the pages fail it; `mask_sql` by the rules themselves.
+
+        Args:
+            rows: Rows of `pages` with the columns of `reads`.
+        """
+        columns = {name: rows[name].combine_chunks() for name in self.reads()}
+        languages = columns.get(LANGUAGE)
+        for stage in self.restated:
+            columns |= stage.follows.restate(rows) if stage.follows else {}
+        return [~rule.passes(columns[rule.signal], languages) for rule in self.changed]
 
     def outcome(self, failed: Sequence[str], mask: int) -> Outcome:
         """The verdict on a judged page, given the rules it failed and its value of `mask_sql`."""

@@ -94,9 +94,10 @@ def read_model(path: str, _digest: str) -> Model:
 
 
 def _stage(config: PiiConfig) -> Stage:
-    model = config.classifier()
+    given = config.classifier() if config.model else None  # at once, since the file may not be there
 
     def compute(batch: DocumentBatch) -> Columns:
+        model = given or config.classifier()  # the default one is trained for who judges pages alone
         languages, hosts = _optional(batch, "language"), _optional(batch, "host")
         found = [
             find_personal_data(text, config, language, host, model)

@@ -34,6 +34,7 @@ from pipeline.stage import Rule, Stage
 from storage import schema
 from storage.catalog import Catalog
 from storage.lake import Lake, fingerprint
+from storage.manifest import refresh
 from storage.shards import write_table
 from storage.sources import Source
 
@@ -71,6 +72,7 @@ def make_lake(lake: Lake, pages: int) -> None:
     }  # fmt: skip
     write_table(lake.root, lake.step_path("dedup", "c1", print_), "steps", pa.Table.from_pylist([step], schema.STEPS))
     write_run(lake, recipe, [*steps, ("dedup", "c1", print_)])
+    refresh(lake)  # as a run ends
 
 
 def draw_pages(archive: str, rows: int, stages: tuple[Stage, ...], draw: np.random.Generator) -> pa.Table:

@@ -79,15 +79,17 @@ def test_many_groups_at_once_are_judged_as_each_alone(
     move = Move(stages(old, gates, lazy), stages(new, gates, lazy))
     ledger = run_stages(batch, move.old).table
     masks = [mask_of(move, row) for row in ledger.to_pylist()]
-    for kind in (pa.int64(), pa.decimal128(38, 0)):  # as DuckDB gives a BIGINT and a HUGEINT
-        found = judge(move, ledger["failed_rules"], pa.chunked_array([pa.array(masks, pa.int64()).cast(kind)]))
-        for number, row in enumerate(ledger.to_pylist()):
-            one = move.outcome(row["failed_rules"], masks[number])
-            names = [name for name, fails in zip(move.new_rules, found.failed[number], strict=True) if fails]
-            at = found.unknown_at[number]
-            assert ("kept", "dropped", "unknown")[found.fate[number]] == one.fate
-            assert (tuple(names), bool(found.reread[number])) == (one.failed, one.reread)
-            assert (move.new[at].name if at >= 0 else None) == one.unknown_at
+    fails = np.array([[bool(mask >> bit & 1) for bit in range(len(move.changed))] for mask in masks], bool)
+    assert np.array_equal(np.stack([*move.failing(ledger), np.zeros(len(rows), bool)], axis=1)[:, :-1], fails)
+    before = [[name in failed for name in move.old_rules] for failed in ledger["failed_rules"].to_pylist()]
+    found = judge(move, np.array(before, bool).reshape(len(rows), -1), fails)
+    for number, row in enumerate(ledger.to_pylist()):
+        one = move.outcome(row["failed_rules"], masks[number])
+        names = [name for name, fails in zip(move.new_rules, found.failed[number], strict=True) if fails]
+        at = found.unknown_at[number]
+        assert ("kept", "dropped", "unknown")[found.fate[number]] == one.fate
+        assert (tuple(names), bool(found.reread[number])) == (one.failed, one.reread)
+        assert (move.new[at].name if at >= 0 else None) == one.unknown_at
 
 
 @given(rows=COLUMNS, lows=st.tuples(*[LIMIT] * 5), gates=st.tuples(*[st.booleans()] * 5))

@@ -1,0 +1,188 @@
+"""The pages of a run by the rules they failed and those they would fail now: what a what-if question counts.
+
+One pass over the ledger, an archive at a time: the rules that a page failed are read as bits, the rules that changed
+judge its signals again, and SQL counts the pages that agree in both.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from flows.what_if.tally import Tally, judge
+from flows.what_if.verdicts import Move, Outcome
+from storage.catalog import Catalog
+from storage.database import InMemory
+from storage.errors import Fatal
+from storage.failures import UNJUDGED, flags_of, read_failures, word_columns, words_of
+from storage.lake import Lake
+from storage.views import literal_list, sql_text
+
+BATCH_ROWS = 1 << 19
+"""Rows of the ledger that are held at a time, by each thread."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """The archives of a run whose pages went through the same stages, and how those would judge now."""
+
+    archives: tuple[Mapping[str, Any], ...]
+    move: Move
+
+    def files(self, lake: Lake) -> list[tuple[str, int]]:
+        """Their ledger files, which have the same columns, and how many rows each has."""
+        outputs = [output for row in self.archives for output in row["outputs"] if output["table"] == "pages"]
+        return [(lake.absolute(output["path"]), output["rows"]) for output in outputs]
+
+    def flags(self) -> list[str]:
+        """Columns of words that hold which old rules a page failed, and which changed ones it would fail."""
+        return [*word_columns("failed", len(self.move.old_rules) + 1), *word_columns("fails", len(self.move.changed))]
+
+
+class Group(NamedTuple):
+    """Pages that failed the same rules and would fail the same changed ones now.
+
+    Attributes:
+        failed: Rules they failed.
+        mask: Their value of `Move.mask_sql`.
+        outcome: What the new limits say of them.
+        example_offset: Offset of the first of them in its archive.
+        files: Ledger files that archive's is among.
+    """
+
+    part: Part
+    failed: tuple[str, ...]
+    mask: int
+    outcome: Outcome
+    example_offset: int
+    files: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Groups:
+    """The pages of a part by what they failed and would fail, in no order.
+
+    Attributes:
+        tally: What the new limits say of each group.
+        fails: boolean[groups, changed rules]: those it would fail now.
+        pages, bytes: How many there are of each, and how large their records.
+        unjudged: Pages that no rule judged, with their bytes: of fate `read` (unreadable) and `archive` (refused).
+        table: The groups, as `what_if/groups` gives them.
+        batches: The same of each batch of archives, and its files.
+    """
+
+    part: Part
+    tally: Tally
+    fails: np.ndarray
+    pages: np.ndarray
+    bytes: np.ndarray
+    unjudged: Mapping[str, tuple[int, int]]
+    table: pa.Table
+    batches: Sequence[tuple[tuple[str, ...], pa.Table]]
+
+    def chosen(self, which: np.ndarray, limit: int) -> list[Group]:
+        """The largest groups that a condition holds of, in an order of their own."""
+        found = np.flatnonzero(which)
+        if not limit or not len(found):
+            return []
+        least = np.partition(self.pages[found], -min(limit, len(found)))[-min(limit, len(found))]
+        rows = [(-int(self.pages[row]), *self._key(row), row) for row in found[self.pages[found] >= least]]
+        return [self.group(row) for *_, row in sorted(rows)[:limit]]
+
+    def _key(self, row: int) -> tuple[tuple[str, ...], int]:
+        """The rules that a group failed, and its mask."""
+        failed = tuple(self.part.move.old_rules[column] for column in np.flatnonzero(self.tally.before[row]))
+        return failed, sum(1 << int(bit) for bit in np.flatnonzero(self.fails[row]))
+
+    def group(self, row: int) -> Group:
+        failed, mask = self._key(row)
+        wanted = self.table.select(["unjudged", *self.part.flags(), "example_offset"]).slice(row, 1).to_pylist()[0]
+        files = [paths for paths, found in self.batches if _holds(found, wanted)]
+        outcome = self.part.move.outcome(failed, mask)
+        return Group(self.part, failed, mask, outcome, wanted["example_offset"], tuple(p for f in files for p in f))
+
+
+def count_groups(lake: Lake, part: Part) -> Groups:
+    """Every page of a part, grouped."""
+    flags = ", ".join(part.flags())
+    with InMemory() as memory, ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        count = partial(_count, memory, sql_text("what_if/groups").format(flags=flags), part.move)
+        files = list(_batches(part.files(lake)))
+        batches = list(zip(files, pool.map(count, files), strict=True))
+        whole = memory.query(
+            sql_text("what_if/merged_groups").format(flags=flags), pa.concat_tables([table for _, table in batches])
+        )
+    unjudged = {name: _counted(_only(whole, number)) for number, name in enumerate(UNJUDGED, start=1)}
+    judged = _only(whole, 0)
+    before = _flags(judged, "failed", len(part.move.old_rules) + 1)
+    if before[:, -1].any():
+        raise _unknown_rule(lake, part)
+    fails = _flags(judged, "fails", len(part.move.changed))
+    tally = judge(part.move, before[:, :-1], fails)
+    pages, size = judged["pages"].to_numpy(), judged["bytes"].to_numpy()
+    return Groups(part, tally, fails, pages, size, unjudged, judged, batches)
+
+
+def _batches(files: Sequence[tuple[str, int]]) -> Iterator[tuple[str, ...]]:
+    """Files that have about `BATCH_ROWS` rows together."""
+    waiting, rows = [], 0
+    for path, count in files:
+        waiting.append(path)
+        rows += count
+        if rows >= BATCH_ROWS:
+            yield tuple(waiting)
+            waiting, rows = [], 0
+    if waiting:
+        yield tuple(waiting)
+
+
+def _count(memory: InMemory, statement: str, move: Move, files: Sequence[str]) -> pa.Table:
+    """The groups of some ledger files."""
+    return memory.query(statement, pa.concat_tables([_read(path, move) for path in files]))
+
+
+def _read(path: str, move: Move) -> pa.Table:
+    """The rows of a ledger file, with what `Part.flags` names."""
+    wanted = dict.fromkeys(["length", "offset", *move.reads()])
+    rows = read_failures(path, move.old_rules, list(wanted))
+    words = words_of(move.failing(rows), len(rows))
+    rows = rows.drop_columns([name for name in wanted if name not in ("length", "offset")])
+    for name, word in zip(word_columns("fails", len(move.changed)), words, strict=True):
+        rows = rows.append_column(name, pa.array(word))
+    return rows
+
+
+def _flags(rows: pa.Table, name: str, count: int) -> np.ndarray:
+    return flags_of([rows[column].to_numpy() for column in word_columns(name, count)], count)
+
+
+def _only(groups: pa.Table, unjudged: int) -> pa.Table:
+    return groups.filter(pc.equal(groups["unjudged"], pa.scalar(unjudged, pa.int8())))
+
+
+def _counted(rows: pa.Table) -> tuple[int, int]:
+    """Pages and bytes of some groups."""
+    return int(np.sum(rows["pages"].to_numpy())), int(np.sum(rows["bytes"].to_numpy()))
+
+
+def _holds(groups: pa.Table, wanted: Mapping[str, int]) -> bool:
+    """Whether a group has those values."""
+    found = np.ones(len(groups), bool)
+    for name, value in wanted.items():
+        found = found & (groups[name].to_numpy() == value)
+    return bool(found.any())
+
+
+def _unknown_rule(lake: Lake, part: Part) -> Fatal:
+    files = literal_list([path for path, _ in part.files(lake)])
+    sets = Catalog(lake).query(sql_text("alarms/sets").format(files=files)).to_pylist()
+    [name, *_] = sorted({rule for row in sets for rule in row["failed_rules"]} - set(part.move.old_rules))
+    return Fatal(f"pages of the ledger fail {name}, a rule that their run's recipe does not have.")
