@@ -33,6 +33,8 @@ from storage.lake import Lake, fingerprint
 from storage.manifest import committed
 from storage.selection import Row, Selection, select
 from storage.statements import quoted
+from storage.unfinished import temporary_for, writer_tag
+from storage.uris import is_local, local_path
 from storage.web import is_web
 from storage.web_filesystem import WebFileSystem
 
@@ -53,7 +55,7 @@ class Catalog:
     """
 
     def __init__(self, lake: Lake) -> None:
-        self.lake = Lake(str(files.local_path(lake.root).absolute())) if files.is_local(lake.root) else lake
+        self.lake = Lake(str(local_path(lake.root).absolute())) if is_local(lake.root) else lake
         self._store: KnownFiles | None = None
 
     def rebuild(self) -> None:
@@ -63,7 +65,7 @@ class Catalog:
             UserError, Fatal: The lake cannot be written to.
         """
         target = self.lake.absolute(CATALOG_FILE)
-        temporary = files.temporary_for(target)
+        temporary = temporary_for(target)
         try:
             with building(target), closing(duckdb.connect(str(temporary), config=OFFLINE)) as connection:
                 connection.execute("SET TimeZone = 'UTC'")
@@ -135,7 +137,7 @@ class Catalog:
 
     @contextmanager
     def _reader(self, statement: str, allow_files: bool) -> Iterator[duckdb.DuckDBPyConnection]:
-        spill = Path(tempfile.gettempdir()) / f"winnow-{files.writer_tag()}"
+        spill = Path(tempfile.gettempdir()) / f"winnow-{writer_tag()}"
         self._store = None if self._protocol is None else KnownFiles(fsspec.filesystem(self._protocol))
         with closing(connect(spill, self._store, {})) as connection:
             self._attach(connection, statement)
@@ -223,13 +225,13 @@ class Catalog:
 
     @property
     def _protocol(self) -> str | None:
-        return None if files.is_local(self.lake.root) else self.lake.root.partition("://")[0]
+        return None if is_local(self.lake.root) else self.lake.root.partition("://")[0]
 
     def _spill_directory(self) -> Path:
-        if not files.is_local(self.lake.root):
+        if not is_local(self.lake.root):
             return Path(tempfile.mkdtemp(prefix="winnow-spill-"))
         # beside the data: /tmp is often memory, and a spill can be as large as the corpus
-        spill = files.temporary_for(self.lake.absolute("spill"))
+        spill = temporary_for(self.lake.absolute("spill"))
         with files.write_errors(str(spill)):
             spill.mkdir(parents=True)
         return spill
@@ -247,8 +249,8 @@ def querying(uri: str, statement: str, params: Mapping[str, Any]) -> Iterator[pa
         Transient, ShardFailed: The file's store does not answer, or contradicts itself.
     """
     web = WebFileSystem() if is_web(uri) else None
-    spill = Path(tempfile.gettempdir()) / f"winnow-{files.writer_tag()}"
-    protocol = None if web or files.is_local(uri) else uri.partition("://")[0]
+    spill = Path(tempfile.gettempdir()) / f"winnow-{writer_tag()}"
+    protocol = None if web or is_local(uri) else uri.partition("://")[0]
     failure: WinnowError | None = None
     with closing(connect(spill, store_of(protocol), _STORE_SETTINGS)) as connection:
         try:
@@ -269,7 +271,7 @@ def querying(uri: str, statement: str, params: Mapping[str, Any]) -> Iterator[pa
 
 def _spellings(uri: str) -> list[str]:
     """A file's or directory's name as it was given, and as its store spells it."""
-    if is_web(uri) or files.is_local(uri):
+    if is_web(uri) or is_local(uri):
         return [uri]
     filesystem, path = fsspec.url_to_fs(uri)
     return [uri, filesystem.unstrip_protocol(path)]
@@ -279,7 +281,7 @@ def _refused(uri: str, error: Exception) -> WinnowError:
     words = first_words(error)
     if isinstance(error, duckdb.IOException | duckdb.InvalidInputException | pa.ArrowException):
         return ShardFailed(f"{uri} cannot be read: {words}")
-    if files.is_local(uri) and not files.exists(uri):
+    if is_local(uri) and not files.exists(uri):
         return UserError(f"There is no file {uri}.", "Check the path.")
     return UserError(f"{uri} cannot be asked: {' '.join(words.split())}")
 

@@ -22,6 +22,7 @@ from fsspec.spec import AbstractFileSystem
 from storage import ducklake, files, views
 from storage.errors import Fatal, UserError
 from storage.statements import only_reads, quoted
+from storage.unfinished import make_directory_of
 
 OFFLINE: dict[str, Any] = {
     "autoinstall_known_extensions": False,
@@ -140,7 +141,7 @@ def first_words(error: Exception) -> str:
 def building(target: str) -> Iterator[None]:
     """While a catalog file is made: a full disk is told as such."""
     with files.write_errors(target):
-        files.make_directory_of(target)
+        make_directory_of(target)
         try:
             yield
         except duckdb.IOException as error:

@@ -23,8 +23,8 @@ from flows.scaling_flow import ScalingRequest, scaling_flow
 from flows.steps import find_step
 from flows.tokens_flow import TokensRequest, tokens_flow
 from storage.errors import UserError
-from storage.files import is_local
 from storage.lake import Lake
+from storage.uris import is_local
 
 RECIPE = "demo"
 ENCODER = "/encoder"
