@@ -16,6 +16,7 @@ import numpy as np
 from flows.report.figures import Column, Figure, Table
 from flows.report.svg import Axis, Plot, pairs, ramp
 from flows.report.words import power, short
+from flows.rungs import IN_LADDER
 from flows.scaling_words import COUNT_NAMES, describe_counts
 from model.scaling.fit import LEVEL, Fit
 from model.scaling.isoflop import find_budgets
@@ -256,8 +257,8 @@ def comparison(record: Record, name: str) -> Figure:
     return Figure("scaling-comparison", "Two corpora", caption, table, plot.render(), legend, source=source)
 
 
-CURVES = """\
-SELECT name, params_total, train_tokens, curve FROM trainings WHERE name LIKE '%/ladder/%' ORDER BY flops, name"""
+CURVES = f"""\
+SELECT name, params_total, train_tokens, curve FROM trainings WHERE {IN_LADDER} ORDER BY flops, name"""
 
 _VALLEY_COLUMNS = (
     Column("method", "Minimum by"),
