@@ -1,7 +1,4 @@
-"""Files, here and in object stores: written whole or not at all, read by URI, listed in a fixed order.
-
-A path without `://` is local. Everything else goes through fsspec (`s3://`, `https://`, `memory://`...).
-"""
+"""Files, here and in object stores: written whole or not at all, read by URI, listed in a fixed order."""
 
 from __future__ import annotations
 
