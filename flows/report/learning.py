@@ -146,7 +146,7 @@ def training_curve(training: Row) -> Figure:
     plot.line(_smoothed(curve), "c1", "mean over nearby steps")
     words = f"held out: {training['eval_loss']:.3f}"
     plot.dot(curve[-1]["tokens"], training["eval_loss"], "c2", words)
-    plot.text(curve[-1]["tokens"], training["eval_loss"], words, "c2", shift=(-4.0, -12.0), end=True)
+    plot.name(curve[-1]["tokens"], training["eval_loss"], words, "c2")
     columns = (
         Column("step", "Step", "count"),
         Column("tokens", "Tokens", "count"),

@@ -73,7 +73,7 @@ def valleys(record: Record, fit: Fit, unit: str) -> Figure | None:
 
 
 LABEL_ROOM = 0.06
-"""Of an axis: labels of lines that end nearer to each other would be written over each other."""
+"""Of an axis: the label of a line that ends nearer to the one before it would be written over that."""
 
 
 def contours(fit: Fit, unit: str) -> Figure | None:
@@ -87,7 +87,7 @@ def contours(fit: Fit, unit: str) -> Figure | None:
     least_loss, most_loss = np.quantile(points.loss, (0.02, 0.9)).tolist()
     levels = np.linspace(least_loss, most_loss, 8)
     sizes = np.geomspace(y.low, y.high, 160)
-    rows, named = [], -math.inf
+    rows, before = [], -math.inf
     for level in levels[::-1]:
         left = level - surface.E - surface.A * sizes**-surface.alpha
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -97,9 +97,9 @@ def contours(fit: Fit, unit: str) -> Figure | None:
         if np.isfinite(flops).any():
             least = int(np.nanargmin(flops))
             rows.append({"loss": float(level), "flops": float(flops[least]), "params": float(sizes[least])})
-            if (at := x.place(float(flops[least]))) > named + LABEL_ROOM:
+            if (at := x.place(float(flops[least]))) > before + LABEL_ROOM:
                 plot.text(float(flops[least]), float(sizes[least]), f"{level:.3g}", "small", (-6.0, -4.0), end=True)
-                named = at
+            before = at
     budgets = np.geomspace(x.low, x.high, 60)
     plot.line(pairs(budgets, [float(surface.best_params(c)) for c in budgets]), "c2 dashed", "least loss")
     for n, c, loss in zip(points.params, points.flops, points.loss, strict=True):
