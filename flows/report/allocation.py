@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 from markupsafe import Markup
 
-from flows.report.figures import Column, Figure, Table
+from flows.report.figures import Column, Figure, Table, with_interval
 from flows.report.svg import Axis, Plot, pairs
 from flows.report.words import power, short
 from model.scaling.checks import MAX_EXTRAPOLATION
@@ -84,9 +84,7 @@ def _draw_allocation(fit: Fit, reach: Floats, best: Sequence[Estimate]) -> Marku
 def _allocation_table(reach: Floats, best: Sequence[Estimate]) -> Table:
     columns = (
         Column("flops", "C", "power"),
-        Column("value", "Best N", "short"),
-        Column("low", f"{LEVEL:.0%} from", "short"),
-        Column("high", "to", "short"),
+        *with_interval(Column("value", "Best N", "short"), level=f"{LEVEL:.0%}"),
         Column("published", "by Chinchilla's fit", "short"),
     )
     rows = [

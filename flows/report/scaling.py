@@ -96,7 +96,7 @@ def loss_by_compute(fit: Fit, unit: str) -> Figure:
         span = np.geomspace(points.flops[rows].min() / 1.5, points.flops[rows].max() * 1.5, 40)
         plot.line([(float(c), float(surface.predict(size, c / 6 / size))) for c in span], f"{colour} thin")
         for row in rows:
-            words = f"{short(size)} parameters, {short(points.tokens[row])} tokens: {points.loss[row]:.4g}"
+            words = scaling_figures.run_words(points, int(row))
             plot.dot(float(points.flops[row]), float(points.loss[row]), colour, words)
         legend.append((f"{short(float(size))} parameters", colour))
     caption = (

@@ -13,14 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from flows.report.figures import Column, Figure, Table
+from flows.report.figures import Column, Figure, Table, with_interval
 from flows.report.svg import Axis, Plot, pairs, ramp
 from flows.report.words import power, short
 from flows.rungs import IN_LADDER
 from flows.scaling_words import COUNT_NAMES, describe_counts
 from model.scaling.fit import LEVEL, Fit
 from model.scaling.isoflop import find_budgets
-from model.scaling.points import FLOPS_PER_PARAM_TOKEN
+from model.scaling.points import FLOPS_PER_PARAM_TOKEN, Points
 
 COLOURS = ("c1", "c2", "c3", "c4", "c5", "c6")
 COMMAND = "`winnow scaling run RECIPE` made it; `winnow scaling fit POINTS.csv --json` gives the same of any runs."
@@ -44,10 +44,7 @@ def valleys(record: Record, fit: Fit, unit: str) -> Figure | None:
         curve = fit.surface.predict(sizes, budget / FLOPS_PER_PARAM_TOKEN / sizes)
         plot.line(pairs(sizes, curve), f"{colour} thin", f"the fitted surface at {power(budget)} FLOP")
         for row in rows:
-            words = (
-                f"{short(points.params[row])} parameters, {short(points.tokens[row])} tokens: {points.loss[row]:.4g}"
-            )
-            plot.dot(float(points.params[row]), float(points.loss[row]), colour, words)
+            plot.dot(float(points.params[row]), float(points.loss[row]), colour, run_words(points, row))
         legend.append((f"{power(budget)} FLOP", colour))
     legend.append(("least loss by the parabola", "ink"))
     for valley in (found["parabola"] or {"valleys": []})["valleys"]:
@@ -70,6 +67,11 @@ def valleys(record: Record, fit: Fit, unit: str) -> Figure | None:
             "what the same procedure does to noise-free losses of the fitted surface at these runs.",
         ),
     )
+
+
+def run_words(points: Points, row: int) -> str:
+    """One run of a ladder: its size, its tokens and its loss."""
+    return f"{short(points.params[row])} parameters, {short(points.tokens[row])} tokens: {points.loss[row]:.4g}"
 
 
 LABEL_ROOM = 0.06
@@ -237,18 +239,15 @@ def comparison(record: Record, name: str) -> Figure:
     plot = Plot("Difference in loss by compute", x, Axis.over("loss of b less that of a, bits a byte", ends), 340)
     plot.line([(x.low, 0.0), (x.high, 0.0)], "ink dashed", "no difference")
     for rung in rungs:
-        plot.line([(rung["flops"], rung["low"]), (rung["flops"], rung["high"])], "c1 thin")
-        plot.dot(rung["flops"], rung["value"], "c1", f"{rung['rung']}: {rung['words']}")
-    plot.line([(record["far_flops"], far["low"]), (record["far_flops"], far["high"])], "c2 thin")
-    plot.dot(record["far_flops"], far["value"], "c2", "extrapolated")
+        words = f"{rung['rung']}: {rung['words']}"
+        plot.estimate(rung["flops"], rung["value"], rung["low"], rung["high"], "c1", words)
+    plot.estimate(record["far_flops"], far["value"], far["low"], far["high"], "c2", "extrapolated")
     columns = (
         Column("rung", "Rung"),
         Column("flops", "C", "power"),
         Column("loss_a", "a", "loss"),
         Column("loss_b", "b", "loss"),
-        Column("value", "b - a", "loss"),
-        Column("low", f"{LEVEL:.0%} from", "loss"),
-        Column("high", "to", "loss"),
+        *with_interval(Column("value", "b - a", "loss"), level=f"{LEVEL:.0%}"),
         Column("words", "Verdict"),
     )
     caption = f"{name}: {record['verdict']}. Bars are {LEVEL:.0%} intervals from the differences between seeds."
@@ -264,9 +263,7 @@ _VALLEY_COLUMNS = (
     Column("method", "Minimum by"),
     Column("flops", "C", "power"),
     Column("sizes", "Sizes", "count"),
-    Column("params", "N of least loss", "short"),
-    Column("low", f"{LEVEL:.0%} from", "short"),
-    Column("high", "to", "short"),
+    *with_interval(Column("params", "N of least loss", "short"), level=f"{LEVEL:.0%}"),
     Column("loss", "Loss there", "loss"),
     Column("inside", "Inside"),
 )

@@ -144,6 +144,12 @@ class Plot:
             self.drawn.append(spot)
             self._dots.append(Box(*(at + way * radius for way in (-1, 1) for at in (self._x(x), self._y(y)))))
 
+    def estimate(self, x: float, value: float, low: float | None, high: float | None, cls: str, tip: str) -> None:
+        """A point with its interval, cut at the frame; without one where an end is not known."""
+        if low is not None and high is not None:
+            self.line([(x, max(low, self.y.low)), (x, min(high, self.y.high))], f"{cls} thin")
+        self.dot(x, value, cls, tip)
+
     def bar(self, left: float, right: float, top: float, cls: str, tip: str, bottom: float | None = None) -> None:
         """A box from x `left` to `right`, from y `bottom` (the axis when None) to `top`."""
         x0, x1, y1 = self._x(left), self._x(right), self._y(top)
