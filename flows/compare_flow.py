@@ -13,7 +13,8 @@ from prefect import flow
 from pydantic import Field
 
 from flows.child import run_child
-from flows.corpus_flow import CorpusRequest, corpus_flow
+from flows.corpus_flow import corpus_flow
+from flows.corpus_plan import CorpusRequest
 from flows.progress import tell
 from flows.recipe import load_recipe
 from flows.rungs import COMPARISON

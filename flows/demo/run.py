@@ -7,7 +7,8 @@ import time
 from pathlib import Path
 
 from flows import query
-from flows.corpus_flow import CorpusRequest, corpus_flow
+from flows.corpus_flow import corpus_flow
+from flows.corpus_plan import CorpusRequest
 from flows.demo.crawl import crawl_documentation
 from flows.demo.exam import write_exams
 from flows.demo.labelled import learn_domains

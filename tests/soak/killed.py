@@ -31,7 +31,7 @@ import pyarrow.parquet as pq
 from prefect import Flow, Task
 
 from flows.cli import app
-from flows.corpus_flow import CorpusRequest
+from flows.corpus_plan import CorpusRequest
 from flows.watch_flow import watch_flow
 from storage.files import sha256_of
 from tests.flows import plain
