@@ -31,7 +31,7 @@ from flows.runners import Pools, open_pools
 from flows.settings import settings
 from flows.stall import watched
 from flows.steps import Step, run_step
-from flows.survival import at_work, marks, survive
+from flows.survival import Ended, at_work, marks, survive
 from flows.work import WINDOW, gather, phase, unit_of_work
 from flows.writing import writing
 from storage import addresses, schema
@@ -135,12 +135,16 @@ def annotate_all(plan: CorpusPlan, submit: Submit, pools: Pools) -> tuple[list[d
     """
     jobs = {job.label: job for job in plan.pending}
 
-    def do(labels: Iterable[str]) -> tuple[dict[str, Any], dict[str, ShardFailed]]:
+    def do(labels: Iterable[str], ended: Ended) -> None:
+        def end(label: str, outcome: dict[str, Any] | ShardFailed) -> None:
+            ended(label, outcome)
+            tell_archive(label, outcome)
+
         window = max(WINDOW, 4 * plan.workers)
-        return gather(labels, lambda label: submit(jobs[label]), shown, tell_archive, window)
+        gather(labels, lambda label: submit(jobs[label]), shown, end, window)
 
     with progress("annotate", len(jobs)) as shown:
-        _, failures = survive(jobs, lambda labels: phase("annotate", pools.processes, lambda: do(labels)))
+        _, failures = survive(jobs, lambda labels, ended: phase("annotate", pools.processes, lambda: do(labels, ended)))
     allowed = plan.recipe.max_failed_share * len(plan.jobs)
     for label, error in failures.items():
         tell(f"archive {label} failed: {error}")
