@@ -13,10 +13,11 @@ from pipeline.archive.reader import ArchiveReader, read_archive
 from storage.downloads import download
 from storage.errors import ShardFailed, UserError
 from storage.excerpts import excerpt_ranges
-from storage.files import is_local, local_path, open_read
+from storage.files import open_read
 from storage.ranges import Range, read_ranges
 from storage.remote import open_version
 from storage.sources import Excerpt, Source
+from storage.uris import is_local, local_path
 from storage.web import Version, is_web
 
 Reader = ArchiveReader | ExcerptReader

@@ -10,8 +10,8 @@ import pyarrow as pa
 from flows import query
 from flows.settings import settings
 from flows.work import publish_link, publish_table
-from storage.files import is_local, local_path
 from storage.lake import Lake
+from storage.uris import is_local, local_path
 
 ROWS = 200
 """An artifact is for reading: the lake holds the rest."""

@@ -23,8 +23,9 @@ from pipeline.quality.calibration import ANY_LANGUAGE, quantiles
 from pipeline.quality.classifier import LABEL_PREFIX, NEGATIVE, POSITIVE, load_classifier, one_line, score_texts
 from pipeline.quality.reliability import auc, decisions, reliability, thresholds
 from storage.errors import Fatal, UserError
-from storage.files import folder_beside, prepare_output, publish, temporary_for, write_bytes
+from storage.files import publish, write_bytes
 from storage.schema import Section
+from storage.unfinished import folder_beside, prepare_output, temporary_for
 
 SEED = 1
 _TRIES = 5

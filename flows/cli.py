@@ -131,7 +131,7 @@ def corpus(
 ) -> None:
     """Archives to a mixed corpus with its ledger. Run the same command again to resume."""
     from flows.commands import run_corpus
-    from flows.corpus_flow import CorpusRequest
+    from flows.corpus_plan import CorpusRequest
 
     if allow_private:
         permit_private_addresses()

@@ -15,7 +15,8 @@ from rich.console import Console
 from flows import query
 from flows.alarms import tell_alarms
 from flows.blocks import print_blocks
-from flows.corpus_flow import CorpusPlan, CorpusRequest, corpus_flow, plan_corpus
+from flows.corpus_flow import corpus_flow
+from flows.corpus_plan import CorpusPlan, CorpusRequest, plan_corpus
 from flows.highlights import highlighted
 from flows.index_task import describe_choice
 from flows.progress import tell

@@ -13,9 +13,11 @@ from prefect import flow
 from pydantic import Field
 
 from flows.child import run_child
-from flows.corpus_flow import CorpusRequest, corpus_flow
+from flows.corpus_flow import corpus_flow
+from flows.corpus_plan import CorpusRequest
 from flows.progress import tell
 from flows.recipe import load_recipe
+from flows.rungs import COMPARISON
 from flows.scaling_flow import ScalingRequest, train_all, tune
 from flows.settings import settings
 from flows.steps import Step, find_step
@@ -226,7 +228,7 @@ def _climb(request: CompareRequest, ladder: Sequence[Rung], lake: Lake, side: St
     scaling, directory = _as_ladder(request, side), lake.tokens_dir(side.key, side.fingerprint)
     pool = threads(request.workers)
     trained: dict[str, dict[str, Any]] = phase(
-        "compare", pool, lambda: train_all(scaling, ladder, side.key, directory, "compare")
+        "compare", pool, lambda: train_all(scaling, ladder, side.key, directory, COMPARISON)
     )
     return trained
 

@@ -17,6 +17,7 @@ from storage import files
 from storage.lake import Lake
 from storage.schema import DUPLICATES
 from storage.shards import Output, ShardWriter, count_rows, iter_batches, read_table, write_table
+from storage.uris import is_local, local_path
 
 
 def write_duplicates(job: DedupJob) -> tuple[list[Output], dict[str, Any]]:
@@ -97,5 +98,5 @@ def clear(job: DedupJob) -> None:
     """Remove the working folder, with what a killed run left unfinished in it."""
     for uri in files.list_files(job.folder):
         files.remove(uri)
-    if files.is_local(job.folder):
-        shutil.rmtree(files.local_path(job.folder))
+    if is_local(job.folder):
+        shutil.rmtree(local_path(job.folder))

@@ -26,8 +26,9 @@ from flows.tables import to_json
 from pipeline.domains.topics import SEEN_CHARS, most_probable, prepared
 from pipeline.quality.classifier import LABEL_PREFIX, load_classifier
 from storage.errors import Fatal, UserError
-from storage.files import folder_beside, open_read, prepare_output, publish, temporary_for, write_bytes
+from storage.files import open_read, publish, write_bytes
 from storage.schema import Section
+from storage.unfinished import folder_beside, prepare_output, temporary_for
 
 SETTINGS = {"dim": 32, "epoch": 8, "wordNgrams": 2, "minCount": 3, "bucket": 100_000}
 """Small: topics are told by single words, and the file stays under 30 MB."""

@@ -19,6 +19,8 @@ from pipeline.labelled.encoding import Marks
 from storage import files
 from storage.errors import UserError
 from storage.lake import Lake
+from storage.unfinished import prepare_output
+from storage.uris import join
 
 Given = Literal["texts", "prompt", "source"]
 """What a fine-tuned model is shown: texts whole, a prompt to go on from, a prompt in a T5's encoder."""
@@ -39,7 +41,7 @@ def export(lake: Lake, training: str, out_dir: str, finetuning: str | None = Non
     """
     kept = find_kept(lake, finetuning) if finetuning else None
     row = kept.training if kept else find_training(lake, training)
-    if files.exists(files.join(out_dir, "config.json")):
+    if files.exists(join(out_dir, "config.json")):
         raise UserError(f"{out_dir} holds a model already.", "Name another folder, or remove it.")
     directory = row["checkpoint"].rpartition("/")[0]
     with files.open_read(lake.absolute(f"{directory}/tokens.json")) as stream:
@@ -51,10 +53,10 @@ def export(lake: Lake, training: str, out_dir: str, finetuning: str | None = Non
         model = ModelConfig.model_validate(json.loads(row["config"])["model"])
         given: Given = "texts" if kept.task != "instruction" else "prompt" if model.kind == "decoder" else "source"
         tokenizer = with_marks(tokenizer, marks_of(model, tokens), given)
-    files.prepare_output(files.join(out_dir, "tokenizer.json"))
-    files.write_bytes(files.join(out_dir, "tokenizer.json"), tokenizer)
+    prepare_output(join(out_dir, "tokenizer.json"))
+    files.write_bytes(join(out_dir, "tokenizer.json"), tokenizer)
     settings = json.dumps(_tokenizer_settings(tokens, added), indent=2)
-    files.write_bytes(files.join(out_dir, "tokenizer_config.json"), settings.encode())
+    files.write_bytes(join(out_dir, "tokenizer_config.json"), settings.encode())
     spec = ExportSpec(
         weights=absolute(lake, row["checkpoint"]),
         task_weights=absolute(lake, kept.weights) if kept else "",
@@ -67,7 +69,7 @@ def export(lake: Lake, training: str, out_dir: str, finetuning: str | None = Non
         written = {event["event"]: event for event in run_child("model.export", "-", spec.model_dump_json())}
     except UserError:  # there is no such model in transformers: a tokenizer alone is of no use
         for name in ("tokenizer.json", "tokenizer_config.json"):
-            files.remove(files.join(out_dir, name))
+            files.remove(join(out_dir, name))
         raise
     name = kept.row["part"] if kept else row["name"]
     return {"training": row["training_id"], "name": name, **written["exported"], "folder": out_dir}

@@ -12,15 +12,13 @@ from typing import Any
 
 from flows.child import run_child
 from flows.importing import imported_models
+from flows.rungs import is_rung
 from flows.training_task import absolute
 from model.config import GenerationSpec, ModelConfig, TokenSet
 from pipeline.tokens import Tokenizer
 from storage import files
 from storage.errors import UserError
 from storage.lake import Lake
-
-LADDER = "/ladder/"
-"""In the name of a training that is a rung."""
 
 
 @dataclass(frozen=True)
@@ -157,7 +155,7 @@ def find_training(lake: Lake, which: str) -> dict[str, Any]:
     )
     found = [row for row in rows if which == row["name"] or row["training_id"].startswith(which)]
     if which == "latest":
-        found = [row for row in rows if LADDER not in row["name"]] or rows
+        found = [row for row in rows if not is_rung(row["name"])] or rows
     if found:
         return found[-1]
     known = ", ".join(f"{row['training_id']} ({row['name']})" for row in rows[-5:])

@@ -19,6 +19,7 @@ from model.config import Counts, EncoderTokens, ImportSpec, Split, TokenSet
 from storage import files
 from storage.errors import UserError
 from storage.lake import Lake
+from storage.uris import join
 
 _DIRECTORY = "imported"
 
@@ -101,7 +102,7 @@ def _first(*values: Any) -> int:
 
 
 def _read(folder: str, name: str) -> bytes:
-    path = files.join(folder, name)
+    path = join(folder, name)
     if not files.exists(path):
         raise UserError(f"there is no {name} in {folder}.", "A folder that transformers saved has one.")
     with files.open_read(path) as stream:

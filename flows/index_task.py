@@ -14,13 +14,13 @@ from flows.steps import Step, run_step
 from storage import index
 from storage.errors import UserError
 from storage.excerpts import excerpts_of
-from storage.files import is_local, local_path
 from storage.index_config import IndexConfig
 from storage.lake import Lake, fingerprint
 from storage.remote import version_of
 from storage.shards import Output
 from storage.snapshots import Store
 from storage.sources import Sample, Source
+from storage.uris import is_local, local_path
 
 _AT_ONCE = 4
 """Files of the index that are asked at the same time; DuckDB opens connections of its own for each."""

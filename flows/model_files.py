@@ -10,7 +10,8 @@ from typing import Any
 
 from pipeline.quality.calibration import load_calibration
 from storage.errors import UserError
-from storage.files import is_local, local_path, sha256_of
+from storage.files import sha256_of
+from storage.uris import is_local, local_path
 
 
 def identity_of(section: Any) -> Any:

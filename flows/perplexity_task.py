@@ -30,8 +30,9 @@ from pipeline.quality.ngrams import Run, Vocabulary, count_run, cut_ranges, merg
 from pipeline.quality.normalise import NORMALISATIONS, spelling_table
 from pipeline.quality.reliability import auc
 from storage.errors import UserError
-from storage.files import AtomicFile, folder_beside, prepare_output, write_bytes
+from storage.files import AtomicFile, write_bytes
 from storage.schema import Section
+from storage.unfinished import folder_beside, prepare_output
 
 _TOLD_SECONDS = 10.0
 _SHUFFLED_LINES, _LEAST_WORDS = 2000, 8

@@ -24,10 +24,11 @@ from pipeline.stage import run_stages
 from storage import schema
 from storage.catalog import Catalog
 from storage.errors import UserError
-from storage.files import is_local, local_path, open_read
+from storage.files import open_read
 from storage.lake import Lake, fingerprint
 from storage.shards import iter_batches
 from storage.sources import Source, expand_inputs
+from storage.uris import is_local, local_path
 
 BATCH_BYTES = 4 << 20
 _PAGES = 64

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import pyarrow as pa
@@ -12,13 +12,14 @@ from pydantic import ValidationError
 
 from flows.annotate_task import AnnotateJob
 from flows.recipe import Recipe
+from pipeline.expected import expected_drop
 from storage.errors import UserError
 from storage.lake import Lake
 from storage.manifest import committed
 from storage.sources import Source
 
 _NOT_SETTINGS = ("stages", "rules", "files")
-"""What a recorded recipe holds besides its keys: see `flows.corpus_flow.recipe_record`."""
+"""What a recorded recipe holds besides its keys."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,14 @@ class RecordedRun:
     run_id: str
     recipe: Recipe
     archives: tuple[Mapping[str, Any], ...]
+
+
+def recipe_record(recipe: Recipe) -> dict[str, Any]:
+    """The recipe as the lake keeps it: its values, its stages in order, its rules with their knobs, and the sha256 of
+    the files it names."""
+    rules = [asdict(rule) | {"expected_drop": expected_drop(rule)} for rule in recipe.rules()]
+    stages = [stage.name for stage in recipe.stages()]
+    return recipe.model_dump(mode="json") | {"stages": stages, "rules": rules, "files": recipe.files()}
 
 
 def recorded_recipe(text: str) -> Recipe:

@@ -22,8 +22,8 @@ from flows.settings import quiet_ray
 from flows.work import processes, threads
 from storage import patience
 from storage.errors import UserError
-from storage.files import is_local, local_path
 from storage.sources import Source
+from storage.uris import is_local, local_path
 
 RunnerKind = Literal["processes", "dask", "ray"]
 

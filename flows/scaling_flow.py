@@ -23,6 +23,7 @@ from flows.fit_records import UNIT, read_fit_records
 from flows.progress import progress, tell
 from flows.report.scaling import loss_by_compute
 from flows.run_rows import run_row, training_step
+from flows.rungs import LADDER, SWEEP, rung_label
 from flows.settings import settings
 from flows.steps import find_step
 from flows.training_task import read_token_set, train_once
@@ -84,7 +85,7 @@ def scaling_flow(request: ScalingRequest) -> dict[str, Analysis]:
         request = phase("sweep", pool, lambda: tune(request, vocabulary, tokens.key, directory))
     ladder = rungs(request.config, vocabulary, request.model, request.train)
     with run_row(lake, "scaling", tokens.key, request, tokens.fingerprint) as made:
-        rows = phase("ladder", pool, lambda: climb(request, ladder, tokens.key, directory))
+        rows = phase("ladder", pool, lambda: list(train_all(request, ladder, tokens.key, directory, LADDER).values()))
         made.extend(map(training_step, rows))
     if len(rows) == len(ladder):
         remove_stems(lake, ladder, directory)
@@ -137,18 +138,11 @@ def remove_stems(lake: Lake, ladder: Sequence[Rung], tokens_dir: str) -> None:
             files.remove(path)
 
 
-def climb(
-    request: ScalingRequest, ladder: Sequence[Rung], name: str, tokens_dir: str, what: str = "ladder"
-) -> list[dict[str, Any]]:
-    """The trainings of the rungs that could be trained, cheapest first; to be called within a flow."""
-    return list(train_all(request, ladder, name, tokens_dir, what).values())
-
-
 def train_all(
     request: ScalingRequest, ladder: Sequence[Rung], name: str, tokens_dir: str, what: str
 ) -> dict[str, dict[str, Any]]:
-    """The same by the rung's name."""
-    labels = {f"{name}/{what}/{rung.name}": rung for rung in ladder}
+    """The trainings of the rungs that could be trained, cheapest first, by their names; to be called within a flow."""
+    labels = {rung_label(name, what, rung.name): rung for rung in ladder}
     with progress(what, len(ladder)) as shown:
         results, failures = gather(
             labels, lambda label: rung_task.submit(label, request, labels[label], tokens_dir), shown
@@ -166,7 +160,7 @@ def tune(request: ScalingRequest, vocabulary: int, name: str, tokens_dir: str) -
     wanted = {rung: sorted({1.0, *config.rate_factors}) for rung in ends}
     for _ in range(SWEEPS):
         runs = {with_rate(rung, factor): (rung, factor) for rung, factors in wanted.items() for factor in factors}
-        rows = train_all(request, list(runs), name, tokens_dir, "sweep")
+        rows = train_all(request, list(runs), name, tokens_dir, SWEEP)
         for run, (rung, factor) in runs.items():
             if run.name in rows:
                 losses[rung][factor] = rows[run.name]["eval_bits_per_byte"]

@@ -19,7 +19,7 @@ from flows.progress import tell
 from flows.server import STARTUP_SECONDS, stop, wait_until_healthy
 from flows.settings import python_path, settings
 from storage.errors import Fatal, UserError
-from storage.files import is_local, local_path
+from storage.uris import is_local, local_path
 
 POOL = "winnow"
 QUEUES = ("lake", "learning")

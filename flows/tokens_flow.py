@@ -32,10 +32,11 @@ from model.config import EncoderTokens, Packing, Split, TokenSet
 from pipeline.tokens import Tokenizer
 from pipeline.tokens_config import TokensConfig
 from storage.errors import ShardFailed
-from storage.files import remove_stale, sha256_of, write_bytes
+from storage.files import sha256_of, write_bytes
 from storage.lake import Lake, fingerprint
 from storage.schema import Section
 from storage.shards import read_table, write_table
+from storage.unfinished import remove_stale
 
 VERSION = 4
 """Raised when this step changes what it writes; part of its fingerprint."""

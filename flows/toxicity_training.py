@@ -15,7 +15,8 @@ import fasttext
 
 from pipeline.toxicity import load_classifier, prepare, probability
 from storage.errors import UserError
-from storage.files import publish, sha256_of, temporary_for
+from storage.files import publish, sha256_of
+from storage.unfinished import temporary_for
 
 SETTINGS = {"dim": 16, "epoch": 10, "lr": 0.5, "wordNgrams": 2, "minn": 2, "maxn": 5, "bucket": 100_000, "minCount": 2}
 """Small enough to train in seconds; character n-grams, for words are spelt to be overlooked."""

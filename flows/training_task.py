@@ -21,6 +21,7 @@ from storage import files, schema
 from storage.errors import UserError
 from storage.lake import Lake, fingerprint
 from storage.shards import read_table, write_table
+from storage.uris import is_local, join, local_path
 
 VERSION = 2
 """Raised when trainings come out differently; part of every training's id."""
@@ -109,14 +110,14 @@ def read_token_set(lake: Lake, tokens_dir: str) -> TokenSet:
 def absolute(lake: Lake, path: str) -> str:
     """A path of the lake that holds in a process with another working directory."""
     uri = lake.absolute(path)
-    return str(Path(files.local_path(uri)).resolve()) if files.is_local(uri) else uri
+    return str(Path(local_path(uri)).resolve()) if is_local(uri) else uri
 
 
 def _train(spec: TrainingSpec, ranks: int, listen: Listener) -> TrainingResult:
     """The child's result; one that finished without a row (killed in between) is not trained again."""
-    result = files.join(spec.out_dir, "result.json")
+    result = join(spec.out_dir, "result.json")
     if not files.exists(result):
-        path = files.join(spec.out_dir, "spec.json")
+        path = join(spec.out_dir, "spec.json")
         files.write_bytes(path, spec.model_dump_json(indent=1).encode())
         for event in run_child("model.train", path, ranks=ranks):
             listen(event)

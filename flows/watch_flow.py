@@ -5,7 +5,8 @@ from __future__ import annotations
 from prefect import flow
 
 from flows.alarms import tell_alarms
-from flows.corpus_flow import CorpusRequest, CorpusResult, corpus_flow, plan_corpus
+from flows.corpus_flow import CorpusResult, corpus_flow
+from flows.corpus_plan import CorpusRequest, plan_corpus
 from flows.progress import tell
 from flows.recipe import load_recipe
 from storage.errors import UserError

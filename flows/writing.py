@@ -7,9 +7,9 @@ from contextlib import contextmanager
 
 from flows.interrupts import leaving
 from flows.progress import tell
-from storage.files import remove_stale
 from storage.lake import Lake
 from storage.lease import CORPUS, Lease, hold
+from storage.unfinished import remove_stale
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from model.bilstm import BiLstm
 from model.build import LanguageModel, build_model
 from model.config import ModelConfig
 from storage import files
+from storage.uris import is_local, local_path
 
 
 def save_weights(path: str, model: LanguageModel, tokenizer_sha256: str) -> None:
@@ -76,8 +77,8 @@ def read_tensors(path: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
     with files.open_read(path) as stream:
         header_bytes = int.from_bytes(stream.read(8), "little")
         header = json.loads(json.loads(stream.read(header_bytes))["__metadata__"]["winnow"])
-        if files.is_local(path):
-            tensors = safetensors.torch.load_file(files.local_path(path))
+        if is_local(path):
+            tensors = safetensors.torch.load_file(local_path(path))
         else:
             stream.seek(0)
             tensors = safetensors.torch.load(stream.read())

@@ -28,6 +28,7 @@ from storage import files
 from storage.errors import UserError
 from storage.mapped import Bytes, open_fixed
 from storage.shards import read_table
+from storage.uris import join
 
 Tokens = npt.NDArray[np.unsignedinteger[Any]]
 
@@ -38,7 +39,7 @@ def open_tokens(directory: str) -> TokenSet:
     Raises:
         UserError: No finished token set, or its tokenizer.json is not the one that made it.
     """
-    path = files.join(directory, "meta.json")
+    path = join(directory, "meta.json")
     if not files.exists(path):
         raise UserError(f"there are no finished tokens in {directory}.", "Run `winnow tokens` first.")
     try:
@@ -46,7 +47,7 @@ def open_tokens(directory: str) -> TokenSet:
             tokens = TokenSet.model_validate_json(stream.read())
     except ValidationError as error:
         raise UserError(f"{path} was written by another version of Winnow.", "Run `winnow tokens` again.") from error
-    with files.open_read(files.join(directory, "tokenizer.json")) as stream:
+    with files.open_read(join(directory, "tokenizer.json")) as stream:
         found = hashlib.sha256(stream.read()).hexdigest()
     _check_tokenizer(found, tokens, "tokenizer.json")
     return tokens
@@ -112,7 +113,7 @@ def read_sequences(directory: str, tokens: TokenSet, names: tuple[str, ...]) -> 
         UserError: A file was made by another tokenizer, or there is nothing in them.
     """
     groups: list[Bytes] = []
-    uris = [files.join(directory, name) for name in names]
+    uris = [join(directory, name) for name in names]
     for uri in uris:
         parts, schema, _ = open_fixed(uri, "tokens")
         notes = schema.field("tokens").metadata or {}

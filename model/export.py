@@ -15,6 +15,7 @@ from model.huggingface import State, to_state
 from model.huggingface_configs import to_config
 from model.process import emit, serve
 from storage import files
+from storage.uris import join
 
 
 def export(spec: ExportSpec) -> None:
@@ -29,9 +30,9 @@ def export(spec: ExportSpec) -> None:
     if config.get("is_encoder_decoder"):
         ends["decoder_start_token_id"] = spec.pad_id
     weights = safetensors.torch.save(state, {"format": "pt"})
-    files.write_bytes(files.join(spec.out_dir, "model.safetensors"), weights)
+    files.write_bytes(join(spec.out_dir, "model.safetensors"), weights)
     for name, values in (("generation_config.json", ends), ("config.json", config | ends)):
-        files.write_bytes(files.join(spec.out_dir, name), json.dumps(values, indent=2).encode())
+        files.write_bytes(join(spec.out_dir, name), json.dumps(values, indent=2).encode())
     emit("exported", architecture=config["architectures"][0], bytes=len(weights))
 
 

@@ -17,6 +17,7 @@ from model.memory import count_parameters
 from model.process import emit, serve
 from storage import files
 from storage.errors import UserError
+from storage.uris import join
 
 _ONE, _INDEX = "model.safetensors", "model.safetensors.index.json"
 
@@ -27,7 +28,7 @@ def import_folder(spec: ImportSpec) -> None:
     Raises:
         UserError: No safetensors, or an architecture or variant that is not built here.
     """
-    config = from_config(json.loads(_read(files.join(spec.folder, "config.json"))))
+    config = from_config(json.loads(_read(join(spec.folder, "config.json"))))
     with torch.device("meta"):
         model = build_model(config)
     state = {name: weight.float() for name, weight in from_state(config, _weights(spec.folder)).items()}
@@ -41,14 +42,14 @@ def import_folder(spec: ImportSpec) -> None:
 
 def _weights(folder: str) -> State:
     """All weights of a folder, in one file or several."""
-    if files.exists(files.join(folder, _ONE)):
-        return safetensors.torch.load(_read(files.join(folder, _ONE)))
-    if not files.exists(files.join(folder, _INDEX)):
+    if files.exists(join(folder, _ONE)):
+        return safetensors.torch.load(_read(join(folder, _ONE)))
+    if not files.exists(join(folder, _INDEX)):
         raise UserError(f"there is no {_ONE} in {folder}.", "Save the model with safe_serialization=True.")
-    index: dict[str, Any] = json.loads(_read(files.join(folder, _INDEX)))
+    index: dict[str, Any] = json.loads(_read(join(folder, _INDEX)))
     state: State = {}
     for name in sorted(set(index["weight_map"].values())):
-        state |= safetensors.torch.load(_read(files.join(folder, name)))
+        state |= safetensors.torch.load(_read(join(folder, name)))
     return state
 
 

@@ -26,6 +26,7 @@ from model.objective_config import objective_of
 from model.objectives import losses_of
 from model.prepare import Prepared, Preparer, vocabulary_of
 from storage import files
+from storage.uris import join
 
 HELD_OUT = -1
 """Position of what is measured and not trained on: the same noise every time."""
@@ -74,7 +75,7 @@ def make_preparer(spec: TrainingSpec, tokens: TokenSet, tokenizer: str, sequence
 
 def read_tokenizer(directory: str) -> str:
     """Content of a token set's tokenizer.json."""
-    with files.open_read(files.join(directory, "tokenizer.json")) as stream:
+    with files.open_read(join(directory, "tokenizer.json")) as stream:
         return stream.read().decode()
 
 

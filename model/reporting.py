@@ -11,7 +11,7 @@ from model.process import emit
 from model.schedule import learning_rate_at
 from model.snapshots import Progress
 from model.tensorboard import EventFile
-from storage import files
+from storage.uris import is_local, local_path
 
 _REPORT_SECONDS = 0.5
 
@@ -30,8 +30,8 @@ class Reporter:
     def __init__(self, spec: TrainingSpec, speaks: bool, first: int, steps: int, timing: Timing) -> None:
         self._spec, self._speaks, self._steps, self._timing = spec, speaks, steps, timing
         self._told = 0.0
-        local = speaks and files.is_local(spec.out_dir)
-        self._curves = EventFile(files.local_path(spec.out_dir) / "tensorboard", first) if local else None
+        local = speaks and is_local(spec.out_dir)
+        self._curves = EventFile(local_path(spec.out_dir) / "tensorboard", first) if local else None
 
     def step(self, progress: Progress) -> None:
         """A step is done."""

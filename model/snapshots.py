@@ -17,6 +17,7 @@ from model.checkpoint import read_tensors, write_tensors
 from model.parallel import like, whole
 from storage import files
 from storage.errors import UserError, WinnowError
+from storage.uris import join
 
 _MOMENTS = ("exp_avg", "exp_avg_sq", "step")
 
@@ -173,7 +174,7 @@ class Writer:
         return failure
 
     def _work(self, snapshot: Snapshot) -> None:
-        path = files.join(self.directory, f"step-{snapshot.header['step']:08d}.safetensors")
+        path = join(self.directory, f"step-{snapshot.header['step']:08d}.safetensors")
         try:
             write_tensors(path, snapshot.tensors, snapshot.header)
             for old in find_checkpoints(self.directory)[: -self.kept]:

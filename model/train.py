@@ -38,6 +38,7 @@ from model.snapshots import Progress
 from model.stems import Stem
 from storage import files
 from storage.errors import Fatal, UserError
+from storage.uris import join
 
 WEIGHTS, RESULT = "model.safetensors", "result.json"
 
@@ -61,18 +62,18 @@ def train(spec: TrainingSpec, ranks: Ranks | None = None, stop: StopSignal | Non
     result = result_of(training.spec, tokens, ranks, training.progress, training.timing, training.losses(), WEIGHTS)
     model = training.whole_model()
     if ranks.first:
-        save_weights(files.join(spec.out_dir, WEIGHTS), model, tokens.tokenizer_sha256)
+        save_weights(join(spec.out_dir, WEIGHTS), model, tokens.tokenizer_sha256)
         _keep_tokenizer(spec, tokens)
-        files.write_bytes(files.join(spec.out_dir, RESULT), result.model_dump_json(indent=1).encode())
+        files.write_bytes(join(spec.out_dir, RESULT), result.model_dump_json(indent=1).encode())
         snapshots.remove_checkpoints(spec.out_dir)
     return result
 
 
 def _keep_tokenizer(spec: TrainingSpec, tokens: TokenSet) -> None:
     """Copy what reads and writes the model's language beside its weights: they outlive the tokens."""
-    with files.open_read(files.join(spec.tokens_dir, "tokenizer.json")) as stream:
-        files.write_bytes(files.join(spec.out_dir, "tokenizer.json"), stream.read())
-    files.write_bytes(files.join(spec.out_dir, "tokens.json"), tokens.model_dump_json(indent=1).encode())
+    with files.open_read(join(spec.tokens_dir, "tokenizer.json")) as stream:
+        files.write_bytes(join(spec.out_dir, "tokenizer.json"), stream.read())
+    files.write_bytes(join(spec.out_dir, "tokens.json"), tokens.model_dump_json(indent=1).encode())
 
 
 class _Training:

@@ -62,6 +62,7 @@ class Quota:
     Attributes:
         domain: The domain.
         asked_frac: Share of the corpus that its weight asks for, 0..1.
+        planned_frac: Share it was to get, before documents were taken whole, 0..1.
         given_frac: Share it gets, 0..1.
         given_tokens: Tokens it gets, repeats counted.
         available_tokens: Tokens of its documents, each once.
@@ -74,6 +75,7 @@ class Quota:
 
     domain: str
     asked_frac: float
+    planned_frac: float
     given_frac: float
     given_tokens: int
     available_tokens: int
@@ -174,10 +176,12 @@ def _quota(
     given, available = sum(part.given_tokens for part in bins), sum(part.available_tokens for part in bins)
     by_quality = config.enabled and domain in config.quality_epochs
     capacity = sum(part.cap for part in bins)
+    planned = given / max(total, 1)
     quota = Quota(
         domain=domain,
         asked_frac=float(weights.get(domain, Fraction(0)) / (sum(weights.values()) or 1)),
-        given_frac=given / max(total, 1),
+        planned_frac=planned,
+        given_frac=planned,
         given_tokens=given,
         available_tokens=available,
         max_epochs=capacity / available if by_quality and available else config.epochs_of(domain, 0),
@@ -202,19 +206,25 @@ def _reason(quota: Quota, capped: bool) -> str | None:
 
 
 def _cause(quota: Quota, capped: bool, floor: str) -> str:
-    """What kept a domain from the share its weight asks for."""
+    """What kept a domain from the share its weight asks for: the plan, or only documents that are taken whole."""
     if not quota.available_tokens:
         return "has no documents to train on"
     cap = "once" if quota.max_epochs == 1 else f"at {quota.max_epochs:.3g} epochs"
     cap += " by quality" if quota.by_quality else ""
-    if quota.given_frac > quota.asked_frac:
-        if quota.floor_frac > quota.asked_frac and quota.given_frac - quota.floor_frac < REPORTED_DIFFERENCE:
+    more = quota.planned_frac - quota.asked_frac
+    if min(more, quota.given_frac - quota.asked_frac) >= REPORTED_DIFFERENCE:
+        if quota.floor_frac > quota.asked_frac and quota.planned_frac - quota.floor_frac < REPORTED_DIFFERENCE:
             return f"lifted to its floor of {floor}"
-        return f"takes what others left{f', capped {cap}' if capped else ''}"
-    if capped:
-        return f"capped {cap}"
-    planned = sum(part.given_tokens for part in quota.bins)
-    return "gives way to floors" if quota.given_tokens == planned else "rounded to whole documents"
+        return f"takes {_points(more)} that others left{f', capped {cap}' if capped else ''}"
+    if max(quota.planned_frac, quota.given_frac) - max(quota.asked_frac, quota.floor_frac) <= -REPORTED_DIFFERENCE:
+        return f"capped {cap}" if capped else "gives way to floors"
+    return "rounded to whole documents"
+
+
+def _points(share: float) -> str:
+    """A difference of shares in percentage points."""
+    number = f"{100 * share:.1f}".removesuffix(".0")
+    return f"{number} point{'' if number == '1' else 's'}"
 
 
 def _percents(*shares: float) -> list[str]:

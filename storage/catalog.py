@@ -15,7 +15,6 @@ import pyarrow as pa
 
 from storage import ducklake, files, views
 from storage.database import (
-    BATCH_ROWS,
     OFFLINE,
     Scratch,
     building,
@@ -25,20 +24,19 @@ from storage.database import (
     hint_for,
     load_extension,
     open_read_only,
+    spellings,
     store_of,
 )
-from storage.errors import Fatal, ShardFailed, UserError, WinnowError
+from storage.errors import Fatal, UserError
 from storage.known_files import KnownFiles
 from storage.lake import Lake, fingerprint
 from storage.manifest import committed
 from storage.selection import Row, Selection, select
 from storage.statements import quoted
-from storage.web import is_web
-from storage.web_filesystem import WebFileSystem
+from storage.unfinished import temporary_for, writer_tag
+from storage.uris import is_local, local_path
 
 CATALOG_FILE = "winnow.duckdb"
-_STORE_SETTINGS: dict[str, Any] = {"threads": 2, "memory_limit": "1GB"}
-"""Of a statement over a file in a store; each thread is a connection."""
 _MOST_SPELT = 1000
 """Archives of a lake up to which its views are read from their file."""
 _LISTED = ("archives", "steps", "trainings", "evaluations")
@@ -53,7 +51,7 @@ class Catalog:
     """
 
     def __init__(self, lake: Lake) -> None:
-        self.lake = Lake(str(files.local_path(lake.root).absolute())) if files.is_local(lake.root) else lake
+        self.lake = Lake(str(local_path(lake.root).absolute())) if is_local(lake.root) else lake
         self._store: KnownFiles | None = None
 
     def rebuild(self) -> None:
@@ -63,7 +61,7 @@ class Catalog:
             UserError, Fatal: The lake cannot be written to.
         """
         target = self.lake.absolute(CATALOG_FILE)
-        temporary = files.temporary_for(target)
+        temporary = temporary_for(target)
         try:
             with building(target), closing(duckdb.connect(str(temporary), config=OFFLINE)) as connection:
                 connection.execute("SET TimeZone = 'UTC'")
@@ -135,7 +133,7 @@ class Catalog:
 
     @contextmanager
     def _reader(self, statement: str, allow_files: bool) -> Iterator[duckdb.DuckDBPyConnection]:
-        spill = Path(tempfile.gettempdir()) / f"winnow-{files.writer_tag()}"
+        spill = Path(tempfile.gettempdir()) / f"winnow-{writer_tag()}"
         self._store = None if self._protocol is None else KnownFiles(fsspec.filesystem(self._protocol))
         with closing(connect(spill, self._store, {})) as connection:
             self._attach(connection, statement)
@@ -219,69 +217,20 @@ class Catalog:
 
     def _readable(self) -> list[str]:
         """The lake's root, as it was given and as its store spells the paths below it."""
-        return _spellings(self.lake.root)
+        return spellings(self.lake.root)
 
     @property
     def _protocol(self) -> str | None:
-        return None if files.is_local(self.lake.root) else self.lake.root.partition("://")[0]
+        return None if is_local(self.lake.root) else self.lake.root.partition("://")[0]
 
     def _spill_directory(self) -> Path:
-        if not files.is_local(self.lake.root):
+        if not is_local(self.lake.root):
             return Path(tempfile.mkdtemp(prefix="winnow-spill-"))
         # beside the data: /tmp is often memory, and a spill can be as large as the corpus
-        spill = files.temporary_for(self.lake.absolute("spill"))
+        spill = temporary_for(self.lake.absolute("spill"))
         with files.write_errors(str(spill)):
             spill.mkdir(parents=True)
         return spill
-
-
-@contextmanager
-def querying(uri: str, statement: str, params: Mapping[str, Any]) -> Iterator[pa.RecordBatchReader]:
-    """The rows of one SELECT over a Parquet file outside the lake, streamed while the block lasts.
-
-    Args:
-        uri: The only file it can read; the statement has it as `$uri`.
-
-    Raises:
-        UserError: There is no such file, the statement is no SELECT, or DuckDB refuses it.
-        Transient, ShardFailed: The file's store does not answer, or contradicts itself.
-    """
-    web = WebFileSystem() if is_web(uri) else None
-    spill = Path(tempfile.gettempdir()) / f"winnow-{files.writer_tag()}"
-    protocol = None if web or files.is_local(uri) else uri.partition("://")[0]
-    failure: WinnowError | None = None
-    with closing(connect(spill, store_of(protocol), _STORE_SETTINGS)) as connection:
-        try:
-            if web:
-                connection.register_filesystem(web)
-            check_reads_only(connection, statement)
-            connection.execute("SET allowed_paths = $1", [_spellings(uri)])
-            connection.execute("SET enable_external_access = false")
-            relation = connection.sql(statement, params={**params, "uri": uri})
-            yield cast(pa.RecordBatchReader, relation.to_arrow_reader(BATCH_ROWS))
-        except (duckdb.Error, pa.ArrowException) as error:
-            failure = (web and web.failure) or _refused(uri, error)
-        finally:
-            shutil.rmtree(spill, ignore_errors=True)
-    if failure:
-        raise failure  # outside the handler: DuckDB's own error would keep the connection alive
-
-
-def _spellings(uri: str) -> list[str]:
-    """A file's or directory's name as it was given, and as its store spells it."""
-    if is_web(uri) or files.is_local(uri):
-        return [uri]
-    filesystem, path = fsspec.url_to_fs(uri)
-    return [uri, filesystem.unstrip_protocol(path)]
-
-
-def _refused(uri: str, error: Exception) -> WinnowError:
-    words = first_words(error)
-    if isinstance(error, duckdb.IOException | duckdb.InvalidInputException | pa.ArrowException):
-        return ShardFailed(f"{uri} cannot be read: {words}")
-    if files.is_local(uri) and not files.exists(uri):
-        return UserError(f"There is no file {uri}.", "Check the path.")
-    return UserError(f"{uri} cannot be asked: {' '.join(words.split())}")
 
 
 def _register(connection: duckdb.DuckDBPyConnection, table: str, listed: Sequence[str]) -> int:

@@ -1,4 +1,4 @@
-"""DuckDB as Winnow opens it: offline, quiet, told what it may read; and a scratch database for whole-corpus steps.
+"""DuckDB as Winnow opens it: offline, quiet, told what it may read; for a whole-corpus step, or a file elsewhere.
 
 No extension is ever downloaded: installing and loading them unasked is switched off, and remote lakes are
 read through fsspec.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -20,8 +21,12 @@ import pyarrow as pa
 from fsspec.spec import AbstractFileSystem
 
 from storage import ducklake, files, views
-from storage.errors import Fatal, UserError
+from storage.errors import Fatal, ShardFailed, UserError, WinnowError
 from storage.statements import only_reads, quoted
+from storage.unfinished import make_directory_of, writer_tag
+from storage.uris import is_local
+from storage.web import is_web
+from storage.web_filesystem import WebFileSystem
 
 OFFLINE: dict[str, Any] = {
     "autoinstall_known_extensions": False,
@@ -30,6 +35,8 @@ OFFLINE: dict[str, Any] = {
 }
 _QUIET = "SET enable_progress_bar = false"  # it would be drawn in the middle of the rows a command prints
 BATCH_ROWS = 8192
+_STORE_SETTINGS: dict[str, Any] = {"threads": 2, "memory_limit": "1GB"}
+"""Of a statement over a file in a store; each thread is a connection."""
 
 
 class Scratch:
@@ -117,6 +124,55 @@ def connect(
     return connection
 
 
+@contextmanager
+def querying(uri: str, statement: str, params: Mapping[str, Any]) -> Iterator[pa.RecordBatchReader]:
+    """The rows of one SELECT over a Parquet file outside the lake, streamed while the block lasts.
+
+    Args:
+        uri: The only file it can read; the statement has it as `$uri`.
+
+    Raises:
+        UserError: There is no such file, the statement is no SELECT, or DuckDB refuses it.
+        Transient, ShardFailed: The file's store does not answer, or contradicts itself.
+    """
+    web = WebFileSystem() if is_web(uri) else None
+    spill = Path(tempfile.gettempdir()) / f"winnow-{writer_tag()}"
+    protocol = None if web or is_local(uri) else uri.partition("://")[0]
+    failure: WinnowError | None = None
+    with closing(connect(spill, store_of(protocol), _STORE_SETTINGS)) as connection:
+        try:
+            if web:
+                connection.register_filesystem(web)
+            check_reads_only(connection, statement)
+            connection.execute("SET allowed_paths = $1", [spellings(uri)])
+            connection.execute("SET enable_external_access = false")
+            relation = connection.sql(statement, params={**params, "uri": uri})
+            yield cast(pa.RecordBatchReader, relation.to_arrow_reader(BATCH_ROWS))
+        except (duckdb.Error, pa.ArrowException) as error:
+            failure = (web and web.failure) or _refused(uri, error)
+        finally:
+            shutil.rmtree(spill, ignore_errors=True)
+    if failure:
+        raise failure  # outside the handler: DuckDB's own error would keep the connection alive
+
+
+def spellings(uri: str) -> list[str]:
+    """A file's or directory's name as it was given, and as its store spells it."""
+    if is_web(uri) or is_local(uri):
+        return [uri]
+    filesystem, path = fsspec.url_to_fs(uri)
+    return [uri, filesystem.unstrip_protocol(path)]
+
+
+def _refused(uri: str, error: Exception) -> WinnowError:
+    words = first_words(error)
+    if isinstance(error, duckdb.IOException | duckdb.InvalidInputException | pa.ArrowException):
+        return ShardFailed(f"{uri} cannot be read: {words}")
+    if is_local(uri) and not files.exists(uri):
+        return UserError(f"There is no file {uri}.", "Check the path.")
+    return UserError(f"{uri} cannot be asked: {' '.join(words.split())}")
+
+
 def open_read_only(connection: duckdb.DuckDBPyConnection, path: str) -> None:
     """Have a catalog file's views in the connection."""
     connection.execute(f"ATTACH {quoted(path)} AS winnow (READ_ONLY)")
@@ -160,7 +216,7 @@ def first_words(error: Exception) -> str:
 def building(target: str) -> Iterator[None]:
     """While a catalog file is made: a full disk is told as such."""
     with files.write_errors(target):
-        files.make_directory_of(target)
+        make_directory_of(target)
         try:
             yield
         except duckdb.IOException as error:

@@ -14,8 +14,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from storage.errors import ShardFailed, UserError
-from storage.files import make_directory_of, publish, write_errors
+from storage.files import publish, write_errors
 from storage.lake import fingerprint, safe_name
+from storage.unfinished import make_directory_of
 from storage.web import Version, WebFile
 
 _PART, _LOCK = ".part", ".lock"

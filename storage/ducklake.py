@@ -27,12 +27,17 @@ def extensions_for(target: str) -> list[str]:
 
 
 def packaged(extension: str, version: str, platform: str) -> str | None:
-    """The extension's file where a Python package (duckdb-ext-...) has brought it for this DuckDB; else None."""
-    spec = find_spec("duckdb_ext")
-    for folder in (spec.submodule_search_locations or []) if spec else []:
-        path = Path(folder) / "extensions" / version / platform / f"{extension}.duckdb_extension"
-        if path.is_file():
-            return str(path)
+    """The extension's file where a Python package has brought it for this DuckDB; else None.
+
+    There are two kinds: duckdb-extension-NAME, a package for one machine, and duckdb-ext-NAME, which all lie in one.
+    """
+    kinds = ((f"duckdb_extension_{extension}", version), ("duckdb_ext", f"{version}/{platform}"))
+    for package, below in kinds:
+        spec = find_spec(package)
+        for folder in (spec.submodule_search_locations or []) if spec else []:
+            path = Path(folder) / "extensions" / below / f"{extension}.duckdb_extension"
+            if path.is_file():
+                return str(path)
     return None
 
 

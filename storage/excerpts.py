@@ -15,11 +15,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from storage.errors import ShardFailed
-from storage.files import join, open_read
+from storage.files import open_read
 from storage.lake import Lake
 from storage.ranges import GAP_BYTES
 from storage.shards import iter_batches
 from storage.sources import Excerpt
+from storage.uris import join
 
 
 def excerpts_of(lake: Lake, plan: str) -> dict[str, Excerpt]:

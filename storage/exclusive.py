@@ -17,6 +17,8 @@ from storage import files
 from storage.errors import UserError
 from storage.patience import patiently
 from storage.remote import read_errors
+from storage.unfinished import make_directory_of, temporary_for
+from storage.uris import is_local, local_path
 
 try:
     import fcntl
@@ -30,13 +32,13 @@ def create_new(uri: str, data: bytes) -> bool:
     Raises:
         UserError, Fatal, Transient: As writing and reading elsewhere.
     """
-    return _create_local(uri, data) if files.is_local(uri) else _create_remote(uri, data)
+    return _create_local(uri, data) if is_local(uri) else _create_remote(uri, data)
 
 
 def read_now(uri: str) -> bytes | None:
     """A small file as it is at this moment, past any cache; None where there is none."""
     try:
-        if files.is_local(uri):
+        if is_local(uri):
             with files.open_read(uri) as stream:
                 return stream.read()
         return patiently(lambda: _fetch(uri))
@@ -67,12 +69,12 @@ def sole(path: str) -> Iterator[bool]:
 
 @contextmanager
 def _locked(path: str, exclusive: bool) -> Iterator[bool]:
-    if fcntl is None or not files.is_local(path):
+    if fcntl is None or not is_local(path):
         yield True
         return
     with files.write_errors(path):
-        files.make_directory_of(path)
-        descriptor = os.open(files.local_path(path), os.O_RDWR | os.O_CREAT, 0o666)
+        make_directory_of(path)
+        descriptor = os.open(local_path(path), os.O_RDWR | os.O_CREAT, 0o666)
     try:
         yield _lock(descriptor, exclusive)
     finally:
@@ -90,15 +92,15 @@ def _lock(descriptor: int, exclusive: bool) -> bool:
 
 
 def _create_local(uri: str, data: bytes) -> bool:
-    temporary = files.temporary_for(uri)
+    temporary = temporary_for(uri)
     with files.write_errors(uri):
-        files.make_directory_of(uri)
+        make_directory_of(uri)
         try:
             with temporary.open("xb") as stream:
                 stream.write(data)
                 stream.flush()
                 os.fsync(stream.fileno())
-            return _link(str(temporary), str(files.local_path(uri)), data)
+            return _link(str(temporary), str(local_path(uri)), data)
         finally:
             temporary.unlink(missing_ok=True)
 

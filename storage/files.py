@@ -1,17 +1,10 @@
-"""Files, here and in object stores: written whole or not at all, read by URI, listed in a fixed order.
-
-A path without `://` is local. Everything else goes through fsspec (`s3://`, `https://`, `memory://`...).
-"""
+"""Files, here and in object stores: written whole or not at all, read by URI, listed in a fixed order."""
 
 from __future__ import annotations
 
 import errno
 import hashlib
 import os
-import shutil
-import socket
-import tempfile
-import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -22,14 +15,9 @@ from typing import Any, BinaryIO, cast
 import fsspec
 
 from storage.errors import Fatal, UserError
-from storage.processes import began_at
 from storage.remote import list_remote, mark_of, open_remote, read_errors, stamps_remote, upload
-
-TEMPORARY = ".tmp"
-"""How the name of an unfinished file ends; no reader ever looks at one."""
-
-_UNFINISHED = (TEMPORARY, f"{TEMPORARY}.wal")
-"""The second is DuckDB's, beside a database that is being made."""
+from storage.unfinished import UNFINISHED, make_directory_of, temporary_for
+from storage.uris import is_local, local_path
 
 _CHUNK_BYTES = 1 << 20
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -43,21 +31,6 @@ class Digest:
 
     bytes: int
     sha256: str
-
-
-def is_local(uri: str) -> bool:
-    """True for a plain path or a `file://` URI."""
-    return "://" not in uri or uri.startswith("file://")
-
-
-def local_path(uri: str) -> Path:
-    """The path behind a local URI."""
-    return Path(uri.removeprefix("file://"))
-
-
-def join(root: str, path: str) -> str:
-    """`path` below `root`, both directories and bucket prefixes."""
-    return f"{root.rstrip('/')}/{path}"
 
 
 class AtomicFile:
@@ -131,37 +104,6 @@ class AtomicFile:
         self._temporary.unlink(missing_ok=True)
 
 
-def temporary_for(path: str) -> Path:
-    """Where to build what `publish` puts at `path`: beside it, or for a store in the temporary directory."""
-    name = f".{writer_tag()}{TEMPORARY}"
-    return local_path(path).with_name(name) if is_local(path) else Path(tempfile.gettempdir()) / name
-
-
-def make_directory_of(path: str) -> None:
-    """Make the directory a local file goes to; stores have none."""
-    if is_local(path):
-        local_path(path).parent.mkdir(parents=True, exist_ok=True)
-
-
-def prepare_output(path: str) -> None:
-    """Make the directory of a file outside a lake, and remove what dead runs left unfinished beside it: no other
-    command looks there."""
-    make_directory_of(path)
-    if is_local(path):
-        _remove_dead(entry for end in _UNFINISHED for entry in local_path(path).parent.glob(f".*{end}"))
-
-
-@contextmanager
-def folder_beside(path: str) -> Iterator[Path]:
-    """A folder for what is on the way to the local file `path`; gone with the block, or after a kill with the next
-    `prepare_output`."""
-    (folder := temporary_for(path)).mkdir()
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
 def publish(temporary: Path, path: str) -> None:
     """Sync a finished temporary file and make it appear at `path`, in place of what was there.
 
@@ -221,7 +163,7 @@ def exists(uri: str) -> bool:
 def list_files(prefix: str, suffix: str = "") -> list[str]:
     """Finished files below a directory or bucket prefix whose name ends in `suffix`, sorted; [] when none."""
     found = _local_files(local_path(prefix)) if is_local(prefix) else list_remote(prefix)
-    return sorted(path for path in found if path.endswith(suffix) and not path.endswith(_UNFINISHED))
+    return sorted(path for path in found if path.endswith(suffix) and not path.endswith(UNFINISHED))
 
 
 def holds_more_than(directory: str, count: int) -> bool:
@@ -257,45 +199,10 @@ def remove(uri: str) -> None:
             filesystem.rm_file(path)
 
 
-def remove_stale(directory: str, ours: bool = False) -> list[str]:
-    """Remove what dead runs of this host left unfinished below a local directory; the paths removed.
-
-    A temporary name carries its host and process, so nothing a living process is writing is touched.
-
-    Args:
-        ours: Also what this process is writing, for it is about to end.
-    """
-    if not is_local(directory):
-        return []  # object stores never show an unfinished upload
-    mine = f".{writer_tag().rpartition('-')[0]}-" if ours else None
-    return _remove_dead((path for end in _UNFINISHED for path in local_path(directory).rglob(f"*{end}")), mine)
-
-
-def _remove_dead(found: Iterable[Path], mine: str | None = None) -> list[str]:
-    """Remove the unfinished files of dead processes, and those whose names begin with `mine`; the paths removed."""
-    stale = [
-        path
-        for path in sorted(found)
-        if _writer_is_dead(path.name) or (mine is not None and path.name.startswith(mine))
-    ]
-    for path in stale:
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)
-    return [str(path) for path in stale]
-
-
 def sha256_of(uri: str) -> str:
     """sha256 of a file's bytes, hexadecimal, streamed."""
     with open_read(uri) as stream, read_errors(uri):
         return _sha256(stream)
-
-
-def writer_tag() -> str:
-    """`host-process-random`: names what this process is still writing."""
-    host = "".join(letter if letter.isalnum() else "_" for letter in socket.gethostname())
-    return f"{host}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
 
 
 @contextmanager
@@ -334,26 +241,6 @@ def _sync(path: Path) -> None:
 
 def _local_files(root: Path) -> Iterable[str]:
     return (str(Path(folder) / name) for folder, _, names in os.walk(root) for name in names)
-
-
-def _writer_is_dead(name: str) -> bool:
-    host, _, rest = name.removeprefix(".").partition("-")
-    process, _, _ = rest.partition("-")
-    if host != writer_tag().partition("-")[0] or not process.isdigit():
-        return False
-    if Path("/proc/self").exists():
-        return began_at(int(process)) is None
-    return not _signals(int(process))
-
-
-def _signals(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _sha256(stream: BinaryIO) -> str:

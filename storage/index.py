@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from storage.catalog import Catalog, querying
+from storage.catalog import Catalog
 from storage.columns import INT, STRING, field, table
+from storage.database import querying
 from storage.files import exists, open_read, sha256_of, stamp
 from storage.index_config import IndexConfig
 from storage.lake import Lake, fingerprint

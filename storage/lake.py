@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from datetime import date, datetime
 from enum import Enum
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import Any
 
 import pyarrow as pa
@@ -17,6 +17,8 @@ from pydantic import BaseModel
 from storage import files
 from storage.errors import UserError
 from storage.shards import read_table
+from storage.unfinished import writer_tag
+from storage.uris import is_local, join, local_path
 
 _PLAIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-")
 _LONGEST_NAME = 160
@@ -34,7 +36,7 @@ class Lake:
 
     def absolute(self, path: str) -> str:
         """The path or URL of a file of the lake."""
-        return files.join(self.root, path)
+        return join(self.root, path)
 
     def pages_path(self, crawl: str, archive: str, fingerprint: str) -> str:
         """Verdicts and signals of one archive's pages."""
@@ -136,13 +138,13 @@ class Lake:
             UserError: The lake cannot be written to.
             Fatal: The disk is full.
         """
-        probe = self.absolute(f"write-test-{files.writer_tag()}")
+        probe = self.absolute(f"write-test-{writer_tag()}")
         files.write_bytes(probe, b"winnow\n")
         files.remove(probe)
 
     def check_exists(self) -> None:
         """Raises UserError when there is no lake here yet."""
-        if files.is_local(self.root) and not Path(files.local_path(self.root)).is_dir():
+        if is_local(self.root) and not local_path(self.root).is_dir():
             raise UserError(
                 f"There is no lake at {self.root}.", "Name one with --lake, or make it with `winnow corpus`."
             )

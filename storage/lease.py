@@ -28,6 +28,7 @@ from storage import files
 from storage.errors import Fatal, UserError, WinnowError
 from storage.exclusive import create_new, read_now, shared, sole
 from storage.processes import began_at, machine
+from storage.uris import is_local, join, local_path
 
 FOLDER = "leases"
 BEAT_SECONDS = 5.0
@@ -266,19 +267,19 @@ def _is_dead(holder: Holder) -> bool:
 
 
 def _generations(root: str, area: str) -> list[int]:
-    prefix = files.join(root, FOLDER)
-    found = files.list_files(prefix) if files.is_local(root) else list(files.list_stamps(prefix))  # past the cache
+    prefix = join(root, FOLDER)
+    found = files.list_files(prefix) if is_local(root) else list(files.list_stamps(prefix))  # past the cache
     names = [uri.rpartition("/")[2] for uri in found]
     ours = [name.removeprefix(f"{area}.").removesuffix(".json") for name in names if name.startswith(f"{area}.")]
     return [int(number) for number in ours if number.isdigit()]
 
 
 def _path(root: str, area: str, generation: int) -> str:
-    return files.join(root, f"{FOLDER}/{area}.{generation:08}.json")
+    return join(root, f"{FOLDER}/{area}.{generation:08}.json")
 
 
 def _lock_path(root: str, area: str) -> str:
-    return files.join(root, f"{FOLDER}/{area}.lock")
+    return join(root, f"{FOLDER}/{area}.lock")
 
 
 def _write(root: str, holder: Holder) -> None:
@@ -290,4 +291,4 @@ def _bytes(holder: Holder) -> bytes:
 
 
 def _name(root: str) -> str:
-    return str(files.local_path(root).resolve()) if files.is_local(root) else root.rstrip("/")
+    return str(local_path(root).resolve()) if is_local(root) else root.rstrip("/")

@@ -13,7 +13,8 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 from storage.addresses import check_written
 from storage.errors import UserError
-from storage.files import is_local, join, local_path, open_read
+from storage.files import open_read
+from storage.uris import is_local, join, local_path
 from storage.web import WebFile, is_web
 
 SUFFIXES = (".paths", ".paths.gz")

@@ -23,6 +23,7 @@ from storage.columns import STRING, field
 from storage.errors import ShardFailed
 from storage.lake import Lake
 from storage.shards import read_table, write_table
+from storage.uris import is_local
 
 PATH = "manifest/archives.parquet"
 SCHEMA = pa.schema([*schema.ARCHIVES, field("path", STRING, "file of the row, relative to the lake")])
@@ -46,7 +47,7 @@ def committed(lake: Lake) -> pa.Table:
         ShardFailed: A row cannot be read.
     """
     known = _read(lake)
-    if not files.is_local(lake.root) and _is_complete(known, lake):
+    if not is_local(lake.root) and _is_complete(known, lake):
         return known.drop_columns([RUNS])
     known = known.drop_columns([RUNS])
     names = {"/".join(uri.split("/")[-3:]) for uri in lake.files_of("archives")}  # archives/crawl=.../name
@@ -56,7 +57,7 @@ def committed(lake: Lake) -> pa.Table:
         known = known.filter(pc.is_in(known["path"], value_set=pa.array(sorted(names), pa.string())))
     if not missing:
         return known
-    with ThreadPoolExecutor(_READERS if not files.is_local(lake.root) else 1) as pool:
+    with ThreadPoolExecutor(_READERS if not is_local(lake.root) else 1) as pool:
         found = list(pool.map(lambda path: _row(lake, path), missing))
     return pa.concat_tables([known, *found]).sort_by("path")
 
@@ -112,7 +113,7 @@ def _is_complete(rows: pa.Table, lake: Lake) -> bool:
 
 def finished_runs(lake: Lake) -> str | None:
     """The runs of a lake in a store, with marks of their rows, JSON; None while one of them may still add archives."""
-    if files.is_local(lake.root):
+    if is_local(lake.root):
         return None
     stamps = files.list_stamps(lake.absolute("runs"), ".parquet")
     states = {state for uri in stamps for state in read_table(uri, ["state"])["state"].to_pylist()}

@@ -16,7 +16,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from storage.errors import ShardFailed
-from storage.files import is_local, local_path, open_read
+from storage.files import open_read
+from storage.uris import is_local, local_path
 
 Bytes = npt.NDArray[np.uint8]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from pathlib import Path
 
@@ -26,3 +27,16 @@ def began_at(process: int) -> str | None:
         return None if parts[0] in "ZX" else parts[19]
     except (OSError, IndexError):
         return None
+
+
+def is_running(process: int) -> bool:
+    """Whether a process of this machine still runs; one that was killed and not reaped does not, where /proc tells."""
+    if Path("/proc/self").exists():
+        return began_at(process) is not None
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

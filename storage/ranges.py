@@ -8,8 +8,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from storage.errors import ShardFailed
-from storage.files import is_local, open_read
+from storage.files import open_read
 from storage.remote import range_reader
+from storage.uris import is_local
 
 GAP_BYTES = 256 << 10
 """Ranges of a remote file no further apart are fetched in one request: reading on costs less than asking again."""

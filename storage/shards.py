@@ -15,7 +15,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from storage.errors import ShardFailed
-from storage.files import AtomicFile, join, open_read
+from storage.files import AtomicFile, open_read
+from storage.uris import join
 
 ROWS_PER_GROUP = 8192
 

@@ -15,7 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from storage.errors import ShardFailed, Transient, UserError
-from storage.files import is_local, local_path, open_read
+from storage.files import open_read
+from storage.uris import is_local, local_path
 from storage.web import WebFile, is_web
 
 COMMON_CRAWL = "https://data.commoncrawl.org/"

@@ -21,12 +21,13 @@ from urllib.parse import quote, urlsplit
 import fsspec
 
 from storage.errors import ShardFailed, UserError
-from storage.files import is_local, list_files, local_path, sha256_of
+from storage.files import list_files, sha256_of
 from storage.lists import beside, is_list, list_page, read_list, snapshot_of
 from storage.patience import patiently
 from storage.redaction import redacted
 from storage.remote import read_errors, version_of
 from storage.snapshots import Store, looks_like_snapshot, parse_snapshot
+from storage.uris import is_local, local_path
 from storage.web import is_web
 
 _T = TypeVar("_T")

@@ -7,7 +7,8 @@ import time
 from pathlib import Path
 
 from flows import query
-from flows.corpus_flow import CorpusRequest, corpus_flow
+from flows.corpus_flow import corpus_flow
+from flows.corpus_plan import CorpusRequest
 from flows.demo.crawl import crawl_documentation
 from flows.demo.exam import write_exams
 from flows.demo.labelled import learn_domains
@@ -19,12 +20,13 @@ from flows.probing import probe_training
 from flows.progress import progress, tell
 from flows.recipe import Recipe, load_recipe
 from flows.report_flow import ReportRequest, report_flow
+from flows.rungs import in_ladder
 from flows.scaling_flow import ScalingRequest, scaling_flow
 from flows.steps import find_step
 from flows.tokens_flow import TokensRequest, tokens_flow
 from storage.errors import UserError
-from storage.files import is_local
 from storage.lake import Lake
+from storage.uris import is_local
 
 RECIPE = "demo"
 ENCODER = "/encoder"
@@ -91,7 +93,7 @@ def corpus_request(archives: list[Path], exams: dict[str, Path], root: str, work
 
 def _largest_rung(lake: Lake) -> str:
     """Of the ladder, by parameters and then tokens: its training's id."""
-    rungs = [row for row in lake.rows("trainings") if "/ladder/" in row["name"]]
+    rungs = [row for row in lake.rows("trainings") if in_ladder(row["name"])]
     return str(max(rungs, key=lambda row: (row["params_total"], row["train_tokens"]))["training_id"])
 
 

@@ -10,7 +10,6 @@ import json
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -21,6 +20,7 @@ from flows.forgetting.request import Target, relative
 from storage import files, schema
 from storage.lake import Lake
 from storage.shards import Output, ShardWriter, column_names, count_rows, iter_batches, read_table, write_table
+from storage.uris import is_local, local_path
 
 _LEDGER = ("documents", "trimmed", "bands", "pii", "contamination", "spans", "duplicates")
 """Tables with a row a page, or several, named by doc_id; they are cleared before `pages`."""
@@ -134,7 +134,7 @@ def _domain(row: Mapping[str, Any]) -> str:
 
 
 def _size(uri: str) -> int:
-    if files.is_local(uri):
-        return Path(files.local_path(uri)).stat().st_size
+    if is_local(uri):
+        return local_path(uri).stat().st_size
     with files.open_read(uri) as stream:
         return stream.seek(0, 2)

@@ -16,6 +16,7 @@ from storage.errors import UserError
 from storage.lake import Lake
 from storage.shards import column_names, iter_batches, read_table
 from storage.tombstones import Kind, hosts_above
+from storage.uris import is_local, local_path
 from storage.views import sql_text
 
 _SHOWN = 20
@@ -137,8 +138,8 @@ def trainings_of(lake: Lake, tokens: Collection[str]) -> list[Training]:
 
 def relative(lake: Lake, uri: str) -> str:
     """A file's path within its lake."""
-    if files.is_local(lake.root):
-        inside = files.local_path(uri).resolve().relative_to(files.local_path(lake.root).resolve())
+    if is_local(lake.root):
+        inside = local_path(uri).resolve().relative_to(local_path(lake.root).resolve())
         return inside.as_posix()
     return uri.removeprefix(lake.absolute("").rstrip("/")).lstrip("/")
 

@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 from markupsafe import Markup
 
-from flows.report.figures import Column, Figure, Table
+from flows.report.figures import Column, Figure, Table, with_interval
 from flows.report.svg import Axis, Plot, pairs
 from flows.report.words import power, short
 from model.scaling.checks import MAX_EXTRAPOLATION
@@ -61,13 +61,6 @@ def published() -> Figure:
 PUBLISHED_SOURCE = (
     "Hoffmann et al. 2022, approach 3 (E 1.69, A 406.4, B 410.7, alpha 0.34, beta 0.28), and each model's paper."
 )
-LABEL_PLACES = {
-    "GPT-3 175B": ((-9.0, 4.0), True),
-    "Chinchilla 70B": ((-9.0, -5.0), True),
-    "Llama 1 65B": ((-9.0, 14.0), True),
-    "Llama 3 405B": ((-9.0, -6.0), True),
-}
-"""Where a name stands whose dot has no room to its right: shift in pixels, and whether it ends there."""
 
 
 def _draw_allocation(fit: Fit, reach: Floats, best: Sequence[Estimate]) -> Markup:
@@ -91,9 +84,7 @@ def _draw_allocation(fit: Fit, reach: Floats, best: Sequence[Estimate]) -> Marku
 def _allocation_table(reach: Floats, best: Sequence[Estimate]) -> Table:
     columns = (
         Column("flops", "C", "power"),
-        Column("value", "Best N", "short"),
-        Column("low", f"{LEVEL:.0%} from", "short"),
-        Column("high", "to", "short"),
+        *with_interval(Column("value", "Best N", "short"), level=f"{LEVEL:.0%}"),
         Column("published", "by Chinchilla's fit", "short"),
     )
     rows = [
@@ -110,10 +101,9 @@ def _draw_published() -> Markup:
     plot = Plot("Published models against the Chinchilla fit", x, y)
     _draw_chinchilla(plot)
     for model in MODELS:
-        shift, end = LABEL_PLACES.get(model.name, ((9.0, 4.0), False))
         words = f"{model.name}: {short(model.params)} parameters, {short(model.tokens)} tokens"
         plot.dot(model.flops, model.params, "c2", words)
-        plot.text(model.flops, model.params, model.name, "small", shift, end)
+        plot.name(model.flops, model.params, model.name, "small")
     return plot.render()
 
 

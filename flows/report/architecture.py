@@ -13,13 +13,14 @@ from flows.report.interactive import Widget
 from flows.report.looking import attention_figure
 from flows.report.source import Source
 from flows.report.words import count
+from flows.rungs import IS_RUNG
 from model.config import ModelConfig
 from model.memory import block_parameters, count_parameters, kv_cache_bytes, norm_parameters
 from model.parts import LstmConfig
 from model.presets import PRESETS
 
-NEWEST = """\
-SELECT name, config FROM trainings WHERE name NOT LIKE '%/ladder/%' ORDER BY finished_at DESC, training_id LIMIT 1"""
+NEWEST = f"""\
+SELECT name, config FROM trainings WHERE NOT {IS_RUNG} ORDER BY finished_at DESC, training_id LIMIT 1"""
 
 Box = dict[str, Any]
 

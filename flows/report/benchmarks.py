@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from flows.report.figures import Column, Figure, Section, tabled
+from flows.report.figures import Column, Figure, Section, tabled, with_interval
 from flows.report.source import Row, Source
 from flows.report.words import plural
 
@@ -56,9 +56,7 @@ def _scores(rows: Sequence[Row]) -> tuple[Figure, ...]:
         Column("name", "Model"),
         Column("part", "Benchmark"),
         Column("metric", "Metric"),
-        Column("value", "Score", "loss"),
-        Column("low", "from", "loss"),
-        Column("high", "to", "loss"),
+        *with_interval(Column("value", "Score", "loss")),
         Column("chance", "Chance", "loss"),
         *CONTAMINATION,
     )

@@ -6,14 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from flows.embedding.run import read_embeddings
-from flows.report.figures import Column, Figure, Section, tabled
+from flows.report.figures import Column, Figure, Section, tabled, with_interval
 from flows.report.interactive import Widget
 from flows.report.source import Row, Source
 
 MOST_MODELS = 3
 NONE = "No model's vectors have been measured yet: `winnow embeddings` does it, against fastText's on the same text."
 SOURCE = "`winnow embeddings` of the training {name}, kept in the lake's evaluations of kind embeddings."
-INTERVALS = (Column("value", "Value", "loss"), Column("low", "from", "loss"), Column("high", "to", "loss"))
 
 
 def embeddings_section(source: Source) -> Section:
@@ -84,7 +83,7 @@ MEASURES = {
 
 def _measure(models: Sequence[Sequence[Row]], kind: str) -> tuple[Figure, ...]:
     measures, name, title, caption = MEASURES[kind]
-    columns = (Column("part", "Set"), Column("metric", "Vectors"), *INTERVALS)
+    columns = (Column("part", "Set"), Column("metric", "Vectors"), *with_interval(Column("value", "Value", "loss")))
     return _numbers(
         models, lambda row: row["details"].get("measure") in measures and row["unit"] != "pairs", name, title, caption,
         columns,

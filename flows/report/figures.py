@@ -36,6 +36,17 @@ class Column:
         return "" if self.kind in ("text", "prose") else "n"
 
 
+def with_interval(value: Column, low: str = "low", high: str = "high", level: str = "") -> tuple[Column, ...]:
+    """A column of estimates and those of their interval's ends, written as they are.
+
+    Args:
+        value: The estimates.
+        low, high: Keys of the ends.
+        level: Which interval it is, where the caption does not say: "90%".
+    """
+    return value, Column(low, f"{level} from".strip(), value.kind), Column(high, "to", value.kind)
+
+
 @dataclass(frozen=True)
 class Table:
     """Rows for reading."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from flows.label_efficiency import PRETRAINED, SCRATCH, Efficiency, Point, efficiencies, table_rows
-from flows.report.figures import Column, Figure, Section, Table
+from flows.report.figures import Column, Figure, Section, Table, with_interval
 from flows.report.interactive import Widget
 from flows.report.source import Source
 from flows.report.svg import Axis, Plot
@@ -74,12 +74,8 @@ COLUMNS = (
     Column("examples", "Examples", "count"),
     Column("seeds", "Seeds", "count"),
     Column("metric", "Metric"),
-    Column("mean", "Mean", "loss"),
-    Column("from", "from", "loss"),
-    Column("to", "to", "loss"),
-    Column("gain", "Gain", "loss"),
-    Column("gain_from", "from", "loss"),
-    Column("gain_to", "to", "loss"),
+    *with_interval(Column("mean", "Mean", "loss"), "from", "to"),
+    *with_interval(Column("gain", "Gain", "loss"), "gain_from", "gain_to"),
     Column("seconds", "Elapsed", "seconds"),
     Column("flops", "FLOP", "power"),
 )
@@ -162,10 +158,8 @@ def _plot(title: str, found: Sequence[Efficiency], starts: Sequence[str]) -> Plo
         drawn = f"{colour}{' dashed' * (start == SCRATCH)}"
         plot.line([(where, point.score.value) for where, point in line], drawn, name)
         for where, point in line:
-            if point.score.low is not None and point.score.high is not None:
-                low, high = max(point.score.low, y.low), min(point.score.high, y.high)
-                plot.line([(where, low), (where, high)], f"{colour} thin")
-            plot.dot(where, point.score.value, colour, f"{name}: {_words(one, point)}")
+            score, words = point.score, f"{name}: {_words(one, point)}"
+            plot.estimate(where, score.value, score.low, score.high, colour, words)
     return plot
 
 

@@ -18,6 +18,7 @@ from markupsafe import Markup
 from flows.report.figures import Figure
 from flows.report.svg import WIDTH, element
 from storage import files
+from storage.uris import join
 
 SCALE = 2.0
 """Pixels of a PNG for one of the drawing."""
@@ -43,7 +44,7 @@ def write_images(figures: Iterable[Figure], folder: str) -> list[str]:
             drawing = standalone(figure)
             parts |= {"svg": drawing.encode(), "png": resvg_py.svg_to_bytes(svg_string=drawing, zoom=SCALE)}
         for kind, content in parts.items():
-            path = files.join(folder, f"{figure.id}.{kind}")
+            path = join(folder, f"{figure.id}.{kind}")
             files.write_bytes(path, content)
             written.append(path)
     return written

@@ -15,6 +15,7 @@ from flows.report.source import Row, Source
 from flows.report.svg import Axis, Plot
 from flows.report.tokenizer import read_tokenizer, tokenizer_figure
 from flows.report.words import count, power, seconds
+from flows.rungs import IS_RUNG
 from model.config import TokenSet
 
 TOKENS = """\
@@ -24,10 +25,10 @@ TRAININGS = """\
 SELECT name, params_total, train_tokens, flops, learning_rate, batch_tokens, train_loss, eval_loss,
     eval_bits_per_byte, wall_seconds, tokens_per_second, mfu, mfu_convention, memory_bytes, device, finished_at
 FROM trainings ORDER BY finished_at DESC, training_id LIMIT 20"""
-CURVE = """\
+CURVE = f"""\
 SELECT name, params_total, train_tokens, batch_tokens, flops, train_loss, eval_loss, eval_bits_per_byte, wall_seconds,
     tokens_per_second, device, curve, config
-FROM trainings WHERE name NOT LIKE '%/ladder/%' ORDER BY finished_at DESC, training_id LIMIT 1"""
+FROM trainings WHERE NOT {IS_RUNG} ORDER BY finished_at DESC, training_id LIMIT 1"""
 
 
 def tokens_section(source: Source) -> Section:
@@ -145,7 +146,7 @@ def training_curve(training: Row) -> Figure:
     plot.line(_smoothed(curve), "c1", "mean over nearby steps")
     words = f"held out: {training['eval_loss']:.3f}"
     plot.dot(curve[-1]["tokens"], training["eval_loss"], "c2", words)
-    plot.text(curve[-1]["tokens"], training["eval_loss"], words, "c2", shift=(-4.0, -12.0), end=True)
+    plot.name(curve[-1]["tokens"], training["eval_loss"], words, "c2")
     columns = (
         Column("step", "Step", "count"),
         Column("tokens", "Tokens", "count"),

@@ -53,6 +53,9 @@ def make_server(lake: Lake, port: int) -> ThreadingHTTPServer:
             except WinnowError as error:
                 return self._answer(503, f"The report cannot be made now: {error}".encode(), "text/plain")
 
+        def do_HEAD(self) -> None:
+            self.do_GET()
+
         def _answer(self, status: int, body: bytes, kind: str) -> None:
             self.send_response(status)
             self.send_header("Content-Type", f"{kind}; charset=utf-8")
@@ -60,7 +63,8 @@ def make_server(lake: Lake, port: int) -> ThreadingHTTPServer:
             self.send_header("Cache-Control", "no-store")
             self.send_header("X-Content-Type-Options", "nosniff")
             self.end_headers()
-            self.wfile.write(body)
+            if self.command != "HEAD":
+                self.wfile.write(body)
 
         def log_message(self, format: str, *args: object) -> None:
             """Readers are not logged."""

@@ -71,12 +71,11 @@ def milestones(source: Source) -> Figure:
     for m in MILESTONES:
         tip = f"{m.name}: {short(m.params)} parameters, {short(m.tokens)} tokens, {power(m.flops)} FLOP; {m.brought}"
         plot.dot(m.year, m.flops, "c2", tip)
-        shift, ends = LABEL_PLACES.get(m.name, ((9.0, 4.0), False))
-        plot.text(m.year, m.flops, m.name, "small", shift, ends)
+        plot.name(m.year, m.flops, m.name, "small")
     if best:
         words = f"{best['name']}: {short(best['params_total'])} parameters, {power(best['flops'])} FLOP"
         plot.dot(end, best["flops"], "c1", words)
-        plot.text(end, best["flops"], "best here", "small", (-9.0, 4.0), True)
+        plot.name(end, best["flops"], "best here", "small")
         rows.append(
             {"name": best["name"], "year": f"{int(end)}", "params": best["params_total"], "source": "view trainings"}
             | {"tokens": best["train_tokens"], "flops": best["flops"], "brought": "yours"}
@@ -96,15 +95,6 @@ def milestones(source: Source) -> Figure:
         "timeline-models", "Models, year by year", caption, Table(columns, rows), plot.render(),
         (("published", "c2"), ("this lake's best", "c1")), source=sources,
     )  # fmt: skip
-
-
-LABEL_PLACES = {
-    "ELMo": ((9.0, 12.0), False),
-    "Chinchilla": ((-9.0, -6.0), True),
-    "Llama 65B": ((-4.0, 20.0), True),
-    "Llama 2 70B": ((-4.0, -11.0), True),
-}
-"""Where a name stands whose dot has no room to its right: shift in pixels, and whether it ends there."""
 
 
 def _year(when: datetime) -> float:

@@ -31,6 +31,7 @@ from flows.report.source import Source
 from flows.report.words import harmless
 from storage import files
 from storage.lake import Lake
+from storage.uris import is_local, local_path
 
 SECTIONS = (
     funnel.funnel_section,
@@ -61,7 +62,7 @@ def write_report(lake: Lake, path: str = "") -> Path:
     lake.check_exists()
     target = path or lake.absolute(lake.report_path())
     files.write_bytes(target, render(lake).encode())
-    return Path(files.local_path(target)) if files.is_local(target) else Path(target)
+    return local_path(target) if is_local(target) else Path(target)
 
 
 def render(lake: Lake, now: datetime | None = None) -> str:

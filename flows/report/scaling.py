@@ -17,6 +17,7 @@ from flows.report.figures import Column, Figure, Section, Table
 from flows.report.source import Source
 from flows.report.svg import Axis, Plot, pairs, ramp
 from flows.report.words import count, frac, number, power, short
+from flows.rungs import IN_LADDER
 from flows.scaling_words import COUNT_NAMES
 from model.scaling.fit import LEVEL, Fit
 from model.scaling.points import FLOPS_PER_PARAM_TOKEN
@@ -25,10 +26,10 @@ from model.scaling.record import chosen_fit
 from model.scaling.surface import CONSTANTS, Surface
 from storage.shards import read_table
 
-POINTS = """\
+POINTS = f"""\
 SELECT training_id, name, params_total, params_non_embedding, train_tokens, flops, learning_rate, seed,
     eval_loss, eval_bits_per_byte
-FROM scaling_points WHERE name LIKE '%/ladder/%' ORDER BY flops, name"""
+FROM scaling_points WHERE {IN_LADDER} ORDER BY flops, name"""
 
 FITS_SOURCE = "The fits in the lake's evaluations; `winnow scaling fit` makes the same of any table of runs."
 
@@ -95,7 +96,7 @@ def loss_by_compute(fit: Fit, unit: str) -> Figure:
         span = np.geomspace(points.flops[rows].min() / 1.5, points.flops[rows].max() * 1.5, 40)
         plot.line([(float(c), float(surface.predict(size, c / 6 / size))) for c in span], f"{colour} thin")
         for row in rows:
-            words = f"{short(size)} parameters, {short(points.tokens[row])} tokens: {points.loss[row]:.4g}"
+            words = scaling_figures.run_words(points, int(row))
             plot.dot(float(points.flops[row]), float(points.loss[row]), colour, words)
         legend.append((f"{short(float(size))} parameters", colour))
     caption = (

@@ -13,13 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from flows.report.figures import Column, Figure, Table
+from flows.report.figures import Column, Figure, Table, with_interval
 from flows.report.svg import Axis, Plot, pairs, ramp
 from flows.report.words import power, short
+from flows.rungs import IN_LADDER
 from flows.scaling_words import COUNT_NAMES, describe_counts
 from model.scaling.fit import LEVEL, Fit
 from model.scaling.isoflop import find_budgets
-from model.scaling.points import FLOPS_PER_PARAM_TOKEN
+from model.scaling.points import FLOPS_PER_PARAM_TOKEN, Points
 
 COLOURS = ("c1", "c2", "c3", "c4", "c5", "c6")
 COMMAND = "`winnow scaling run RECIPE` made it; `winnow scaling fit POINTS.csv --json` gives the same of any runs."
@@ -43,10 +44,7 @@ def valleys(record: Record, fit: Fit, unit: str) -> Figure | None:
         curve = fit.surface.predict(sizes, budget / FLOPS_PER_PARAM_TOKEN / sizes)
         plot.line(pairs(sizes, curve), f"{colour} thin", f"the fitted surface at {power(budget)} FLOP")
         for row in rows:
-            words = (
-                f"{short(points.params[row])} parameters, {short(points.tokens[row])} tokens: {points.loss[row]:.4g}"
-            )
-            plot.dot(float(points.params[row]), float(points.loss[row]), colour, words)
+            plot.dot(float(points.params[row]), float(points.loss[row]), colour, run_words(points, row))
         legend.append((f"{power(budget)} FLOP", colour))
     legend.append(("least loss by the parabola", "ink"))
     for valley in (found["parabola"] or {"valleys": []})["valleys"]:
@@ -71,8 +69,13 @@ def valleys(record: Record, fit: Fit, unit: str) -> Figure | None:
     )
 
 
+def run_words(points: Points, row: int) -> str:
+    """One run of a ladder: its size, its tokens and its loss."""
+    return f"{short(points.params[row])} parameters, {short(points.tokens[row])} tokens: {points.loss[row]:.4g}"
+
+
 LABEL_ROOM = 0.06
-"""Of an axis: labels of lines that end nearer to each other would be written over each other."""
+"""Of an axis: the label of a line that ends nearer to the one before it would be written over that."""
 
 
 def contours(fit: Fit, unit: str) -> Figure | None:
@@ -86,7 +89,7 @@ def contours(fit: Fit, unit: str) -> Figure | None:
     least_loss, most_loss = np.quantile(points.loss, (0.02, 0.9)).tolist()
     levels = np.linspace(least_loss, most_loss, 8)
     sizes = np.geomspace(y.low, y.high, 160)
-    rows, named = [], -math.inf
+    rows, before = [], -math.inf
     for level in levels[::-1]:
         left = level - surface.E - surface.A * sizes**-surface.alpha
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -96,9 +99,9 @@ def contours(fit: Fit, unit: str) -> Figure | None:
         if np.isfinite(flops).any():
             least = int(np.nanargmin(flops))
             rows.append({"loss": float(level), "flops": float(flops[least]), "params": float(sizes[least])})
-            if (at := x.place(float(flops[least]))) > named + LABEL_ROOM:
+            if (at := x.place(float(flops[least]))) > before + LABEL_ROOM:
                 plot.text(float(flops[least]), float(sizes[least]), f"{level:.3g}", "small", (-6.0, -4.0), end=True)
-                named = at
+            before = at
     budgets = np.geomspace(x.low, x.high, 60)
     plot.line(pairs(budgets, [float(surface.best_params(c)) for c in budgets]), "c2 dashed", "least loss")
     for n, c, loss in zip(points.params, points.flops, points.loss, strict=True):
@@ -236,18 +239,15 @@ def comparison(record: Record, name: str) -> Figure:
     plot = Plot("Difference in loss by compute", x, Axis.over("loss of b less that of a, bits a byte", ends), 340)
     plot.line([(x.low, 0.0), (x.high, 0.0)], "ink dashed", "no difference")
     for rung in rungs:
-        plot.line([(rung["flops"], rung["low"]), (rung["flops"], rung["high"])], "c1 thin")
-        plot.dot(rung["flops"], rung["value"], "c1", f"{rung['rung']}: {rung['words']}")
-    plot.line([(record["far_flops"], far["low"]), (record["far_flops"], far["high"])], "c2 thin")
-    plot.dot(record["far_flops"], far["value"], "c2", "extrapolated")
+        words = f"{rung['rung']}: {rung['words']}"
+        plot.estimate(rung["flops"], rung["value"], rung["low"], rung["high"], "c1", words)
+    plot.estimate(record["far_flops"], far["value"], far["low"], far["high"], "c2", "extrapolated")
     columns = (
         Column("rung", "Rung"),
         Column("flops", "C", "power"),
         Column("loss_a", "a", "loss"),
         Column("loss_b", "b", "loss"),
-        Column("value", "b - a", "loss"),
-        Column("low", f"{LEVEL:.0%} from", "loss"),
-        Column("high", "to", "loss"),
+        *with_interval(Column("value", "b - a", "loss"), level=f"{LEVEL:.0%}"),
         Column("words", "Verdict"),
     )
     caption = f"{name}: {record['verdict']}. Bars are {LEVEL:.0%} intervals from the differences between seeds."
@@ -256,16 +256,14 @@ def comparison(record: Record, name: str) -> Figure:
     return Figure("scaling-comparison", "Two corpora", caption, table, plot.render(), legend, source=source)
 
 
-CURVES = """\
-SELECT name, params_total, train_tokens, curve FROM trainings WHERE name LIKE '%/ladder/%' ORDER BY flops, name"""
+CURVES = f"""\
+SELECT name, params_total, train_tokens, curve FROM trainings WHERE {IN_LADDER} ORDER BY flops, name"""
 
 _VALLEY_COLUMNS = (
     Column("method", "Minimum by"),
     Column("flops", "C", "power"),
     Column("sizes", "Sizes", "count"),
-    Column("params", "N of least loss", "short"),
-    Column("low", f"{LEVEL:.0%} from", "short"),
-    Column("high", "to", "short"),
+    *with_interval(Column("params", "N of least loss", "short"), level=f"{LEVEL:.0%}"),
     Column("loss", "Loss there", "loss"),
     Column("inside", "Inside"),
 )

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from markupsafe import Markup, escape
 
+from flows.report.labels import Box, Label, place_labels
 from flows.report.words import harmless, power, short
 
 Point = tuple[float, float]
@@ -18,6 +19,7 @@ Point = tuple[float, float]
 WIDTH, HEIGHT = 720.0, 400.0
 LEFT, RIGHT, TOP, BOTTOM = 66.0, 18.0, 14.0, 52.0
 MOST_LOG_TICKS = 8
+FONT, SMALL_FONT = 13.0, 12.0  # as in page.css
 
 
 def pairs(x: Iterable[float], y: Iterable[float]) -> list[Point]:
@@ -110,16 +112,22 @@ class Plot:
     y: Axis
     height: float = HEIGHT
     drawn: list[Markup] = field(default_factory=list)
+    _lines: list[list[Point]] = field(default_factory=list)
+    _dots: list[Box] = field(default_factory=list)
+    _named: list[tuple[Label, str]] = field(default_factory=list)
 
     def line(self, points: Sequence[Point], cls: str, tip: str = "") -> None:
         """A line through points, clipped to the plot; broken where a value is not finite."""
-        path, pen = [], "M"
+        path: list[str] = []
+        piece: list[Point] = []
         for x, y in points:
             if not self._holds(x, y):
-                pen = "M"
+                piece = []
                 continue
-            path.append(f"{pen}{self._x(x):.1f} {self._y(y):.1f}")
-            pen = "L"
+            if not piece:
+                self._lines.append(piece)
+            piece.append((self._x(x), self._y(y)))
+            path.append(f"{'L' if piece[1:] else 'M'}{piece[-1][0]:.1f} {piece[-1][1]:.1f}")
         if path:
             self.drawn.append(element("path", _tip(tip), cls=f"line {cls}", d=" ".join(path)))
 
@@ -134,6 +142,13 @@ class Plot:
         if self._holds(x, y):
             spot = element("circle", _tip(tip), cls=f"dot {cls}", cx=self._x(x), cy=self._y(y), r=radius)
             self.drawn.append(spot)
+            self._dots.append(Box(*(at + way * radius for way in (-1, 1) for at in (self._x(x), self._y(y)))))
+
+    def estimate(self, x: float, value: float, low: float | None, high: float | None, cls: str, tip: str) -> None:
+        """A point with its interval, cut at the frame; without one where an end is not known."""
+        if low is not None and high is not None:
+            self.line([(x, max(low, self.y.low)), (x, min(high, self.y.high))], f"{cls} thin")
+        self.dot(x, value, cls, tip)
 
     def bar(self, left: float, right: float, top: float, cls: str, tip: str, bottom: float | None = None) -> None:
         """A box from x `left` to `right`, from y `bottom` (the axis when None) to `top`."""
@@ -157,10 +172,16 @@ class Plot:
             where = {"x": self._x(x) + shift[0], "y": self._y(y) + shift[1]}
             self.drawn.append(element("text", words, cls=f"word {cls}", text_anchor=side, **where))
 
+    def name(self, x: float, y: float, words: str, cls: str = "") -> None:
+        """Words for a point, put beside it where they hide no line, dot or other name, however much is drawn later."""
+        if self._holds(x, y):
+            size = SMALL_FONT if "small" in cls.split() else FONT
+            self._named.append((Label((self._x(x), self._y(y)), words, size), cls))
+
     def render(self) -> Markup:
         """The whole drawing."""
         box = f"0 0 {WIDTH:.0f} {self.height:.0f}"
-        parts = [element("title", self.title), *self._grid(), *self.drawn, *self._labels()]
+        parts = [element("title", self.title), *self._grid(), *self.drawn, *self._names(), *self._labels()]
         return element("svg", *parts, viewBox=box, role="img", aria_label=self.title)
 
     def _holds(self, x: float, y: float) -> bool:
@@ -188,6 +209,14 @@ class Plot:
             parts.append(element("line", cls="grid", x1=LEFT, x2=right, y1=at, y2=at))
             parts.append(element("text", words, cls="tick", x=LEFT - 8, y=at + 4, text_anchor="end"))
         return [*parts, element("line", cls="axis", x1=LEFT, x2=right, y1=floor, y2=floor)]
+
+    def _names(self) -> list[Markup]:
+        frame = Box(LEFT, TOP, WIDTH - RIGHT, self.height - BOTTOM)
+        places = place_labels([label for label, _ in self._named], self._lines, self._dots, frame)
+        return [
+            element("text", label.words, cls=f"word {cls}", text_anchor="end" if at.end else "start", x=at.x, y=at.y)
+            for (label, cls), at in zip(self._named, places, strict=True)
+        ]
 
     def _labels(self) -> list[Markup]:
         middle = (self.height - BOTTOM + TOP) / 2

@@ -10,8 +10,9 @@ from flows.report.milestones import milestones
 from flows.report.source import Row, Source
 from flows.report.svg import Axis, Plot
 from flows.report.words import plural, seconds
+from flows.rungs import IS_RUNG
 
-EVENTS = """\
+EVENTS = f"""\
 WITH walls AS (
     SELECT step, crawl, archive, fingerprint, wall_seconds FROM costs WHERE stage = 'all'
 )
@@ -22,7 +23,7 @@ SELECT steps.step, steps.key, finished_at, wall_seconds
 FROM steps JOIN walls
     ON steps.step = walls.step AND steps.key = walls.archive AND steps.fingerprint = walls.fingerprint
 UNION ALL
-SELECT CASE WHEN name LIKE '%/ladder/%' THEN 'ladder' ELSE 'train' END, name, finished_at, wall_seconds
+SELECT CASE WHEN {IS_RUNG} THEN 'ladder' ELSE 'train' END, name, finished_at, wall_seconds
 FROM trainings
 ORDER BY finished_at, name"""
 

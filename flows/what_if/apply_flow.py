@@ -11,7 +11,8 @@ from pydantic import Field
 
 from flows import query
 from flows.alarms import tell_alarms
-from flows.corpus_flow import CorpusPlan, CorpusResult, run_plan
+from flows.corpus_flow import CorpusResult, run_plan
+from flows.corpus_plan import CorpusPlan
 from flows.progress import tell
 from flows.recipe import load_recipe
 from flows.recorded import job_of

@@ -11,8 +11,8 @@ from model.finetune.config import WEIGHTS, Attempt, FinetuneConfig, FinetuneSpec
 from model.finetune.heads import TaskModel
 from model.finetune.lora import add_lora
 from model.finetune.tasks import Scale, outputs_of
-from storage import files
 from storage.errors import UserError
+from storage.uris import join
 
 
 def save(spec: FinetuneSpec, attempt: Attempt, model: TaskModel, scale: Scale) -> None:
@@ -22,7 +22,7 @@ def save(spec: FinetuneSpec, attempt: Attempt, model: TaskModel, scale: Scale) -
         task=spec.task, classes=spec.classes, config=spec.config, tokenizer_sha256=spec.tokenizer_sha256,
         mean=scale.mean, deviation=scale.deviation, pretrained=attempt.pretrained, seed=attempt.seed,
     )  # fmt: skip
-    write_tensors(files.join(attempt.out_dir, WEIGHTS), learned, about.model_dump(mode="json"))
+    write_tensors(join(attempt.out_dir, WEIGHTS), learned, about.model_dump(mode="json"))
 
 
 def load(path: str, base: str) -> tuple[TaskModel, KeptModel]:

@@ -17,7 +17,7 @@ TORCH_FREE = tuple(
 ALLOWED = {  # room -> prefixes of our own modules it may import, besides its own
     "flows": ("pipeline", "storage", *TORCH_FREE),
     "pipeline": ("storage.schema", "storage.errors"),
-    "model": ("storage.schema", "storage.errors", "storage.shards", "storage.mapped", "storage.files"),
+    "model": ("storage.schema", "storage.errors", "storage.shards", "storage.mapped", "storage.files", "storage.uris"),
     "storage": (),
 }
 HOMES = {"prefect": ("flows",), "torch": ("model",), "duckdb": ("storage.catalog", "storage.database")}

@@ -27,8 +27,8 @@ import pyarrow.compute as pc
 from flows import query
 from flows.annotate_rows import pages_schema
 from flows.annotate_task import AnnotateJob
-from flows.corpus_flow import recipe_record
 from flows.recipe import Recipe, load_recipe
+from flows.recorded import recipe_record
 from flows.what_if import question
 from pipeline.stage import Rule, Stage
 from storage import schema

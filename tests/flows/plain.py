@@ -13,7 +13,8 @@ import pytest
 from prefect import Task
 
 from flows import corpus_flow, watch_flow
-from flows.corpus_flow import CorpusRequest, CorpusResult
+from flows.corpus_flow import CorpusResult
+from flows.corpus_plan import CorpusRequest
 from storage.errors import WinnowError
 from storage.files import list_files, sha256_of
 from tests.flows.archives import article, page, write_jsonl, write_warc

@@ -9,7 +9,8 @@ import pytest
 
 from flows import query
 from flows.check import check
-from flows.corpus_flow import CorpusRequest, corpus_flow, plan_corpus
+from flows.corpus_flow import corpus_flow
+from flows.corpus_plan import CorpusRequest, plan_corpus
 from flows.report.page import render
 from flows.watch_flow import watch_flow
 from storage.errors import UserError

@@ -10,7 +10,8 @@ import pytest
 
 from flows import dedup_steps, query
 from flows.annotate_task import annotate
-from flows.corpus_flow import CorpusRequest, mix_all, plan_corpus, write_run
+from flows.corpus_flow import mix_all, write_run
+from flows.corpus_plan import CorpusRequest, plan_corpus
 from flows.dedup_commands import summaries
 from flows.steps import Step
 from flows.why import explain

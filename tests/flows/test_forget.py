@@ -15,7 +15,8 @@ from typer.testing import CliRunner
 from flows.annotate_task import annotate
 from flows.check import check
 from flows.cli import app
-from flows.corpus_flow import CorpusRequest, corpus_flow, plan_corpus
+from flows.corpus_flow import corpus_flow
+from flows.corpus_plan import CorpusRequest, plan_corpus
 from flows.forgetting.erase import Eraser
 from flows.query import sql
 from flows.tokens_flow import TokensRequest, tokens_flow

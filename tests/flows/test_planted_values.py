@@ -15,7 +15,8 @@ from prefect.settings import PREFECT_LOGGING_LEVEL, temporary_settings
 from typer.testing import CliRunner
 
 from flows.cli import app
-from flows.corpus_flow import CorpusRequest, corpus_flow
+from flows.corpus_flow import corpus_flow
+from flows.corpus_plan import CorpusRequest
 from flows.query import sql
 from flows.report.page import render
 from storage.lake import Lake

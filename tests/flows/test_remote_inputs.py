@@ -15,7 +15,7 @@ from flows import settings as settings_module
 from flows.annotate_task import AnnotateJob, annotate
 from flows.cli import app
 from flows.commands import print_plan
-from flows.corpus_flow import CorpusPlan, CorpusRequest, plan_corpus
+from flows.corpus_plan import CorpusPlan, CorpusRequest, plan_corpus
 from flows.options import index_changes
 from flows.recipe import load_recipe
 from storage import patience

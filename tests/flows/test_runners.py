@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from flows import runners
-from flows.corpus_flow import CorpusRequest, plan_corpus
+from flows.corpus_plan import CorpusRequest, plan_corpus
 from flows.runners import RunnerKind, open_pools
 from storage.errors import UserError
 from tests.flows.archives import article, page, write_warc

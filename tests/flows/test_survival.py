@@ -8,12 +8,13 @@ import threading
 import time
 from collections.abc import Iterable
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
 from flows.stall import renew, watched
-from flows.survival import at_work, marks, survive
+from flows.survival import Ended, at_work, marks, survive
 from storage.errors import Fatal, ShardFailed
 
 
@@ -22,24 +23,22 @@ class Pool:
 
     def __init__(self, deadly: dict[str, int], failing: Iterable[str] = ()) -> None:
         self.deadly, self.failing, self.done = dict(deadly), set(failing), list[str]()
+        self.lost: list[AbstractContextManager[None]] = []
 
-    def __call__(self, labels: Iterable[str]) -> tuple[dict[str, str], dict[str, ShardFailed]]:
-        todo, results, failures = list(labels), dict[str, str](), dict[str, ShardFailed]()
+    def __call__(self, labels: Iterable[str], ended: Ended) -> None:
+        todo = list(labels)
         for pair in (todo[n : n + 2] for n in range(0, len(todo), 2)):
             for label in pair:
                 if self.deadly.get(label, 0) > 0:
                     self.deadly[label] -= 1
                     for other in pair:
-                        at_work(other, marks()).__enter__()  # never left: their process is gone
+                        self.lost.append(at_work(other, marks()))
+                        self.lost[-1].__enter__()  # never left: their process is gone
                     raise BrokenProcessPool("a process in the process pool was terminated abruptly")
             for label in pair:
                 with at_work(label, marks()):
                     self.done.append(label)
-                if label in self.failing:
-                    failures[label] = ShardFailed(f"{label} failed")
-                else:
-                    results[label] = label.upper()
-        return results, failures
+                ended(label, ShardFailed(f"{label} failed") if label in self.failing else label.upper())
 
 
 LABELS = [f"crawl/{name}" for name in "abcdefg"]
@@ -57,6 +56,14 @@ def test_a_process_killed_once_costs_nothing() -> None:
     assert set(results) == set(LABELS) and not failures
 
 
+def test_what_ended_before_a_death_is_not_done_again() -> None:
+    """Neither what succeeded in the round that broke, nor what failed in it: that is still told at the end."""
+    pool = Pool({"crawl/e": 1}, ["crawl/b"])
+    results, failures = survive(LABELS, pool)
+    assert sorted(pool.done) == LABELS
+    assert list(failures) == ["crawl/b"] and set(results) == set(LABELS) - {"crawl/b"}
+
+
 def test_what_always_kills_its_process_fails_alone() -> None:
     pool = Pool({"crawl/c": 99, "crawl/f": 99})
     results, failures = survive(LABELS, pool)
@@ -65,7 +72,7 @@ def test_what_always_kills_its_process_fails_alone() -> None:
 
 
 def test_a_pool_that_dies_before_any_task_began_ends_too() -> None:
-    def broken(labels: Iterable[str]) -> tuple[dict[str, str], dict[str, ShardFailed]]:
+    def broken(labels: Iterable[str], ended: Ended) -> None:
         raise BrokenProcessPool("no process starts here")
 
     results, failures = survive(LABELS[:3], broken)
@@ -73,7 +80,7 @@ def test_a_pool_that_dies_before_any_task_began_ends_too() -> None:
 
 
 def test_other_errors_are_nobody_elses_business() -> None:
-    def full(labels: Iterable[str]) -> tuple[dict[str, str], dict[str, ShardFailed]]:
+    def full(labels: Iterable[str], ended: Ended) -> None:
         raise Fatal("the disk is full")
 
     with pytest.raises(Fatal, match="the disk is full"):

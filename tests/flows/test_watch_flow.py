@@ -16,7 +16,7 @@ import pytest
 from flows import query
 from flows.annotate_task import AnnotateJob, annotate
 from flows.check import check
-from flows.corpus_flow import plan_corpus
+from flows.corpus_plan import plan_corpus
 from flows.looks import Budget, choose
 from storage import schema
 from storage.errors import Fatal, UserError

@@ -17,8 +17,8 @@ import pyarrow as pa
 
 from flows.alarms import count_judged
 from flows.annotate_task import AnnotateJob, annotate
-from flows.corpus_flow import recipe_record
 from flows.recipe import load_recipe
+from flows.recorded import recipe_record
 from storage import schema
 from storage.lake import Lake
 from storage.shards import read_table, write_table

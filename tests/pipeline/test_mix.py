@@ -24,7 +24,7 @@ def test_a_capped_domain_says_so_and_who_takes_its_share_too() -> None:
     available = {"web": 10_000, "wikipedia": 10}
     quotas = planned(available, weights={"web": 95, "wikipedia": 5}, budget_tokens=1000)
     assert quotas["wikipedia"].reason == "wikipedia capped at 4 epochs: 4 % instead of 5 %"
-    assert quotas["web"].reason == "web takes what others left: 96 % instead of 95 %"
+    assert quotas["web"].reason == "web takes 1 point that others left: 96 % instead of 95 %"
     assert quotas["wikipedia"].epochs == 4.0
 
 
@@ -147,7 +147,33 @@ def test_whole_documents_change_the_shares_and_the_words() -> None:
     quotas = planned({"web": 1000, "books": 1000}, weights={"web": 0.5, "books": 0.5}, budget_tokens=1000)
     written = {quota.domain: quota for quota in as_written(list(quotas.values()), {"web": 500, "books": 300})}
     assert written["books"].reason == "books rounded to whole documents: 37.5 % instead of 50 %"
+    assert written["web"].reason == "web rounded to whole documents: 62.5 % instead of 50 %"
     assert written["web"].given_frac == 0.625
+
+
+def test_what_others_left_is_told_from_what_whole_documents_add() -> None:
+    """The same share written, of two plans: 15.2 % because others fell short, and because a document is not cut."""
+    stock = {"web": 100_000, "code": 100_000, "other": 500}
+    left = planned(stock, weights={"web": 83, "code": 15, "other": 2}, budget_tokens=60_000, default_max_epochs=1)
+    full = planned(stock, weights={"web": 85, "code": 15}, budget_tokens=60_000)
+    given = {"web": 50_395, "code": 9_105, "other": 500}
+    by_others = {quota.domain: quota for quota in as_written(list(left.values()), given)}
+    by_rounding = {quota.domain: quota for quota in as_written(list(full.values()), {"web": 50_880, "code": 9_120})}
+    assert by_others["code"].reason == "code takes 0.2 points that others left: 15.2 % instead of 15 %"
+    assert by_others["other"].reason == "other capped once: 0.8 % instead of 2 %"
+    assert by_rounding["code"].reason == "code rounded to whole documents: 15.2 % instead of 15 %"
+
+
+def test_a_cap_at_the_asked_share_under_a_floor_is_a_cap() -> None:
+    asked = {"weights": {"web": 99, "math": 1}, "floors": {"math": 0.05}, "budget_tokens": 10_000}
+    quotas = planned({"web": 99_000, "math": 100}, **asked)
+    assert quotas["math"].reason == "math capped once: 1.00 % instead of 1.00 %, below its floor of 5 %"
+
+
+def test_a_domain_that_gives_way_to_floors_says_so_after_rounding_too() -> None:
+    quotas = planned({"web": 99_000, "math": 1_000}, floors={"math": 0.05}, budget_tokens=10_000)
+    written = as_written(list(quotas.values()), {"web": 9_497, "math": 500})
+    assert {quota.reason for quota in written} >= {"web gives way to floors: 95 % instead of 99 %"}
 
 
 @pytest.mark.parametrize("weight", [-1.0, float("nan"), float("inf")])

@@ -22,17 +22,20 @@ import signal
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyarrow.parquet as pq
 from prefect import Flow, Task
 
 from flows.cli import app
-from flows.corpus_flow import CorpusRequest
+from flows.corpus_plan import CorpusRequest
 from flows.watch_flow import watch_flow
+from storage.database import load_extension
+from storage.errors import UserError
 from storage.files import sha256_of
 from tests.flows import plain
 
@@ -57,16 +60,21 @@ SIZES = (
     *("--set", "model.d_model=32", "--set", "model.n_layers=1", "--set", "model.n_heads=2"),
     *("--set", "model.n_kv_heads=1", "--set", "training.train_tokens=20000", "--set", "training.batch_tokens=512"),
 )
-_SHAPES = ",".join(f"{{d_model={width},n_layers=1,n_heads=2,n_kv_heads=2}}" for width in (32, 48, 64))
-LADDER = ("--set", "scaling.train_tokens=[8000, 16000, 32000]", "--set", f"scaling.sizes=[{_SHAPES}]")
+_SHAPES = [f"{{d_model={width},n_layers=1,n_heads=2,n_kv_heads=2}}" for width in (32, 48, 64)]
+SEQUENCES = ("--set", "tokens.vocab_size=512", "--set", "tokens.sequence_length=64")
+LADDER = ("--set", "scaling.train_tokens=[8000, 16000, 32000]", "--set", f"scaling.sizes=[{','.join(_SHAPES)}]")
+PAIRS = ("--set", "scaling.train_tokens=[8000, 16000]", "--set", f"scaling.sizes=[{','.join(_SHAPES[:2])}]")
 FINETUNE = ("--set", "min_steps=40", "--set", "batch_examples=8", "--threads", "1")
 SIDES = ("--positive", "films.jsonl", "--negative", "lake")
 COMMANDS: dict[str, tuple[str | None, tuple[str, ...]]] = {
     "corpus": (None, ("corpus", "fineweb", "inbox", "--workers", "2")),
     "watch": ("corpus", ("watch",)),
     "what-if": ("corpus", ("what-if", "fineweb", "--set", "gopher.min_words=100", "--apply")),
+    "mix": ("corpus", ("corpus", "fineweb", "inbox", "--workers", "2", "--set", "mix.budget_tokens=3000")),
+    "catalog": ("corpus", ("catalog", "export", "--ducklake", "meta.ducklake")),
+    "compare": ("corpus", ("scaling", "compare", "fineweb", "short.toml", "inbox", *SEQUENCES, *PAIRS)),
     "forget": ("corpus", ("forget", "--host", "h1.test", "--copies")),
-    "tokens": ("corpus", ("tokens", "--set", "tokens.vocab_size=512", "--set", "tokens.sequence_length=64")),
+    "tokens": ("corpus", ("tokens", *SEQUENCES)),
     "pretrain": ("tokens", ("pretrain", *SIZES)),
     "scaling": ("tokens", ("scaling", "run", "fineweb", *LADDER)),
     "evaluate": ("pretrain", ("evaluate",)),
@@ -171,13 +179,28 @@ def contents(folder: Path) -> dict[str, Any]:
             or path.suffix in (".txt", ".duckdb", ".html")
         ):
             continue
-        if name.startswith(FOLDERS) and path.suffix != ".json":
+        if path.suffix == ".ducklake":
+            found[name] = registered(path, folder)
+        elif name.startswith(FOLDERS) and path.suffix != ".json":
             found[name] = sha256_of(str(path))
         elif path.suffix == ".parquet":
             found[name] = timeless(pq.ParquetFile(path).read().to_pylist())
         else:
             found[name] = "there"
     return found
+
+
+def registered(catalogue: Path, folder: Path) -> dict[str, list[str]]:
+    """A DuckLake catalogue's files below a folder, by table."""
+    with closing(duckdb.connect()) as connection:
+        load_extension(connection, "ducklake")
+        connection.execute(f"ATTACH 'ducklake:{catalogue}' AS lake (READ_ONLY)")
+        tables = connection.execute("SELECT table_name FROM duckdb_tables() WHERE database_name = 'lake'").fetchall()
+        listed = "SELECT data_file FROM ducklake_list_files('lake', $1)"
+        return {
+            table: sorted(path.removeprefix(str(folder)) for (path,) in connection.execute(listed, [table]).fetchall())
+            for (table,) in sorted(tables)
+        }
 
 
 def timeless(value: Any) -> Any:
@@ -224,6 +247,7 @@ def prepare(folder: Path) -> None:
     words = {"good": ("good", "fine", "bright"), "bad": ("bad", "dull", "grey")}
     lines = [f"{label} a {words[label][n % 3]} film no {n}" for n in range(24) for label in words]
     (folder / "films.txt").write_text("\n".join(lines))
+    (folder / "short.toml").write_text("[gopher]\nmin_words = 30\n")
     texts = [{"text": line, "domain": "reviews"} for line in lines]
     (folder / "films.jsonl").write_text("\n".join(map(json.dumps, texts)))
 
@@ -239,6 +263,9 @@ def soak_all(names: list[str], kills: int, seed: int, root: Path) -> dict[str, T
         needed = name in names or any(name in ancestors(other) for other in names)
         if not needed:
             continue
+        if lacks := name == "catalog" and missing("ducklake"):
+            print(f"{name}: left out: {lacks}", flush=True)
+            continue
         base = root / before / "whole" if before else root / "inputs"
         told[name] = soak(name, base, root / name, kills if name in names else 0, seed)
         one = told[name]
@@ -247,6 +274,16 @@ def soak_all(names: list[str], kills: int, seed: int, root: Path) -> dict[str, T
         if one.problems and not (root / name / "whole").exists():
             break
     return told
+
+
+def missing(extension: str) -> str:
+    """What is said of a DuckDB extension that is not to be had; empty where it is."""
+    with closing(duckdb.connect()) as connection:
+        try:
+            load_extension(connection, extension)
+        except UserError as error:
+            return error.message
+    return ""
 
 
 def ancestors(name: str) -> Iterator[str]:

@@ -18,7 +18,7 @@ from prefect.events.worker import EventsWorker
 from prefect.states import Cancelling
 
 from flows.check import check
-from flows.corpus_flow import CorpusRequest
+from flows.corpus_plan import CorpusRequest
 from flows.service import POOL
 from storage.errors import UserError
 from storage.files import list_files

@@ -10,6 +10,7 @@ import pytest
 
 from storage import ducklake
 from storage.catalog import Catalog
+from storage.database import load_extension
 from storage.errors import UserError
 from storage.lake import Lake
 from tests.lakes import PageSpec, add_archive, add_example, add_run
@@ -36,6 +37,21 @@ def test_a_catalogue_says_by_its_name_what_it_needs() -> None:
     assert ducklake.extensions_for("postgres:dbname=lakes") == ["ducklake", "postgres_scanner"]
 
 
+@pytest.mark.parametrize(
+    ("package", "below"), [("duckdb_extension_lakes", "v9.9.9"), ("duckdb_ext", "v9.9.9/linux_amd64")]
+)
+def test_an_extension_that_a_package_brought_is_found_for_its_duckdb_alone(
+    package: str, below: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / package / "extensions" / below / "lakes.duckdb_extension"
+    path.parent.mkdir(parents=True)
+    path.touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    assert ducklake.packaged("lakes", "v9.9.9", "linux_amd64") == str(path)
+    assert ducklake.packaged("lakes", "v9.9.8", "linux_amd64") is None
+    assert ducklake.packaged("other", "v9.9.9", "linux_amd64") is None
+
+
 def test_files_are_registered_once_and_read_where_they_lie(lake: Lake, tmp_path: Path) -> None:
     target = str(tmp_path / "meta.ducklake")
     try:
@@ -47,7 +63,7 @@ def test_files_are_registered_once_and_read_where_they_lie(lake: Lake, tmp_path:
     add_archive(lake, "c.warc.gz", [PageSpec("nine")])
     assert Catalog(lake).export_ducklake(target)["pages"] == 1
     with closing(duckdb.connect()) as reader:
-        reader.load_extension("ducklake")
+        load_extension(reader, "ducklake")
         reader.execute(f"ATTACH 'ducklake:{target}' AS lake (READ_ONLY)")
         assert reader.execute("SELECT count(*) FROM lake.pages").fetchall() == [(9,)]
         listed = reader.execute("SELECT data_file FROM ducklake_list_files('lake', 'pages')").fetchall()

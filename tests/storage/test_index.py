@@ -13,7 +13,7 @@ import pytest
 from pydantic import ValidationError
 
 from storage import index
-from storage.catalog import querying
+from storage.database import querying
 from storage.errors import ShardFailed, Transient, UserError
 from storage.excerpts import excerpt_ranges, excerpts_of
 from storage.index_config import IndexConfig

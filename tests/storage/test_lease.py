@@ -20,6 +20,7 @@ import pytest
 from storage import exclusive, files, lease
 from storage.exclusive import create_new, shared, sole
 from storage.lease import LeaseBusy, LeaseLost, committing, current, held, hold
+from storage.uris import join
 
 SOON = {"beat_seconds": 0.02, "lost_seconds": 0.3}
 
@@ -46,7 +47,7 @@ def test_one_holds_it_and_the_other_is_told_who(root: str) -> None:
     with hold(root, "corpus", "another", **SOON) as second:
         second.fence.check()
         assert second.fence.generation == 2
-    assert [Path(uri).name for uri in files.list_files(files.join(root, "leases"), ".json")] == ["corpus.00000002.json"]
+    assert [Path(uri).name for uri in files.list_files(join(root, "leases"), ".json")] == ["corpus.00000002.json"]
 
 
 def test_areas_do_not_meet(root: str) -> None:
@@ -200,13 +201,13 @@ def test_a_lease_that_cannot_be_read_counts_until_it_has_stood_still(tmp_path: P
 
 
 def test_a_file_is_created_once_and_whole(root: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    uri = files.join(root, "a/b.json")
+    uri = join(root, "a/b.json")
     assert create_new(uri, b"first") and not create_new(uri, b"second")
     assert exclusive.read_now(uri) == b"first"
     monkeypatch.setattr(os, "link", lambda *paths: (_ for _ in ()).throw(OSError("no links here")))
-    other = files.join(root, "a/c.json")
+    other = join(root, "a/c.json")
     assert create_new(other, b"first") and not create_new(other, b"second")
-    assert len(files.list_files(files.join(root, "a"))) == 2
+    assert len(files.list_files(join(root, "a"))) == 2
 
 
 def test_locks_are_shared_or_sole(tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from flows.corpus_flow import CorpusRequest, corpus_flow
+from flows.corpus_flow import corpus_flow
+from flows.corpus_plan import CorpusRequest
 from flows.recipe import load_recipe
 from flows.scaling_design import LadderWish, describe_design, make_design, recipe_text, write_recipe
 from flows.scaling_flow import ScalingRequest, fit_line, scaling_flow

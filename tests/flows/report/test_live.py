@@ -34,9 +34,11 @@ def server(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> Iterator[ThreadingHTT
         thread.join()
 
 
-def get(server: ThreadingHTTPServer, path: str = "/", host: str | None = None) -> tuple[HTTPResponse, str]:
+def get(
+    server: ThreadingHTTPServer, path: str = "/", host: str | None = None, method: str = "GET"
+) -> tuple[HTTPResponse, str]:
     connection = HTTPConnection("127.0.0.1", server.server_port, timeout=60)
-    connection.request("GET", path, headers={"Host": host} if host else {})
+    connection.request(method, path, headers={"Host": host} if host else {})
     answer = connection.getresponse()
     return answer, answer.read().decode()
 
@@ -53,6 +55,17 @@ def test_only_this_machine_and_only_one_page(server: ThreadingHTTPServer) -> Non
     assert server.server_address[0] == "127.0.0.1"
     assert get(server, host="evil.example")[0].status == 403
     assert get(server, "/../winnow.duckdb")[0].status == 404
+
+
+@pytest.mark.parametrize(("path", "host", "status"), [("/", None, 200), ("/x", None, 404), ("/", "evil.example", 403)])
+def test_head_is_told_what_get_would_be_without_the_page(
+    server: ThreadingHTTPServer, path: str, host: str | None, status: int
+) -> None:
+    answer, nothing = get(server, path, host, "HEAD")
+    same, page = get(server, path, host)
+    assert answer.status == same.status == status and nothing == ""
+    assert int(answer.headers["Content-Length"]) == len(page.encode()) > 0
+    assert answer.headers["Content-Type"] == same.headers["Content-Type"]
 
 
 def test_a_taken_port_and_a_missing_lake_are_told(server: ThreadingHTTPServer, lake: Lake, tmp_path: Path) -> None:

@@ -197,6 +197,15 @@ def test_drawing_leaves_out_what_does_not_fit() -> None:
     assert "outside" not in drawn
 
 
+def test_an_estimate_is_cut_at_the_frame_and_bare_without_an_interval() -> None:
+    plot = Plot("p", Axis("x", 0, 1), Axis("y", 0, 1), 166)
+    plot.estimate(0.5, 0.5, -7.0, 9.0, "c1", "wide")
+    plot.estimate(0.5, 0.5, None, 0.6, "c1", "bare")
+    drawn = plot.render()
+    assert drawn.count("<path") == 1 and drawn.count("<circle") == 2
+    assert 'd="M384.0 114.0 L384.0 14.0"' in drawn
+
+
 def test_svg_and_prose_escape() -> None:
     assert "<b>" not in element("text", "<b>", cls='"><b>')
     assert "<b>" not in paired_bars("<b>", [("<b>", ((0.5, "c1"),))])

@@ -12,7 +12,8 @@ import pytest
 from warcio.archiveiterator import ArchiveIterator
 
 from flows import query
-from flows.corpus_flow import CorpusRequest, corpus_flow
+from flows.corpus_flow import corpus_flow
+from flows.corpus_plan import CorpusRequest
 from flows.recipe import load_recipe
 from flows.what_if import derive as derivation
 from flows.what_if.apply_flow import ApplyRequest, apply_flow, derivations

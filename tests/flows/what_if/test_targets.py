@@ -13,8 +13,8 @@ import pyarrow as pa
 import pytest
 
 from flows.annotate_task import AnnotateJob, annotate
-from flows.corpus_flow import recipe_record
 from flows.recipe import load_recipe
+from flows.recorded import recipe_record
 from flows.what_if.derive import DeriveJob, derive
 from flows.what_if.question import ask, funnel, summary
 from storage import schema
