@@ -1,7 +1,7 @@
 """How many pages are judged together.
 
 A batch costs the same few milliseconds however few pages it has, and every character of its texts is known by some
-fifteen bytes at once. How long a page's text is shows when it is extracted: until then it is reckoned from how much of
+seven bytes at once. How long a page's text is shows when it is extracted: until then it is reckoned from how much of
 the archive's markup has been text so far. Where batches end changes no value that is written.
 """
 
@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from pipeline.archive.records import Page
 from pipeline.stage import Verdicts
 
-MOST_PAGES = 64
+MOST_PAGES = 128
 MOST_MARKUP = 4 << 20  # bytes
 MOST_TEXT = 512 << 10  # characters
 

@@ -38,7 +38,7 @@ def count_sentences(characters: Characters, chunks: Chunks, lines: Lines) -> np.
     A sentence ends at a terminal mark that is a word of its own ("Mr." does not end one) and at the line's
     end; marks that follow belong to it. Source: spaCy's sentencizer, which datatrove's C4 filter counts with.
     """
-    longest = int((chunks.ends - chunks.starts).max(initial=0))
+    longest = int(np.diff(characters.doc_offsets).max(initial=0))
     return _count_sentences(
         characters.codes, characters.classes, *chunks, lines.starts, lines.ends, lines.seen, lines.doc_offsets, longest
     )

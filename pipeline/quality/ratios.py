@@ -19,18 +19,22 @@ def as_columns(measured: Mapping[str, np.ndarray | Ratio]) -> Signals:
     All of a stage's in one buffer: Arrow's and numpy's calls, some twenty a batch and column otherwise, cost as much as
     a small batch's measurement.
     """
-    pairs = [each if isinstance(each, tuple) else (each, np.ones(len(each))) for each in measured.values()]
-    numbers = np.array([part for part, _ in pairs], np.float64)
-    wholes = np.array([whole for _, whole in pairs], np.float64)
-    nothing = wholes == 0
-    wholes[nothing] = np.nan
-    numbers /= wholes
-    rows = numbers.shape[1]
+    first = next(iter(measured.values()))
+    rows = len(first[0] if isinstance(first, tuple) else first)
+    numbers = np.empty((len(measured), rows))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        for row, each in zip(numbers, measured.values(), strict=True):
+            if isinstance(each, tuple):
+                np.divide(*each, out=row)
+            else:
+                row[:] = each
     buffer = pa.Array.from_buffers(pa.float64(), numbers.size, [None, pa.py_buffer(numbers.data)])
     columns = {name: buffer.slice(place * rows, rows) for place, name in enumerate(measured)}
-    if nothing.any():
-        for name, row, mask in zip(measured, numbers, nothing, strict=True):
-            columns[name] = pa.array(row, mask=mask)
+    if not np.isfinite(numbers).all():
+        for row, (name, each) in zip(numbers, measured.items(), strict=True):
+            if isinstance(each, tuple):
+                row[each[1] == 0] = np.nan
+                columns[name] = pa.array(row, mask=each[1] == 0)
     return Signals(columns, dict(zip(measured, numbers, strict=True)))
 
 

@@ -30,7 +30,7 @@ def test_a_batch_ends_by_pages_markup_or_text(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(batching, "MOST_TEXT", 50_000)
     batch = Batching()
     batch.add(markup(99_999))
-    assert not batch.is_full(63) and batch.is_full(64)
+    assert not batch.is_full(127) and batch.is_full(128)
     batch.add(markup(1))
     assert batch.is_full(2)
     batch.judged(verdicts(None, ""))
