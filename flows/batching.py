@@ -16,7 +16,7 @@ from pipeline.stage import Verdicts
 
 MOST_PAGES = 128
 MOST_MARKUP = 4 << 20  # bytes
-MOST_TEXT = 512 << 10  # characters
+MOST_TEXT = 256 << 10  # characters
 
 
 @dataclass

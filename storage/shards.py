@@ -20,12 +20,20 @@ from storage.uris import join
 
 ROWS_PER_GROUP = 8192
 
+_PIECES = 32
+"""Tables that wait at most before they are made one: each column of each costs a kilobyte, however few its rows."""
+
+_TEXTS_AT_ONCE = 64
+"""A page of a column ends only between so many rows: 1,024 documents are ten times what a page is to hold, and are in
+memory five times over while they are written.
+"""
+
 _ONE_PAGE_BYTES = 1 << 30
 """More than any row group of a file with mapped columns."""
 
-TEXT_PER_GROUP = 64 << 20
-"""Bytes of text after which a row group ends early: books are half a megabyte each, readers hold a group at a time, and
-a column of strings counts in 32 bits.
+TEXT_PER_GROUP = 16 << 20
+"""Bytes of text after which a row group ends early: books are half a megabyte each, writers hold a group twice and
+readers once, and a column of strings counts in 32 bits.
 """
 
 
@@ -107,6 +115,8 @@ class ShardWriter:
         self._waiting.append(_conform(table, self.schema, self._path))
         self._waiting_rows += table.num_rows
         self._waiting_text += int(_text_sizes(self._waiting[-1]).sum())
+        if len(self._waiting) >= _PIECES:
+            self._waiting = [pa.concat_tables(self._waiting).combine_chunks()]
         if self._waiting_rows >= self._rows_per_group or self._waiting_text >= self._text_per_group:
             self._write_groups(last=False)
 
@@ -221,7 +231,7 @@ def _parquet_writer(file: AtomicFile, schema: pa.Schema, mapped: Sequence[str]) 
         write_statistics=plain,
         data_page_version="1.0",
         data_page_size=_ONE_PAGE_BYTES if mapped else 1 << 20,
-        write_batch_size=1024,
+        write_batch_size=_TEXTS_AT_ONCE if "text" in schema.names else 1024,
     )
 
 

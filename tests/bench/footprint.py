@@ -24,8 +24,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
 
-PAUSE_SECONDS = 0.01
-FILES_EVERY = 20
+PAUSE_SECONDS = 0.02
+FILES_EVERY = 10
 """Samples of their own memory for each of what they map of files, which changes slowly and takes longer to read."""
 
 

@@ -70,7 +70,7 @@ def test_row_groups_of_long_texts_are_short(tmp_path: Path) -> None:
 
 def test_row_groups_have_the_size_asked_for(tmp_path: Path) -> None:
     with ShardWriter(str(tmp_path), "x.parquet", "pages", SCHEMA, rows_per_group=128) as writer:
-        for batch in ROWS.to_batches(max_chunksize=7):
+        for batch in ROWS.to_batches(max_chunksize=3):  # more than wait as they came
             writer.write(batch)
         writer.finish()
     metadata = pq.ParquetFile(tmp_path / "x.parquet").metadata
