@@ -59,7 +59,7 @@ def what_if(
     workers: WorkersOption = DEFAULT_WORKERS,
     as_json: JsonOption = False,
 ) -> None:
-    """The funnel under other limits beside the one there is, by SQL over the ledger: nothing is read or run again."""
+    """The funnel under other limits beside the one there is, told from the ledger: nothing is read or run again."""
     from flows.recipe import load_recipe
     from flows.what_if.question import ask
     from flows.what_if.show import print_answer

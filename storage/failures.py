@@ -114,7 +114,7 @@ class _File:
         words = []
         for number in range(len(word_columns("", none + 1))):
             bits = np.where(flags // WORD_BITS == number, 1 << flags % WORD_BITS, 0)
-            words.append(_joined(bits[codes], offsets))
+            words.append(_joined(np.take(bits, codes), offsets))
         return words
 
 
@@ -130,8 +130,9 @@ def _unjudged(rows: pa.Table) -> np.ndarray:
 
 def _joined(bits: np.ndarray, offsets: np.ndarray) -> np.ndarray:
     """Of each list that the offsets delimit, its bits in one word."""
-    sums = np.concatenate([np.zeros(1, np.int64), np.cumsum(bits)])[offsets]  # beyond 63 bits it wraps, and back
-    words: np.ndarray = np.diff(sums)
+    sums = np.zeros(len(bits) + 1, np.int64)
+    np.cumsum(bits, out=sums[1:])  # beyond 63 bits it wraps, and back
+    words: np.ndarray = np.diff(np.take(sums, offsets))
     if np.bitwise_count(words.view(np.uint64)).sum() < np.count_nonzero(bits):  # some flag is twice in a list
         words = np.zeros_like(words)
         np.bitwise_or.at(words, np.repeat(np.arange(len(words)), np.diff(offsets)), bits)

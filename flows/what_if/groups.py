@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -88,6 +88,16 @@ class Groups:
     table: pa.Table
     batches: Sequence[tuple[tuple[str, ...], pa.Table]]
 
+    @cached_property
+    def by_old_rule(self) -> dict[str, dict[str, int]]:
+        """Of each rule, pages that failed it (`failed`), that failed it first, and that it `alone` removed."""
+        return _by_rule(self.part.move.old_rules, self.tally.before, self.pages)
+
+    @cached_property
+    def by_new_rule(self) -> dict[str, dict[str, int]]:
+        """The same of the new rules, as far as is known."""
+        return _by_rule(self.part.move.new_rules, self.tally.failed, self.pages)
+
     def chosen(self, which: np.ndarray, limit: int) -> list[Group]:
         """The largest groups that a condition holds of, in an order of their own."""
         found = np.flatnonzero(which)
@@ -162,6 +172,19 @@ def _read(path: str, move: Move) -> pa.Table:
 
 def _flags(rows: pa.Table, name: str, count: int) -> np.ndarray:
     return flags_of([rows[column].to_numpy() for column in word_columns(name, count)], count)
+
+
+def _by_rule(names: Sequence[str], failed: np.ndarray, pages: np.ndarray) -> dict[str, dict[str, int]]:
+    """The counts of boolean[groups, rules], the rules in the order they judge."""
+    groups, rules = np.nonzero(failed)
+    opens = np.diff(groups, prepend=-1) > 0
+    closes = np.diff(groups, append=len(pages)) > 0
+    counted = {"failed": np.ones(len(groups), bool), "first": opens, "alone": opens & closes}
+    found = {}
+    for what, of in counted.items():
+        sums = np.bincount(rules[of], pages[groups[of]], len(names))  # exact: below 2**53
+        found[what] = {name: int(count) for name, count in zip(names, sums, strict=True)}
+    return found
 
 
 def _only(groups: pa.Table, unjudged: int) -> pa.Table:

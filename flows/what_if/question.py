@@ -77,8 +77,8 @@ def funnel(question: Question) -> list[dict[str, Any]]:
         for name, (count, _) in groups.unjudged.items():
             old[name] += count
             new[name] += count
-        for counts, names, failed in ((old, move.old_rules, tally.before), (new, move.new_rules, tally.failed)):
-            for name, count in zip(names, _first_failed(failed, groups.pages), strict=True):
+        for counts, by_rule in ((old, groups.by_old_rule), (new, groups.by_new_rule)):
+            for name, count in by_rule["first"].items():
                 counts[move.stage_of[name]] += count
         for place, stage in enumerate(move.new):
             unknown[stage.name] += int(groups.pages[tally.unknown_at == place].sum())
@@ -122,15 +122,6 @@ def summary(question: Question) -> dict[str, Any]:
     return {f"{name}_{unit}": totals[f"{name}_{unit}"] for name in names for unit in ("pages", "bytes")}
 
 
-def _first_failed(failed: np.ndarray, pages: np.ndarray) -> list[int]:
-    """Of each rule, pages that failed it first."""
-    if not failed.shape[1]:
-        return []
-    lost = failed.any(axis=1)
-    counts = np.bincount(failed[lost].argmax(axis=1), weights=pages[lost], minlength=failed.shape[1])
-    return [int(count) for count in counts]  # exact: below 2**53
-
-
 def _stage_names(question: Question) -> list[str]:
     """Every stage, old ones that are gone among the new ones, in the order of the longest way."""
     parts = sorted(question.parts, key=lambda part: -len(part.move.old))
@@ -157,19 +148,9 @@ def _told(
 def _rule_counts(question: Question, old: bool) -> dict[str, Counter[str]]:
     counts = {"failed": Counter[str](), "first": Counter[str](), "alone": Counter[str]()}
     for groups in question.groups:
-        move, pages = groups.part.move, groups.pages
-        names, failed = (move.old_rules, groups.tally.before) if old else (move.new_rules, groups.tally.failed)
-        alone = failed.sum(axis=1) == 1
-        found = {"failed": _sums(failed, pages), "first": _first_failed(failed, pages),
-                 "alone": _sums(failed[alone], pages[alone])}  # fmt: skip
-        for what, numbers in found.items():
-            counts[what].update(dict(zip(names, numbers, strict=True)))
+        for what, numbers in (groups.by_old_rule if old else groups.by_new_rule).items():
+            counts[what].update(numbers)
     return counts
-
-
-def _sums(failed: np.ndarray, pages: np.ndarray) -> list[int]:
-    """Of each rule, pages that failed it."""
-    return [int(count) for count in pages.astype(float) @ failed]  # exact: below 2**53
 
 
 def _limits(question: Question, old: bool) -> dict[str, dict[str, Any]]:

@@ -10,8 +10,12 @@ single AS (
     GROUP BY rule
 ),
 pairs AS (
+    -- unnested twice and not joined with its own list, which takes twenty times as long
     SELECT rule, other, sum(pages)::BIGINT AS pages
-    FROM (SELECT failed_rules, unnest(failed_rules) AS rule, pages FROM failed), unnest(failed_rules) AS others (other)
+    FROM (
+        SELECT rule, unnest(failed_rules) AS other, pages
+        FROM (SELECT failed_rules, unnest(failed_rules) AS rule, pages FROM failed)
+    )
     WHERE rule < other
     GROUP BY rule, other
 )
