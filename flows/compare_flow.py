@@ -15,22 +15,20 @@ from pydantic import Field
 from flows.child import run_child
 from flows.corpus_flow import corpus_flow
 from flows.corpus_plan import CorpusRequest
+from flows.ladder_training import LadderRequest, train_all, tune
 from flows.progress import tell
 from flows.recipe import load_recipe
 from flows.rungs import COMPARISON
-from flows.scaling_flow import ScalingRequest, train_all, tune
-from flows.settings import settings
 from flows.steps import Step, find_step
 from flows.tokens_flow import TokensRequest, tokens_flow
 from flows.training_task import absolute, read_token_set
 from flows.work import phase, prefect_api, publish_markdown, publish_table, threads, unit_of_work
-from model.config import Device, ModelConfig, TokenSet, TrainConfig
+from model.config import TokenSet
 from model.scaling.comparison import Comparison, MeasureSpec, Pair, compare
-from model.scaling.ladder import LadderConfig, Rung, rungs
+from model.scaling.ladder import Rung, rungs
 from storage import files, schema
 from storage.errors import UserError
 from storage.lake import Lake, fingerprint
-from storage.schema import Section
 from storage.shards import iter_batches, write_table
 
 VERSION = 2
@@ -44,17 +42,11 @@ LEAST_CHARS = 50_000
 """Common held-out text that will do."""
 
 
-class CompareRequest(Section):
+class CompareRequest(LadderRequest):
     """What a comparison needs to know; Prefect shows it as a form."""
 
     a: str = Field(description="corpus whose newest token set is the one side")
     b: str = Field(description="and the other")
-    config: LadderConfig = LadderConfig()
-    model: ModelConfig = Field(ModelConfig(), description="what the ladder's sizes do not say")
-    train: TrainConfig = Field(TrainConfig(), description="what the ladder's rules do not set")
-    lake: str = Field(default_factory=lambda: settings().lake, description="directory or URL prefix of the lake")
-    workers: int = Field(default_factory=lambda: settings().workers, ge=1, description="rungs side by side")
-    device: Device = "auto"
 
 
 def compare_corpora(
@@ -112,7 +104,7 @@ def compare_flow(request: CompareRequest) -> Comparison:
     _demand_alike(sets)
     vocabulary = sets[request.a].vocab_size
     if request.config.rate_factors:
-        request = request.model_copy(update={"config": _tuned(request, lake, sides[request.a], vocabulary)})
+        request = _tuned(request, lake, sides[request.a], vocabulary)
     ladder = rungs(request.config, vocabulary, request.model, request.train)
     rows = {name: _climb(request, ladder, lake, step) for name, step in sides.items()}
     texts = write_held_out(lake, list(sides.values()))
@@ -225,32 +217,20 @@ def _rows(lake: Lake, corpus: Step, columns: list[str]) -> Iterator[dict[str, An
 
 
 def _climb(request: CompareRequest, ladder: Sequence[Rung], lake: Lake, side: Step) -> dict[str, dict[str, Any]]:
-    scaling, directory = _as_ladder(request, side), lake.tokens_dir(side.key, side.fingerprint)
-    pool = threads(request.workers)
+    directory = lake.tokens_dir(side.key, side.fingerprint)
     trained: dict[str, dict[str, Any]] = phase(
-        "compare", pool, lambda: train_all(scaling, ladder, side.key, directory, COMPARISON)
+        "compare", threads(request.workers), lambda: train_all(request, ladder, side.key, directory, COMPARISON)
     )
     return trained
 
 
-def _tuned(request: CompareRequest, lake: Lake, side: Step, vocabulary: int) -> LadderConfig:
-    """The ladder with its rule for the rate checked on one side, for both: the sides differ in their data alone."""
-    scaling, directory = _as_ladder(request, side), lake.tokens_dir(side.key, side.fingerprint)
-    pool = threads(request.workers)
-    tuned: ScalingRequest = phase("sweep", pool, lambda: tune(scaling, vocabulary, side.key, directory))
-    return tuned.config
-
-
-def _as_ladder(request: CompareRequest, side: Step) -> ScalingRequest:
-    return ScalingRequest(
-        name=side.key,
-        config=request.config,
-        model=request.model,
-        train=request.train,
-        lake=request.lake,
-        workers=request.workers,
-        device=request.device,
+def _tuned(request: CompareRequest, lake: Lake, side: Step, vocabulary: int) -> CompareRequest:
+    """The rule for the rate checked on one side, for both: the sides differ in their data alone."""
+    directory = lake.tokens_dir(side.key, side.fingerprint)
+    tuned: CompareRequest = phase(
+        "sweep", threads(request.workers), lambda: tune(request, vocabulary, side.key, directory)
     )
+    return tuned
 
 
 def _pairs(

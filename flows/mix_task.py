@@ -33,7 +33,7 @@ from storage.schema import MIXTURE
 from storage.shards import Output, column_names, iter_batches, write_table
 from storage.views import sql_text
 
-VERSION = 4
+VERSION = 5
 """Raised when the corpus this file writes changes; part of every mix fingerprint."""
 
 COUNT_ROWS = 1024

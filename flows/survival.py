@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.progress import tell
+from flows.report.words import plural
 from storage.errors import ShardFailed
 from storage.lake import safe_name
 
@@ -69,7 +70,8 @@ def survive(labels: Iterable[str], do: Round) -> tuple[dict[str, Any], dict[str,
                     break
                 rest = [label for label in rest if label not in results | failures]
                 died = _marked(folder) or rest[:1]  # it died before any began: that one is tried apart
-                tell(f"a process died (killed, or out of memory) with {len(died)} tasks in progress; the others go on")
+                lost = plural(len(died), "task")
+                tell(f"a process died (killed, or out of memory) with {lost} in progress; the others go on")
                 aside += [label for label in died if label not in aside]
                 rest = [label for label in rest if label not in aside]
             for label in aside:

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from flows import compare_flow as module
-from flows import scaling_flow
+from flows import ladder_training
 from flows.compare_flow import CompareRequest, common_documents, compare_flow, describe_comparison, write_held_out
 from flows.report.scaling_figures import comparison
 from flows.steps import find_step, run_step
@@ -82,7 +82,7 @@ def pretend(monkeypatch: pytest.MonkeyPatch, effect: float) -> list[str]:
             loss = 2 + 30 * int(size) ** -0.4 + 100 * int(tokens) ** -0.4 - effect * (side == "b") + luck
             yield {"event": "measured", "weights": path, "bits_per_byte": loss}
 
-    monkeypatch.setattr(scaling_flow, "train_once", train_once)
+    monkeypatch.setattr(ladder_training, "train_once", train_once)
     monkeypatch.setattr(module, "run_child", run_child)
     return trained
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from flows import ladder_training
 from flows import scaling_flow as module
 from flows.fit_records import read_fit_records
 from flows.scaling_commands import fit, plan
@@ -63,7 +64,7 @@ def test_the_ladder_is_climbed_and_its_law_written(api: str, lake: Lake, monkeyp
             raise Fatal("the loss of step 7 is nan.", "Lower training.learning_rate.")
         return training(name, model, train)
 
-    monkeypatch.setattr(module, "train_once", train_once)
+    monkeypatch.setattr(ladder_training, "train_once", train_once)
     config = LadderConfig(draws=3)
     fits = module.scaling_flow(ScalingRequest(config=config, lake=lake.root, workers=1))
     assert trained[0] == "demo/ladder/d8-l1-100k-s0"
@@ -86,7 +87,7 @@ def test_the_rule_for_the_rate_is_checked_and_corrected(api: str, lake: Lake, mo
         best = 0.25 * learning_rate(rule, row["params_total"], train.train_tokens)
         return row | {"eval_bits_per_byte": row["eval_bits_per_byte"] + 0.1 * np.log(train.learning_rate / best) ** 2}
 
-    monkeypatch.setattr(module, "train_once", train_once)
+    monkeypatch.setattr(ladder_training, "train_once", train_once)
     config = LadderConfig(draws=0, rate_factors=(0.5, 2.0))
     module.scaling_flow(ScalingRequest(config=config, lake=lake.root, workers=1))
     swept = [name for name in rates if "/sweep/" in name]
