@@ -357,4 +357,11 @@ class GenerationSpec(Section):
     stop_id: int | None = Field(None, description="token that ends the text")
     pad_id: int = Field(0, ge=0, description="token that fills; a T5's decoder begins with it")
     why: int = Field(0, ge=0, description="candidates to tell of each place")
+    device: Device = "auto"
+    precision: Literal["auto", "float32", "bf16"] = Field(
+        "auto", description="of weights and kept keys; auto: bf16 on a GPU, float32 on a CPU"
+    )
+    compile: bool = Field(
+        False, description="torch.compile, of each step: on a GPU for long texts, since it takes its time at the start"
+    )
     threads: int = Field(0, ge=0)

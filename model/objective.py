@@ -97,8 +97,9 @@ def blocks_of(model: LanguageModel) -> list[nn.Module]:
 def prepare_blocks(blocks: list[nn.Module], config: TrainConfig, backend: str = "inductor") -> None:
     """Blocks that are computed again going back, and compiled, where the training asks for it; names stay."""
     for block in blocks:
-        if config.recompute:
-            plain: Any = block.forward
-            block.forward = partial(checkpoint, plain, use_reentrant=False)
+        run: Any = block.forward
         if config.compile:
-            block.compile(backend=backend)
+            run = torch.compile(run, backend=backend)
+        if config.recompute:  # outside: a compiler that is given this function compiles nothing, and does not say so
+            run = partial(checkpoint, run, use_reentrant=False)
+        block.forward = run
