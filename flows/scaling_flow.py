@@ -27,7 +27,7 @@ from flows.settings import settings
 from flows.steps import find_step
 from flows.training_task import read_token_set, train_once
 from flows.work import gather, phase, publish_markdown, publish_table, threads, unit_of_work
-from model.config import Device, ModelConfig, TokenSet, TrainConfig
+from model.config import Device, ModelConfig, TrainConfig
 from model.memory import ParameterCount, count_parameters
 from model.scaling.analysis import Analysis, analyse
 from model.scaling.design import PRIOR
@@ -36,6 +36,7 @@ from model.scaling.points import Points, make_points
 from model.scaling.rate_check import RateCheck, beyond, check_rate, corrected, swept
 from model.scaling.record import analysis_to_record, chosen_fit, fit_to_record
 from model.scaling.surface import Surface
+from model.token_set import TokenSet
 from storage import files, schema
 from storage.errors import Fatal, ShardFailed, UserError
 from storage.lake import Lake, fingerprint

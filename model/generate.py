@@ -13,10 +13,10 @@ from torch import Tensor
 
 from model.build import LanguageModel
 from model.checkpoint import load_model
-from model.config import GenerationSpec
 from model.decoding import Decoding, room_of
 from model.process import choose_device, emit, serve, settle
 from model.sampling import chances, choose, penalise
+from model.specs import GenerationSpec
 from storage.errors import UserError
 
 

@@ -17,7 +17,7 @@ from torch.utils.checkpoint import checkpoint
 from model.bilstm import BiLstm
 from model.build import LanguageModel
 from model.characters import letters_of, token_bytes
-from model.config import TokenSet, TrainConfig, TrainingSpec
+from model.config import TrainConfig
 from model.data import Sequences
 from model.encoder_decoder import EncoderDecoder
 from model.loss import Loss
@@ -25,6 +25,8 @@ from model.noise import Ids
 from model.objective_config import objective_of
 from model.objectives import losses_of
 from model.prepare import Prepared, Preparer, vocabulary_of
+from model.specs import TrainingSpec
+from model.token_set import TokenSet
 from storage import files
 
 HELD_OUT = -1

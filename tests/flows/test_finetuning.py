@@ -28,8 +28,9 @@ from flows.predicting import find_kept, predict
 from flows.tables import json_pieces, to_json
 from model.build import build_model
 from model.checkpoint import save_weights
-from model.config import Counts, ModelConfig, Split, TokenSet
+from model.config import ModelConfig
 from model.finetune.config import FinetuneConfig
+from model.token_set import Counts, Split, TokenSet
 from pipeline.labelled.examples import Instructed, Labelled
 from pipeline.tokens import train_tokenizer
 from pipeline.tokens_config import TokensConfig

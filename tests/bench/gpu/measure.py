@@ -15,18 +15,7 @@ import torch
 from torch.nn import functional
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from model.config import (
-    Counts,
-    Device,
-    GenerationSpec,
-    ModelConfig,
-    ObjectiveConfig,
-    Split,
-    TokenSet,
-    TrainConfig,
-    TrainingResult,
-    TrainingSpec,
-)
+from model.config import Device, ModelConfig, ObjectiveConfig, TrainConfig
 from model.generate import generate
 from model.huggingface_configs import to_config
 from model.memory import count_parameters, kv_cache_bytes
@@ -36,6 +25,8 @@ from model.objectives import losses_of
 from model.optim import make_optimizer
 from model.prepare import Prepared, Preparer
 from model.rules import settle
+from model.specs import GenerationSpec, TrainingResult, TrainingSpec
+from model.token_set import Counts, Split, TokenSet
 from model.train import train
 from model.transformer import Transformer
 from pipeline.packing import sequences_table
