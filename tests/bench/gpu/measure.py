@@ -26,6 +26,7 @@ from model.optim import make_optimizer
 from model.prepare import Prepared, Preparer
 from model.rules import settle
 from model.specs import GenerationSpec, TrainingResult, TrainingSpec
+from model.stepping import compiled_parts
 from model.token_set import Counts, Split, TokenSet
 from model.train import train
 from model.transformer import Transformer
@@ -202,8 +203,12 @@ def is_h200() -> bool:
 
 def release() -> None:
     """Give memory back to the device: what was measured before must not stand in the way of what is next."""
+    torch.compiler.reset()  # what is compiled may hold on to the weights it was compiled with
+    compiled_parts.cache_clear()
     gc.collect()
-    torch.cuda.empty_cache()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
 
 
 def _wait(device: torch.device) -> None:
