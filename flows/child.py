@@ -33,12 +33,15 @@ _KINDS = {kind.__name__: kind for kind in (errors.Fatal, errors.UserError, error
 
 
 def run_child(
-    module: str, argument: str, standard_input: str = "", ranks: int = 1
+    module: str, argument: str, standard_input: str | Iterator[str] = "", ranks: int = 1
 ) -> Generator[dict[str, Any], None, None]:
     """Run `python -m module argument`; its events as they come. Closing the iterator ends the process: it is asked
     to (a training saves its state then), and killed when it does not.
 
     With several ranks `torchrun` starts as many of them.
+
+    Args:
+        standard_input: A text; or the first of several, the next whenever the process says "more", which is no event.
 
     Raises:
         WinnowError: What the process said went wrong, of the same kind and in the same words.
@@ -49,16 +52,36 @@ def run_child(
         groups.add(process.pid)
         try:
             assert process.stdin is not None and process.stdout is not None
-            process.stdin.write(standard_input)
-            process.stdin.close()
-            yield from _events(process.stdout)
+            if isinstance(standard_input, str):
+                process.stdin.write(standard_input)
+                process.stdin.close()
+                standard_input = iter(())
+            else:
+                _tell(process.stdin, next(standard_input, None))
+            for event in _events(process.stdout):
+                if event["event"] == "more":
+                    _tell(process.stdin, next(standard_input, None))
+                else:
+                    yield event
             if code := process.wait():
                 raise _death(module, code, stderr)
         finally:
             _end(process)
-            if process.stdout is not None:
-                process.stdout.close()
+            for pipe in (process.stdin, process.stdout):
+                if pipe is not None:
+                    with suppress(BrokenPipeError):
+                        pipe.close()
             groups.discard(process.pid)
+
+
+def _tell(stdin: IO[str], text: str | None) -> None:
+    """One more piece, or that there is none; whoever has died says so itself."""
+    with suppress(BrokenPipeError):
+        if text is None:
+            stdin.close()
+        else:
+            stdin.write(text)
+            stdin.flush()
 
 
 def _start(module: str, argument: str, ranks: int, stderr: IO[str]) -> subprocess.Popen[str] | Forked:

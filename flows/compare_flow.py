@@ -23,9 +23,9 @@ from flows.steps import Step, find_step
 from flows.tokens_flow import TokensRequest, tokens_flow
 from flows.training_task import absolute, read_token_set
 from flows.work import phase, prefect_api, publish_markdown, publish_table, threads, unit_of_work
-from model.config import TokenSet
 from model.scaling.comparison import Comparison, MeasureSpec, Pair, compare
 from model.scaling.ladder import Rung, rungs
+from model.token_set import TokenSet
 from storage import files, schema
 from storage.errors import UserError
 from storage.lake import Lake, fingerprint

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from flows.steps import Step, find_step
-from model.config import TokenSet
+from model.token_set import TokenSet
 from storage.lake import Lake
 from storage.shards import iter_batches
 

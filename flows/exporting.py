@@ -12,9 +12,11 @@ from flows.finetune_encoding import marks_of
 from flows.generation import find_training
 from flows.predicting import find_kept
 from flows.training_task import absolute
-from model.config import ExportSpec, ModelConfig, TokenSet
+from model.config import ModelConfig
 from model.objective_config import added_ids, objective_of
 from model.parts import ObjectiveConfig
+from model.specs import ExportSpec
+from model.token_set import TokenSet
 from pipeline.labelled.encoding import Marks
 from storage import files
 from storage.errors import UserError

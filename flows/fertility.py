@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from model.config import Counts
+from model.token_set import Counts
 from pipeline.batch import DocumentBatch
 from storage import schema
 from storage.schema import Section

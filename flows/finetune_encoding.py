@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from model.config import ModelConfig, TokenSet
+from model.config import ModelConfig
 from model.finetune.config import FinetuneConfig, Item, Reference, Side
 from model.objective_config import added_ids, objective_of
 from model.parts import ObjectiveConfig
+from model.token_set import TokenSet
 from pipeline.labelled.encoding import Marks, encode_examples
 from pipeline.labelled.examples import Asked, Example
 from pipeline.tokens import Tokenizer

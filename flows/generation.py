@@ -14,7 +14,9 @@ from flows.child import run_child
 from flows.importing import imported_models
 from flows.rungs import is_rung
 from flows.training_task import absolute
-from model.config import GenerationSpec, ModelConfig, TokenSet
+from model.config import ModelConfig
+from model.specs import GenerationSpec
+from model.token_set import TokenSet
 from pipeline.tokens import Tokenizer
 from storage import files
 from storage.errors import UserError

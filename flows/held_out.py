@@ -25,8 +25,9 @@ from flows.corpus_texts import Document, corpus_of, documents
 from flows.generation import find_training, load_language
 from flows.steps import find_step
 from flows.training_task import absolute, read_token_set
-from model.config import Device, ModelConfig, TokenSet
+from model.config import Device, ModelConfig
 from model.scoring import PseudoSpec, ScoreSpec
+from model.token_set import TokenSet
 from pipeline.tokens import Tokenizer
 from storage import files, schema
 from storage.errors import UserError

@@ -15,7 +15,8 @@ from typing import Any
 
 from flows.child import run_child
 from flows.training_task import absolute
-from model.config import Counts, EncoderTokens, ImportSpec, Split, TokenSet
+from model.specs import ImportSpec
+from model.token_set import Counts, EncoderTokens, Split, TokenSet
 from storage import files
 from storage.errors import UserError
 from storage.lake import Lake

@@ -90,6 +90,9 @@ def generate(
     stop: Annotated[list[str] | None, typer.Option(help="String that ends a text; may be given again.")] = None,
     why: Annotated[int, typer.Option(min=0, help="Show so many candidates of every token, with probabilities.")] = 0,
     seed: Annotated[int, typer.Option(min=0)] = 0,
+    compiled: Annotated[
+        bool, typer.Option("--compile", help="Compile each step first: for long texts on a GPU.")
+    ] = False,
     lake: LakeOption = DEFAULT_LAKE,
 ) -> None:
     """Text from a trained model, as it comes."""
@@ -99,6 +102,7 @@ def generate(
     texts = prompts or [""]
     options: dict[str, Any] = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "min_p": min_p, "seed": seed}
     options |= {"repetition_penalty": repetition_penalty, "beams": beams, "length_penalty": length_penalty, "why": why}
+    options["compile"] = compiled
     pieces = write(Lake(lake), texts, training, stop or (), max_tokens=max_tokens, **options)
     if why:
         _print_why(pieces)

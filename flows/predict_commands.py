@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable
-from typing import Annotated, Any
+from typing import Annotated, Any, BinaryIO
 
 import typer
 
@@ -32,11 +33,12 @@ def predict(
     Rows have `text`; `text` and `second` (pairs, similarity); `text` or `words` (tagging); `question` and `context`
     (qa); `prompt` (instruction). On plain lines two texts are apart by a tab. What else a row has is handed on.
     """
-    from flows.predicting import find_kept, read_rows
+    from flows.predict_rows import read_rows
+    from flows.predicting import find_kept
     from flows.predicting import predict as apply
-    from flows.tables import to_json
+    from flows.tables import json_pieces
     from storage.errors import UserError
-    from storage.files import exists, write_bytes
+    from storage.files import exists
     from storage.lake import Lake
 
     if out is not None and exists(out):
@@ -44,13 +46,29 @@ def predict(
     kept = find_kept(Lake(lake), name)
     rows = apply(Lake(lake), kept, read_rows(kept.task, inputs, second), threads=threads)
     if out is not None:
-        lines = [json.dumps(row, ensure_ascii=False, default=str) for row in rows]
-        write_bytes(out, "".join(f"{line}\n" for line in lines).encode())
-        print(f"{len(lines)} rows written to {out}")
+        print(f"{_write(out, rows)} rows written to {out}")
     elif as_json:
-        print(to_json(list(rows)))
+        for piece in json_pieces(rows):
+            sys.stdout.write(piece)
+        print()
     else:
         _show(rows)
+
+
+def _write(out: str, rows: Iterable[dict[str, Any]]) -> int:
+    """Rows as lines of a file that is there when all are in it; how many."""
+    from storage.files import write_atomic
+
+    count = 0
+
+    def write(stream: BinaryIO) -> None:
+        nonlocal count
+        for row in rows:
+            count += 1
+            stream.write(f"{json.dumps(row, ensure_ascii=False, default=str)}\n".encode())
+
+    write_atomic(out, write)
+    return count
 
 
 def _show(rows: Iterable[dict[str, Any]]) -> None:

@@ -3,30 +3,25 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any
-
-import pyarrow as pa
-import pyarrow.parquet as pq
+from itertools import islice
 
 from flows.child import run_child
 from flows.finetune_encoding import marks_of, side_of
 from flows.generation import find_training, load_language
+from flows.predict_rows import AT_ONCE, Row
 from flows.training_task import absolute
 from model.config import Device, ModelConfig
-from model.finetune.config import WEIGHTS, FinetuneConfig, Prediction, PredictSpec, Task
+from model.finetune.config import WEIGHTS, FinetuneConfig, Items, Prediction, PredictSpec, Task
 from model.finetune.metrics import entities
 from pipeline.labelled.examples import Example
-from pipeline.labelled.unlabelled import KEYS, example_of, row_of, word_places, words_of
+from pipeline.labelled.unlabelled import KEYS, example_of, word_places, words_of
 from pipeline.tokens import Tokenizer
 from storage import files
 from storage.errors import UserError
 from storage.lake import Lake
-
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -86,99 +81,44 @@ def _is_kept(lake: Lake, row: Row) -> bool:
     return files.exists(lake.absolute(_weights_of(row)))
 
 
-def read_rows(task: Task, given: Sequence[str], second: str | None = None) -> list[Row]:
-    """Rows to apply a task to, from what a command line names.
-
-    Args:
-        given: Texts; files of rows (.jsonl, .parquet); "-" for standard input, a JSON object or a text a line.
-        second: Of pairs the other text, of qa the context; goes with every text given.
-
-    Raises:
-        UserError: No such file, a line that is no example of the task, or nothing at all.
-    """
-    rows: list[Row] = []
-    for one in given:
-        if one.endswith((".jsonl", ".parquet")):
-            rows += _file_rows(one, task)
-        elif one == "-":
-            rows += _line_rows(sys.stdin.read(), "standard input", task)
-        else:
-            rows.append(_row_of_text(one, second, task))
-    if not rows:
-        raise UserError("there is no text to apply it to.", "Give texts, a .jsonl or .parquet file, or - for lines.")
-    return rows
-
-
-def _row_of_text(text: str, second: str | None, task: Task) -> Row:
-    keys = KEYS[task]
-    if len(keys) == 1 and second is not None:
-        raise UserError(f"the task {task} reads one text.", "Leave out --second and --context.")
-    if len(keys) == 2 and second is None:
-        option = "--context" if task == "qa" else "--second"
-        raise UserError(f"the task {task} reads two texts: {' and '.join(keys)}.", f"Give the other one with {option}.")
-    return {"text": text} if task == "tagging" else dict(zip(keys, (text, second), strict=False))
-
-
-def _file_rows(uri: str, task: Task) -> list[Row]:
-    if not files.exists(uri):
-        raise UserError(f"there is no file {uri}.")
-    with files.open_read(uri) as stream:
-        if uri.endswith(".jsonl"):
-            try:
-                return _line_rows(stream.read().decode(), uri, task, plain=False)
-            except UnicodeDecodeError as error:
-                raise UserError(f"{uri} is not UTF-8.") from error
-        try:
-            found: list[Row] = pq.read_table(stream).to_pylist()
-        except pa.ArrowInvalid as error:
-            raise UserError(f"{uri} is no Parquet file: {error}.") from error
-        return found
-
-
-def _line_rows(content: str, name: str, task: Task, plain: bool = True) -> list[Row]:
-    rows = []
-    for number, line in enumerate(content.split("\n"), 1):
-        if not (line := line.strip("\r\n")).strip():
-            continue
-        try:
-            row = row_of(line, task) if plain and not line.startswith("{") else json.loads(line)
-            if not isinstance(row, dict):
-                raise ValueError("it is no JSON object")
-        except json.JSONDecodeError as error:
-            raise UserError(f"line {number} of {name} is no JSON.") from error
-        except ValueError as error:
-            raise UserError(f"line {number} of {name} does not fit the task {task}: {error}.") from error
-        rows.append(row)
-    return rows
-
-
-def predict(lake: Lake, kept: Kept, rows: Sequence[Row], *, threads: int = 0, device: Device = "auto") -> Iterator[Row]:
+def predict(lake: Lake, kept: Kept, rows: Iterable[Row], *, threads: int = 0, device: Device = "auto") -> Iterator[Row]:
     """Each row with what the fine-tuning says of it, in order: `prediction`, and by task more.
 
     classification, pairs: `probability`, `probabilities` by class. similarity: a number. tagging: a tag a word, and
     `entities` (type, text, start and end in characters, the smallest probability of its words' tags). qa: the answer,
     its `start`, `end` and `probability` among all spans. instruction: what is written.
 
+    `AT_ONCE` rows are in memory together, taken when those before are told.
+
     Raises:
         UserError: A row is no example of the task; says which.
     """
-    examples = list(_examples(rows, kept.task))
     tokenizer, tokens = load_language(lake, kept.training["checkpoint"].rpartition("/")[0])
-    model = ModelConfig(**json.loads(kept.training["config"])["model"])
-    side = side_of(examples, tokenizer, marks_of(model, tokens), kept.classes, kept.config)
+    marks = marks_of(ModelConfig(**json.loads(kept.training["config"])["model"]), tokens)
     spec = PredictSpec(
         task_weights=absolute(lake, kept.weights), weights=absolute(lake, kept.training["checkpoint"]),
-        pad_id=tokens.pad_id, end_id=tokens.end_id, items=side.items, threads=threads, device=device,
+        pad_id=tokens.pad_id, end_id=tokens.end_id, threads=threads, device=device,
     )  # fmt: skip
-    with closing(run_child("model.finetune.predict", "-", spec.model_dump_json())) as events:
+    now: list[Row] = []
+
+    def pieces() -> Iterator[str]:
+        yield f"{spec.model_dump_json()}\n"
+        source, first = iter(rows), 1
+        while part := list(islice(source, AT_ONCE)):
+            examples = list(_examples(part, kept.task, first))
+            items = side_of(examples, tokenizer, marks, kept.classes, kept.config).items
+            now[:], first = part, first + len(part)
+            yield f"{Items.model_construct(items=items).model_dump_json()}\n"
+
+    with closing(run_child("model.finetune.predict", "-", pieces())) as events:
         for event in events:
             event.pop("event")
             found = Prediction.model_validate(event)
-            yield rows[found.example] | _told(found, rows[found.example], kept, tokenizer)
+            yield now[found.example] | _told(found, now[found.example], kept, tokenizer)
 
 
-def _examples(rows: Iterable[Row], task: Task) -> Iterator[Example]:
-    for number, row in enumerate(rows, 1):
+def _examples(rows: Iterable[Row], task: Task, first: int) -> Iterator[Example]:
+    for number, row in enumerate(rows, first):
         try:
             yield example_of(row, task)
         except ValueError as error:

@@ -12,8 +12,9 @@ import pyarrow as pa
 from flows.child import run_child
 from flows.generation import find_training, load_language
 from flows.training_task import absolute
-from model.config import ModelConfig, TokenSet
+from model.config import ModelConfig
 from model.probing import ProbeSpec
+from model.token_set import TokenSet
 from pipeline.tokens import Tokenizer
 from storage import files, schema
 from storage.errors import UserError

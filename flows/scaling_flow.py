@@ -27,7 +27,7 @@ from flows.rungs import LADDER
 from flows.steps import find_step
 from flows.training_task import read_token_set
 from flows.work import phase, publish_markdown, publish_table, threads
-from model.config import ModelConfig, TokenSet
+from model.config import ModelConfig
 from model.memory import ParameterCount, count_parameters
 from model.scaling.analysis import Analysis, analyse
 from model.scaling.design import PRIOR
@@ -35,6 +35,7 @@ from model.scaling.ladder import rungs
 from model.scaling.points import Points, make_points
 from model.scaling.record import analysis_to_record, chosen_fit, fit_to_record
 from model.scaling.surface import Surface
+from model.token_set import TokenSet
 from storage import files, schema
 from storage.errors import UserError
 from storage.lake import Lake, fingerprint

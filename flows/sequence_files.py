@@ -7,7 +7,7 @@ from typing import Protocol
 
 import pyarrow as pa
 
-from model.config import Packing
+from model.token_set import Packing
 from pipeline.best_fit import BestFitPacker
 from pipeline.masked import MaskedPacker
 from pipeline.packing import Packer

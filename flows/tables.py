@@ -7,7 +7,7 @@ import io
 import json
 import math
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -80,6 +80,15 @@ def cell_text(name: str, value: Any) -> str:
 def to_json(rows: Any, indent: int | None = 2) -> str:
     """JSON of rows: times as ISO 8601, bytes in hexadecimal, what JSON has no number for as a string."""
     return json.dumps(_plain(rows), ensure_ascii=False, indent=indent)
+
+
+def json_pieces(rows: Iterable[Any]) -> Iterator[str]:
+    """What `to_json` makes of the list of those rows, piece by piece, as they come."""
+    opening = "["
+    for row in rows:
+        yield opening + to_json([row])[1:-2]
+        opening = ","
+    yield "[]" if opening == "[" else "\n]"
 
 
 def to_csv(table: pa.Table) -> str:

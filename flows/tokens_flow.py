@@ -28,7 +28,7 @@ from flows.tokens_task import (
 )
 from flows.work import gather, phase, publish_table, threads, unit_of_work
 from flows.writing import alone
-from model.config import EncoderTokens, Packing, Split, TokenSet
+from model.token_set import EncoderTokens, Packing, Split, TokenSet
 from pipeline.tokens import Tokenizer
 from pipeline.tokens_config import TokensConfig
 from storage.errors import ShardFailed

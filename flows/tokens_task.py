@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from flows.fertility import SPLITS, GroupCounts, Tally
 from flows.progress import tell
 from flows.sequence_files import SplitWriter, sequences_writer
-from model.config import Packing
+from model.token_set import Packing
 from pipeline.tokens import Tokenizer, adopt_tokenizer, train_tokenizer
 from pipeline.tokens_config import TokensConfig
 from storage import files

@@ -10,7 +10,7 @@ import numpy as np
 
 from flows.generation import find_training
 from flows.lineage import pieces_of_step, sequences_with, steps_that_saw
-from model.config import TokenSet
+from model.token_set import TokenSet
 from storage.catalog import Catalog
 from storage.errors import UserError
 from storage.lake import Lake

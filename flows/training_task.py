@@ -13,10 +13,12 @@ from pydantic import ValidationError
 
 from flows.child import run_child
 from flows.writing import alone
-from model.config import Device, ModelConfig, TokenSet, TrainConfig, TrainingResult, TrainingSpec
+from model.config import Device, ModelConfig, TrainConfig
 from model.memory import training_flops
 from model.objective_config import training_model
 from model.rules import essence, settle
+from model.specs import TrainingResult, TrainingSpec
+from model.token_set import TokenSet
 from storage import files, schema
 from storage.errors import UserError
 from storage.lake import Lake, fingerprint

@@ -26,7 +26,8 @@ from model.positions import rotate
 class KVCache:
     """Keys and values of the positions seen so far, float[B, S, K, E] a layer; `used` of S are filled.
 
-    `crossed` holds those of an encoder's output, made once.
+    `crossed` holds those of an encoder's output, made once. All stay where they are in memory: a graph of
+    `model.stepping` knows them by address.
     """
 
     keys: list[Tensor]
@@ -36,10 +37,13 @@ class KVCache:
 
     @classmethod
     def empty(cls, config: ModelConfig, batch: int, positions: int, like: Tensor) -> KVCache:
-        """Room for `positions` positions, with the device and type of `like`."""
+        """Room for `positions` positions, with the device and type of `like`.
+
+        Of zeros: what is not filled yet is read, weighted by 0, and 0 times what may lie there is not always 0.
+        """
         shape = (batch, positions, config.n_kv_heads, config.head_dim)
-        keys = [like.new_empty(shape) for _ in range(config.decoder_layers or config.n_layers)]
-        return cls(keys, [torch.empty_like(key) for key in keys])
+        keys = [like.new_zeros(shape) for _ in range(config.decoder_layers or config.n_layers)]
+        return cls(keys, [torch.zeros_like(key) for key in keys])
 
     def extend(self, layer: int, k_BTKE: Tensor, v_BTKE: Tensor) -> tuple[Tensor, Tensor]:
         """Write the new positions of one layer; keys and values of all positions so far."""
@@ -50,9 +54,35 @@ class KVCache:
 
     def select(self, rows: Tensor) -> None:
         """Go on with these rows, int64[B]: what a beam search keeps."""
-        self.keys = [key[rows] for key in self.keys]
-        self.values = [value[rows] for value in self.values]
-        self.crossed = {layer: (k[rows], v[rows]) for layer, (k, v) in self.crossed.items()}
+        for kept in (*self.keys, *self.values):
+            kept[:, : self.used] = kept[rows, : self.used]
+        for pair in self.crossed.values():
+            for kept in pair:
+                kept.copy_(kept[rows])
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One layer's part in a step of fixed shapes: see `model.stepping`.
+
+    Attributes:
+        keys, values: Of the whole room, float[B, S, K, E].
+        at: Where the one new position is written, int64[1].
+        reach: Positions that are read, from the first; those not filled yet are masked by who calls.
+        crossed: Keys and values of an encoder's output.
+    """
+
+    keys: Tensor
+    values: Tensor
+    at: Tensor
+    reach: int
+    crossed: tuple[Tensor, Tensor] | None = None
+
+    def write(self, k_BTKE: Tensor, v_BTKE: Tensor) -> tuple[Tensor, Tensor]:
+        """Write the new position; keys and values of all within reach."""
+        self.keys.index_copy_(1, self.at, k_BTKE)
+        self.values.index_copy_(1, self.at, v_BTKE)
+        return self.keys[:, : self.reach], self.values[:, : self.reach]
 
 
 @dataclass(frozen=True)
@@ -63,6 +93,7 @@ class Context:
         angles: Cosine and sine of the rotation, float[T, E]; None where positions are not rotary.
         bias: Added to the scores by distance, float[1, H, T, S]; T5.
         waves: Sines of distances 0, 1, 2..., float[S, D]; Transformer-XL.
+        slot: In place of a cache in a step of fixed shapes.
         visible: bool[B, S], false for positions nobody may attend to (padding); None where all may be.
         documents: Packed documents that do not see each other; None: a row is one document.
         blocks: Their block mask, where FlexAttention is used.
@@ -75,6 +106,7 @@ class Context:
     visible: Tensor | None = None
     documents: Documents | None = None
     blocks: BlockMask | None = None
+    slot: Slot | None = None
 
 
 class Attention(nn.Module):
@@ -130,13 +162,17 @@ class Attention(nn.Module):
         return x_BTW.view(*x_BTW.shape[:-1], -1, self.head_dim)
 
     def _keys_values(self, x_BTD: Tensor, context: Context, memory_BSD: Tensor | None) -> tuple[Tensor, Tensor]:
-        cache = context.cache
+        cache, slot = context.cache, context.slot
+        if slot is not None and slot.crossed is not None:
+            return slot.crossed
         if memory_BSD is not None and cache is not None and self.layer in cache.crossed:
             return cache.crossed[self.layer]
         source = x_BTD if memory_BSD is None else memory_BSD
         k_BSKE, v_BSKE = self._heads(self.k(source)), self._heads(self.v(source))
         if context.angles is not None:
             k_BSKE = rotate(k_BSKE, context.angles)
+        if slot is not None:
+            return slot.write(k_BSKE, v_BSKE)
         if cache is None:
             return k_BSKE, v_BSKE
         if memory_BSD is None:
@@ -154,10 +190,22 @@ class Attention(nn.Module):
             q_BHTE = q_BHTE + self._heads(self.content_bias)[:, None]
         mask = self._mask(q_BHTE, k_BKSE.shape[2], visible, bias)
         causal = self.causal and mask is None and q_BHTE.shape[2] > 1
+        if context.slot is not None and self.grouped:
+            return self._attend_grouped(q_BHTE, k_BKSE, v_BKSE, mask)
         out_BHTE = functional.scaled_dot_product_attention(
             q_BHTE, k_BKSE, v_BKSE, mask, is_causal=causal, scale=self.scale, enable_gqa=self.grouped
         )
         return out_BHTE.transpose(1, 2)
+
+    def _attend_grouped(self, q_BHTE: Tensor, k_BKSE: Tensor, v_BKSE: Tensor, mask: Tensor | None) -> Tensor:
+        """One position, whose query heads of a group are as many positions of its key head: no key is repeated, and
+        a mask shuts no kernel out."""
+        batch, heads, _, _ = q_BHTE.shape
+        q_BKGE = q_BHTE.view(batch, k_BKSE.shape[1], -1, self.head_dim)
+        if mask is not None and mask.shape[1] == heads:
+            mask = mask.view(*q_BKGE.shape[:3], -1)
+        out_BKGE = functional.scaled_dot_product_attention(q_BKGE, k_BKSE, v_BKSE, mask, scale=self.scale)
+        return out_BKGE.reshape(batch, 1, heads, self.head_dim)
 
     def _bias(self, q_BHTE: Tensor, seen: int, context: Context) -> Tensor | None:
         """What distance adds to the scores, float[B or 1, H, T, S]."""
@@ -168,6 +216,8 @@ class Attention(nn.Module):
         r_HSE = self._heads(self.distance(context.waves[:seen])).transpose(0, 1)
         by_distance = (q_BHTE + self._heads(self.distance_bias)[:, None]) @ r_HSE.transpose(1, 2) * self.scale
         here = torch.arange(seen - q_BHTE.shape[2], seen, device=q_BHTE.device)[:, None]
+        if context.slot is not None:
+            here = context.slot.at[:, None]
         distance_TS = (here - torch.arange(seen, device=q_BHTE.device)).clamp(min=0)
         return by_distance.gather(-1, distance_TS.expand_as(by_distance))
 

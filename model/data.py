@@ -22,8 +22,8 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
-from model.config import TokenSet
 from model.order import Order, Rows, share
+from model.token_set import TokenSet
 from storage import files
 from storage.errors import UserError
 from storage.mapped import Bytes, open_fixed

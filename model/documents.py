@@ -110,7 +110,8 @@ class Documents:
 
     def attend_blocks(self, q_BTHE: Tensor, k_BSKE: Tensor, v_BSKE: Tensor, scale: float, blocks: BlockMask) -> Tensor:
         """The same by FlexAttention, under the mask of `block_mask`; for a GPU."""
-        run = _compiled_flex() if q_BTHE.is_cuda else flex_attention
+        # in what is compiled already it is part of that: a compiler within it would only be warned of
+        run = _compiled_flex() if q_BTHE.is_cuda and not torch.compiler.is_compiling() else flex_attention
         grouped = q_BTHE.shape[2] != k_BSKE.shape[2]
         heads_first = [x.transpose(1, 2) for x in (q_BTHE, k_BSKE, v_BSKE)]
         out: Any = run(*heads_first, block_mask=blocks, scale=scale, enable_gqa=grouped)

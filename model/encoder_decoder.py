@@ -82,12 +82,16 @@ class EncoderDecoder(nn.Module):
         packed: PackedPairs | None = None,
     ) -> Tensor:
         """What the decoder makes of each of its tokens, float[B, T, D]; a cache goes on from earlier ones."""
-        x_BTD = self.decoder.place(self.embedding(tokens_BT), cache.used if cache is not None else 0)
+        x_BTD = self.embed(tokens_BT, cache.used if cache is not None else 0)
         crossing = Context(cache=cache, visible=visible_BS, documents=packed.between if packed else None)
         if crossing.documents is not None and x_BTD.is_cuda:
             crossing = Context(documents=crossing.documents, blocks=crossing.documents.block_mask(causal=False))
         own = packed.decoder if packed else None
         return self.decoder.run(x_BTD, cache, documents=own, memory_BSD=memory_BSD, crossing=crossing)
+
+    def embed(self, tokens_BT: Tensor, start: int = 0, positions_BT: Tensor | None = None) -> Tensor:
+        """What stands for each of the decoder's tokens and its learned position, float[B, T, D]."""
+        return self.decoder.place(self.embedding(tokens_BT), start, positions_BT)
 
     def before_head(self, x_BTD: Tensor) -> Tensor:
         """What lies between the decoder and the output matrix; in any shape [..., D]."""

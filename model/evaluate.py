@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from model.config import Counts
 from model.data import Sequences
 from model.loss import Loss
+from model.token_set import Counts
 
 _BATCH = 16
 

@@ -8,12 +8,12 @@ from typing import Any
 import safetensors.torch
 
 from model.checkpoint import load_model
-from model.config import ExportSpec
 from model.finetune.huggingface import to_transformers
 from model.finetune.kept import load
 from model.huggingface import State, to_state
 from model.huggingface_configs import to_config
 from model.process import emit, serve
+from model.specs import ExportSpec
 from storage import files
 from storage.uris import join
 

@@ -13,10 +13,10 @@ from torch import Tensor
 
 from model.build import LanguageModel
 from model.checkpoint import load_model
-from model.config import GenerationSpec
-from model.decoding import Decoding
-from model.process import emit, serve, settle
+from model.decoding import Decoding, room_of
+from model.process import choose_device, emit, serve, settle
 from model.sampling import chances, choose, penalise
+from model.specs import GenerationSpec
 from storage.errors import UserError
 
 
@@ -44,7 +44,8 @@ class Written:
 
 
 def generate(model: LanguageModel, spec: GenerationSpec, cached: bool = True) -> Iterator[Written]:
-    """Token ids that follow each prompt; a text ends before `stop_id` or after `max_tokens`.
+    """Token ids that follow each prompt; a text ends before `stop_id`, after `max_tokens`, or with the last learned
+    position.
 
     Args:
         model: A decoder or a T5. Past the length it was trained on its text falls apart, but nothing fails.
@@ -52,8 +53,9 @@ def generate(model: LanguageModel, spec: GenerationSpec, cached: bool = True) ->
         cached: See `Decoding`.
 
     Raises:
-        UserError: The model does not write.
+        UserError: The model does not write, or a prompt fills all its positions.
     """
+    spec = spec.model_copy(update={"max_tokens": room_of(model, spec.prompts, spec.max_tokens)})
     if spec.beams > 1:
         for row, prompt in enumerate(spec.prompts):
             yield from (Written(row, token) for token in search_beams(model, spec, prompt, cached))
@@ -63,25 +65,44 @@ def generate(model: LanguageModel, spec: GenerationSpec, cached: bool = True) ->
 
 @torch.no_grad()
 def _sample(model: LanguageModel, spec: GenerationSpec, cached: bool) -> Iterator[Written]:
-    decoding = Decoding(model, spec.prompts, spec.max_tokens, spec.pad_id, cached)
+    decoding = Decoding(model, spec.prompts, spec.max_tokens, spec.pad_id, cached, spec.compile)
     generators = [torch.Generator().manual_seed(spec.seed + row) for row in range(len(spec.prompts))]
     texts = [_begin(model, spec, prompt) for prompt in spec.prompts]
     going = [True] * len(texts)
     for _ in range(spec.max_tokens):
+        drawn = _draw(decoding.logits(), spec, texts, going, generators)
         tokens = []
-        for row, logits_V in enumerate(decoding.logits().cpu()):
-            token = spec.pad_id
+        for row, (token, candidates) in enumerate(drawn):
+            going[row] = going[row] and token != spec.stop_id
             if going[row]:
-                penalised = penalise(logits_V, torch.tensor(texts[row]), spec.repetition_penalty)
-                token = choose(penalised, spec, generators[row])
-                going[row] = token != spec.stop_id
-                if going[row]:
-                    yield Written(row, token, _candidates(logits_V, penalised, spec))
-            tokens.append(token)
-            texts[row].append(token)
+                yield Written(row, token, candidates)
+            tokens.append(token if going[row] else spec.pad_id)
+            texts[row].append(tokens[-1])
         if not any(going):
             return
         decoding.append(tokens)
+
+
+def _draw(
+    logits_BV: Tensor,
+    spec: GenerationSpec,
+    texts: list[list[int]],
+    going: list[bool],
+    generators: list[torch.Generator],
+) -> Iterator[tuple[int, tuple[Candidate, ...]]]:
+    """The next token of each row, and its candidates; of a text that has ended whatever fills."""
+    if spec.temperature == 0 and spec.repetition_penalty == 1 and not spec.why:
+        # chosen where the logits are: the way to the host is longer than a small model's step
+        yield from ((token, ()) for token in logits_BV.argmax(-1).tolist())
+        return
+    for row, logits_V in enumerate(logits_BV.cpu()):
+        if not going[row]:
+            yield spec.pad_id, ()
+            continue
+        penalised = logits_V
+        if spec.repetition_penalty != 1:
+            penalised = penalise(logits_V, torch.tensor(texts[row]), spec.repetition_penalty)
+        yield choose(penalised, spec, generators[row]), _candidates(logits_V, penalised, spec)
 
 
 def _begin(model: LanguageModel, spec: GenerationSpec, prompt: Sequence[int]) -> list[int]:
@@ -105,7 +126,7 @@ def search_beams(
 
     A text's worth is its log-probability over its tokens, the stop included, to the power of `length_penalty`.
     """
-    decoding = Decoding(model, [prompt] * spec.beams, spec.max_tokens, spec.pad_id, cached)
+    decoding = Decoding(model, [prompt] * spec.beams, spec.max_tokens, spec.pad_id, cached, spec.compile)
     begun = _begin(model, spec, prompt)
     texts: list[list[int]] = [[] for _ in range(spec.beams)]
     scores = torch.tensor([0.0] + [-1e9] * (spec.beams - 1))  # all beams are the same at first: one counts
@@ -140,7 +161,9 @@ def search_beams(
 
 def _work(spec: GenerationSpec) -> None:
     settle(spec.threads)
-    model = load_model(spec.weights).eval()
+    device = choose_device(spec.device)
+    bf16 = spec.precision == "bf16" or (spec.precision == "auto" and device.type == "cuda")
+    model = load_model(spec.weights).to(device, torch.bfloat16 if bf16 else torch.float32).eval()
     beyond = [token for prompt in spec.prompts for token in prompt if not 0 <= token < model.config.vocab_size]
     if beyond:
         raise UserError(f"token id {beyond[0]} is not in a vocabulary of {model.config.vocab_size}.")

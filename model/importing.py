@@ -10,11 +10,11 @@ import torch
 
 from model.build import build_model
 from model.checkpoint import save_weights
-from model.config import ImportSpec
 from model.huggingface import State, from_state
 from model.huggingface_configs import from_config
 from model.memory import count_parameters
 from model.process import emit, serve
+from model.specs import ImportSpec
 from storage import files
 from storage.errors import UserError
 from storage.uris import join

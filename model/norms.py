@@ -18,6 +18,8 @@ class RMSNorm(nn.Module):
         self.eps = eps
 
     def forward(self, x_BTD: Tensor) -> Tensor:
+        if x_BTD.dtype == self.weight.dtype:  # PyTorch's own kernel computes in float32 and rounds once
+            return functional.rms_norm(x_BTD, self.weight.shape, self.weight, self.eps)
         return functional.rms_norm(x_BTD.float(), self.weight.shape, self.weight.float(), self.eps).type_as(x_BTD)
 
 
@@ -31,6 +33,8 @@ class LayerNorm(nn.Module):
         self.eps = eps
 
     def forward(self, x_BTD: Tensor) -> Tensor:
+        if x_BTD.dtype == self.weight.dtype:
+            return functional.layer_norm(x_BTD, self.weight.shape, self.weight, self.bias, self.eps)
         weight, bias = self.weight.float(), self.bias.float()
         return functional.layer_norm(x_BTD.float(), weight.shape, weight, bias, self.eps).type_as(x_BTD)
 

@@ -17,7 +17,7 @@ from torch.utils.checkpoint import checkpoint
 from model.bilstm import BiLstm
 from model.build import LanguageModel
 from model.characters import letters_of, token_bytes
-from model.config import TokenSet, TrainConfig, TrainingSpec
+from model.config import TrainConfig
 from model.data import Sequences
 from model.encoder_decoder import EncoderDecoder
 from model.loss import Loss
@@ -25,6 +25,8 @@ from model.noise import Ids
 from model.objective_config import objective_of
 from model.objectives import losses_of
 from model.prepare import Prepared, Preparer, vocabulary_of
+from model.specs import TrainingSpec
+from model.token_set import TokenSet
 from storage import files
 from storage.uris import join
 
@@ -98,8 +100,9 @@ def blocks_of(model: LanguageModel) -> list[nn.Module]:
 def prepare_blocks(blocks: list[nn.Module], config: TrainConfig, backend: str = "inductor") -> None:
     """Blocks that are computed again going back, and compiled, where the training asks for it; names stay."""
     for block in blocks:
-        if config.recompute:
-            plain: Any = block.forward
-            block.forward = partial(checkpoint, plain, use_reentrant=False)
+        run: Any = block.forward
         if config.compile:
-            block.compile(backend=backend)
+            run = torch.compile(run, backend=backend)
+        if config.recompute:  # outside: a compiler that is given this function compiles nothing, and does not say so
+            run = partial(checkpoint, run, use_reentrant=False)
+        block.forward = run

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-from model.config import ModelConfig, TokenSet
+from model.config import ModelConfig
 from model.parts import ObjectiveConfig
+from model.token_set import TokenSet
 from storage.errors import UserError
 
 Kind = Literal["causal", "masked", "masked_pairs", "span_corruption", "bidirectional"]

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import torch
 
-from model.config import CurvePoint, DomainLoss, TokenSet, TrainConfig, TrainingResult, TrainingSpec, count_steps
+from model.config import TrainConfig, count_steps
 from model.device import measured_flops, name_of, peak_memory
 from model.evaluate import bits_per_byte, mean_loss
 from model.flops import MFU_CONVENTION, exact_flops_per_token, flops_per_token, matmul_parameters
@@ -18,6 +18,8 @@ from model.parallel import Ranks
 from model.process import emit
 from model.schedule import learning_rate_at
 from model.snapshots import Progress
+from model.specs import CurvePoint, DomainLoss, TrainingResult, TrainingSpec
+from model.token_set import TokenSet
 
 _CURVE_POINTS = 400
 _SUSPICIOUS_MFU = 0.75

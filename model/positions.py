@@ -39,7 +39,11 @@ def _stretched(frequencies: Tensor, scaling: RopeScaling) -> Tensor:
 
 def rotate(x_BTHE: Tensor, angles: tuple[Tensor, Tensor]) -> Tensor:
     """Turn each pair (x[e], x[e + E/2]) by its position's angle, in float32."""
-    turned: Tensor = _Rotate.apply(x_BTHE, *(part[:, None, : part.shape[1] // 2] for part in angles))  # type: ignore[no-untyped-call]
+    cos, sin = (part[:, None, : part.shape[1] // 2] for part in angles)
+    if torch.compiler.is_compiling():  # it fuses plain sums, and breaks its graph at one that writes into a part
+        first, second = x_BTHE.float().chunk(2, dim=-1)
+        return torch.cat([first * cos - second * sin, second * cos + first * sin], dim=-1).type_as(x_BTHE)
+    turned: Tensor = _Rotate.apply(x_BTHE, cos, sin)  # type: ignore[no-untyped-call]
     return turned
 
 
@@ -68,14 +72,14 @@ def _turned(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     return out.type_as(x)
 
 
-def distance_buckets(config: ModelConfig, start: int, positions: int, causal: bool, device: torch.device) -> Tensor:
-    """T5's bucket of each pair of positions, int64[T, S] with S = start + T: half of them exact, half logarithmic.
+def distance_buckets(config: ModelConfig, queries_T: Tensor, seen: int, causal: bool) -> Tensor:
+    """T5's bucket of each query's position and each of the first `seen`, int64[T, S]: half of them exact, half
+    logarithmic.
 
     Positions looked at may lie on both sides (the upper half of the buckets is for those after) or, in a causal
     stack, only before. Source: Raffel et al. 2020, section 2.1; mesh_tensorflow, transformer/transformer_layers.py.
     """
-    queries = torch.arange(start, start + positions, device=device)[:, None]
-    before = queries - torch.arange(start + positions, device=device)[None, :]
+    before = queries_T[:, None] - torch.arange(seen, device=queries_T.device)
     buckets = config.relative_buckets if causal else config.relative_buckets // 2
     side = torch.zeros_like(before) if causal else (before < 0).long() * buckets
     distance = before.clamp(min=0) if causal else before.abs()

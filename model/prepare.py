@@ -17,12 +17,12 @@ import torch
 from torch import Tensor
 
 from model.characters import token_bytes, word_edges
-from model.config import TokenSet
 from model.documents import Documents, documents_of, match_documents
 from model.encoder_decoder import PackedPairs
 from model.noise import IGNORED, Ids, Vocabulary, corrupt_spans, generator_of, mask_tokens, pair_pieces
 from model.objective_config import Kind, added_ids, sentinel_names
 from model.parts import ObjectiveConfig
+from model.token_set import TokenSet
 from storage.errors import UserError
 
 Fetch = Callable[[int], tuple[Ids, Ids]]

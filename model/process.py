@@ -10,7 +10,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 import torch
@@ -24,16 +24,28 @@ from storage.files import open_read
 Spec = TypeVar("Spec", bound=BaseModel)
 
 
-def serve(kind: type[Spec], work: Callable[[Spec], None]) -> int:
-    """Read the specification the command line names, do the work, tell what failed; gives the exit code."""
+def serve(kind: type[Spec], work: Callable[[Spec], None], more: bool = False) -> int:
+    """Read the specification the command line names, do the work, tell what failed; gives the exit code.
+
+    With `more` the specification is the first line of standard input, and the others are for the work: see `lines`.
+    """
     try:
-        work(_read_spec(kind, sys.argv))
+        work(_read_spec(kind, sys.argv, more))
     except WinnowError as error:
         emit("error", kind=type(error).__name__, message=error.message, hint=error.hint)
         return 2
     except KeyboardInterrupt:
         return 130
     return 0
+
+
+def lines() -> Iterator[str]:
+    """What more there is on standard input, a line each, asked for when it is needed: nothing piles up here."""
+    while True:
+        emit("more")
+        if not (line := sys.stdin.readline()):
+            return
+        yield line
 
 
 def emit(event: str, **values: Any) -> None:
@@ -75,12 +87,12 @@ def settle(threads: int) -> None:
     torch.set_deterministic_debug_mode("default" if torch.cuda.is_available() else "error")
 
 
-def _read_spec(kind: type[Spec], arguments: list[str]) -> Spec:
+def _read_spec(kind: type[Spec], arguments: list[str], more: bool) -> Spec:
     if len(arguments) != 2:
         raise UserError(f"usage: python -m {arguments[0]} SPEC.json")
     try:
         if arguments[1] == "-":
-            return kind.model_validate_json(sys.stdin.read())
+            return kind.model_validate_json(sys.stdin.readline() if more else sys.stdin.read())
         with open_read(arguments[1]) as stream:
             return kind.model_validate_json(stream.read())
     except ValidationError as error:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 import time
 
-from model.config import TrainingSpec
 from model.outcome import Timing
 from model.process import emit
 from model.schedule import learning_rate_at
 from model.snapshots import Progress
+from model.specs import TrainingSpec
 from model.tensorboard import EventFile
 from storage.uris import is_local, local_path
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from model.config import GenerationSpec
+from model.specs import GenerationSpec
 
 
 def penalise(logits_V: Tensor, seen: Tensor, penalty: float) -> Tensor:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 
-from model.config import ModelConfig, TokenSet, TrainConfig, count_steps, known
+from model.config import ModelConfig, TrainConfig, count_steps, known
 from model.rules import essence
+from model.token_set import TokenSet
 
 
 def learning_rate_at(step: int, steps: int, config: TrainConfig) -> float:

@@ -12,8 +12,10 @@ import torch
 from torch import nn
 
 from model import snapshots
-from model.config import TokenSet, TrainingSpec, count_steps
+from model.config import count_steps
 from model.schedule import decay_start, stem_identity
+from model.specs import TrainingSpec
+from model.token_set import TokenSet
 
 KEPT = 2
 """Newest checkpoints of a stem that stay: longer trainings start from the newest, and one may be reading the other."""

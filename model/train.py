@@ -16,7 +16,7 @@ import torch
 from model import snapshots
 from model.build import LanguageModel, build_model
 from model.checkpoint import save_weights
-from model.config import TokenSet, TrainingResult, TrainingSpec, count_steps, step_tokens
+from model.config import count_steps, step_tokens
 from model.data import Batch, Loader, open_tokens, read_sequences
 from model.evaluate import held_out_losses
 from model.guard import Verdict, judge
@@ -35,7 +35,9 @@ from model.rules import settle as settle_settings
 from model.schedule import learning_rate_at
 from model.signals import StopSignal
 from model.snapshots import Progress
+from model.specs import TrainingResult, TrainingSpec
 from model.stems import Stem
+from model.token_set import TokenSet
 from storage import files
 from storage.errors import Fatal, UserError
 from storage.uris import join

@@ -123,13 +123,20 @@ class Stack(nn.Module):
         crossing: Context | None = None,
     ) -> Tensor:
         """What the stack makes of embedded tokens, learned positions included; float[B, T, D]."""
-        if self.embedding_norm is not None:
-            x_BTD = self.embedding_norm(x_BTD)
+        x_BTD = self.begin(x_BTD)
         context = self._context(x_BTD, cache, visible_BS, documents)
         for block in self.blocks:
             x_BTD = block(x_BTD, context, memory_BSD, crossing)
         if cache is not None:
             cache.used += x_BTD.shape[1]
+        return self.finish(x_BTD)
+
+    def begin(self, x_BTD: Tensor) -> Tensor:
+        """What lies between the embeddings' sum and the blocks: BERT's and BART's norm."""
+        return x_BTD if self.embedding_norm is None else self.embedding_norm(x_BTD)
+
+    def finish(self, x_BTD: Tensor) -> Tensor:
+        """What lies behind the blocks: a norm, where they have theirs first."""
         return self.norm(x_BTD) if self.config.norm_first else x_BTD
 
     def place(self, x_BTD: Tensor, start: int, positions_BT: Tensor | None = None) -> Tensor:
@@ -146,14 +153,16 @@ class Stack(nn.Module):
         start, positions = cache.used if cache is not None else 0, x_BTD.shape[1]
         kind, device = self.config.positions, x_BTD.device
         angles = rotary_angles(self.config, start, positions, device) if kind == "rotary" else None
-        bias = self._bias(start, positions, device).type_as(x_BTD) if kind == "relative" else None
+        here_T = torch.arange(start, start + positions, device=device) if kind == "relative" else None
+        bias = self.bias(here_T, start + positions).type_as(x_BTD) if here_T is not None else None
         waves = distance_waves(self.config.d_model, start + positions, x_BTD) if kind == "transformer_xl" else None
         plain = bias is None and waves is None
         blocks = documents.block_mask(self.causal) if documents is not None and plain and x_BTD.is_cuda else None
         return Context(angles, bias, waves, cache, visible_BS, documents, blocks)
 
-    def _bias(self, start: int, positions: int, device: torch.device) -> Tensor:
-        buckets_TS = distance_buckets(self.config, start, positions, self.causal, device)
+    def bias(self, queries_T: Tensor, seen: int) -> Tensor:
+        """T5's bias of each distance between those positions and the first `seen`, float[1, H, T, S]."""
+        buckets_TS = distance_buckets(self.config, queries_T, seen, self.causal)
         return self.relative_bias(buckets_TS).permute(2, 0, 1)[None]  # type: ignore[no-any-return]
 
 
@@ -227,10 +236,21 @@ class Transformer(Stack):
             positions_BT: Learned position of each token, int64; None: they count on. Others are relative: the
                 distance of two tokens is the same whatever position they start from.
         """
-        x_BTD = self.place(self.embedding(tokens_BT), cache.used if cache is not None else 0, positions_BT)
+        x_BTD = self.embed(tokens_BT, cache.used if cache is not None else 0, positions_BT, segments_BT)
+        return self.run(x_BTD, cache, visible_BS, documents)
+
+    def embed(
+        self,
+        tokens_BT: Tensor,
+        start: int = 0,
+        positions_BT: Tensor | None = None,
+        segments_BT: Tensor | None = None,
+    ) -> Tensor:
+        """The sum of what stands for each token, its learned position (see `place`) and its segment, float[B, T, D]."""
+        x_BTD = self.place(self.embedding(tokens_BT), start, positions_BT)
         if self.config.segments:
             x_BTD = x_BTD + self.segment_embedding(torch.zeros_like(tokens_BT) if segments_BT is None else segments_BT)
-        return self.run(x_BTD, cache, visible_BS, documents)
+        return x_BTD
 
     def before_head(self, x_BTD: Tensor) -> Tensor:
         """What lies between the stack and the output matrix; of any positions, in any shape [..., D]."""

@@ -11,8 +11,9 @@ import numpy as np
 
 from flows.child import run_child
 from flows.training_task import absolute
-from model.config import Device, ModelConfig, TokenSet
+from model.config import Device, ModelConfig
 from model.embedding import EmbedSpec
+from model.token_set import TokenSet
 from pipeline.embedding.measures import Vectors
 from pipeline.embedding.uses import Use
 from pipeline.tokens import Tokenizer

@@ -16,7 +16,7 @@ from flows.report.svg import Axis, Plot
 from flows.report.tokenizer import read_tokenizer, tokenizer_figure
 from flows.report.words import count, power, seconds
 from flows.rungs import IS_RUNG
-from model.config import TokenSet
+from model.token_set import TokenSet
 
 TOKENS = """\
 SELECT key AS name, fingerprint, summary FROM steps

@@ -12,7 +12,7 @@ import numpy as np
 from flows.report.figures import Column, Figure, Table
 from flows.report.interactive import Widget
 from flows.report.source import Row, Source
-from model.config import TokenSet
+from model.token_set import TokenSet
 from pipeline.tokens import Tokenizer
 from storage.files import exists
 from storage.shards import iter_batches

@@ -8,7 +8,7 @@ from flows.report.figures import Column, Figure, Table
 from flows.report.interactive import Widget
 from flows.report.source import Source
 from flows.report.words import count
-from model.config import TokenSet
+from model.token_set import TokenSet
 from pipeline.tokens import Tokenizer
 from storage import files
 

@@ -158,15 +158,20 @@ class KeptModel(Section):
 
 
 class PredictSpec(Section):
-    """All a process is told that applies a kept fine-tuning."""
+    """What a process is told first that applies a kept fine-tuning; `Items` follow, some examples' at a time."""
 
     task_weights: str = Field(description="absolute path of a task.safetensors")
     weights: str = Field(description="absolute path of the model.safetensors that was fine-tuned")
     pad_id: int
     end_id: int = Field(description="token that ends what a decoder writes")
-    items: tuple[Item, ...] = Field(min_length=1, description="by example; targets, where there are any, are not read")
     threads: int = Field(0, ge=0, description="CPU threads; 0: every core it may use")
     device: Device = "auto"
+
+
+class Items(Section):
+    """Sequences of some examples, numbered from 0."""
+
+    items: tuple[Item, ...] = Field(min_length=1, description="by example; targets, where there are any, are not read")
 
 
 class Prediction(Section):

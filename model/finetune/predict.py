@@ -1,4 +1,7 @@
-"""Apply a kept fine-tuning: `python -m model.finetune.predict SPEC.json` prints one `Prediction` an example.
+"""Apply a kept fine-tuning: `python -m model.finetune.predict -` prints one `Prediction` an example.
+
+It reads a `PredictSpec`, a line, then `Items`, some examples' a line, and asks for each line when it is done with the
+one before: however many there are, those of one line are in memory.
 
 What is said of an item is what `model.finetune.tasks.measure` scores at the end of a fine-tuning, from the same code.
 """
@@ -11,28 +14,34 @@ import numpy as np
 import torch
 from scipy.special import softmax
 
-from model.finetune.config import Item, KeptModel, Prediction, PredictSpec
+from model.finetune.config import Item, Items, KeptModel, Prediction, PredictSpec
 from model.finetune.heads import TaskModel
 from model.finetune.kept import load
 from model.finetune.metrics import Floats
 from model.finetune.spans import likeliest
 from model.finetune.tasks import head_outputs
 from model.finetune.writing import write_answers
-from model.process import choose_device, emit, serve, settle
+from model.process import choose_device, emit, lines, serve, settle
 
 
-def predict(spec: PredictSpec) -> Iterator[Prediction]:
-    """What the kept fine-tuning says of every example, in their order."""
-    device = choose_device(spec.device)
-    model, about = load(spec.task_weights, spec.weights)
-    model.to(device)
-    if about.task == "instruction":
-        most = about.config.max_answer_tokens
-        texts = write_answers(model, spec.items, spec.pad_id, spec.end_id, most)
-        for item, text in zip(spec.items, texts, strict=True):
-            yield Prediction(example=item.example, written=text)
-    else:
-        yield from _said(model, about, spec.items, head_outputs(model, spec.items, spec.pad_id, device))
+class Applied:
+    """A kept fine-tuning, loaded."""
+
+    def __init__(self, spec: PredictSpec) -> None:
+        self.spec, self.device = spec, choose_device(spec.device)
+        self.model, self.about = load(spec.task_weights, spec.weights)
+        self.model.to(self.device)
+
+    def predict(self, items: Sequence[Item]) -> Iterator[Prediction]:
+        """What it says of every example, in their order; their items are computed together, those of a length."""
+        spec = self.spec
+        if self.about.task == "instruction":
+            most = self.about.config.max_answer_tokens
+            texts = write_answers(self.model, items, spec.pad_id, spec.end_id, most)
+            for item, text in zip(items, texts, strict=True):
+                yield Prediction(example=item.example, written=text)
+        else:
+            yield from _said(self.model, self.about, items, head_outputs(self.model, items, spec.pad_id, self.device))
 
 
 def _said(model: TaskModel, about: KeptModel, items: Sequence[Item], outputs: Sequence[Floats]) -> Iterator[Prediction]:
@@ -65,9 +74,11 @@ def _tags(items: Sequence[Item], outputs: Sequence[Floats]) -> Iterator[Predicti
 def _work(spec: PredictSpec) -> None:
     settle(spec.threads)
     with torch.no_grad():
-        for prediction in predict(spec):
-            emit("prediction", **prediction.model_dump(exclude_defaults=True))
+        applied = Applied(spec)
+        for line in lines():
+            for prediction in applied.predict(Items.model_validate_json(line).items):
+                emit("prediction", **prediction.model_dump(exclude_defaults=True))
 
 
 if __name__ == "__main__":
-    raise SystemExit(serve(PredictSpec, _work))
+    raise SystemExit(serve(PredictSpec, _work, more=True))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 
 from model.build import LanguageModel
-from model.decoding import Decoding
+from model.decoding import Decoding, room_of
 from model.finetune.answering import source_of
 from model.finetune.config import Item
 from model.finetune.heads import TaskModel
@@ -35,8 +35,7 @@ def write_answers(
 def _write(
     body: LanguageModel, prompts: Sequence[Sequence[int]], pad_id: int, end_id: int, most: int
 ) -> list[tuple[int, ...]]:
-    if body.config.kind == "decoder" and body.config.positions == "learned":
-        most = min(most, body.config.max_positions - max(map(len, prompts)))
+    most = room_of(body, prompts, most)
     decoding = Decoding(body, prompts, most, pad_id)
     texts: list[list[int]] = [[] for _ in prompts]
     going = [True] * len(prompts)

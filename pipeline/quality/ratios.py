@@ -34,7 +34,7 @@ def as_columns(measured: Mapping[str, np.ndarray | Ratio]) -> Signals:
         for row, (name, each) in zip(numbers, measured.items(), strict=True):
             if isinstance(each, tuple):
                 row[each[1] == 0] = np.nan
-                columns[name] = pa.array(row, mask=each[1] == 0)
+                columns[name] = pa.array(row, pa.float64(), mask=each[1] == 0)
     return Signals(columns, dict(zip(measured, numbers, strict=True)))
 
 

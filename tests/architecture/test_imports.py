@@ -10,7 +10,8 @@ ROOMS = ("flows", "pipeline", "model", "storage")
 TORCH_FREE = tuple(
     f"model.{name}"
     for name in (
-        *("config", "parts", "presets", "objective_config", "memory", "memory_plan", "order", "rules"),
+        *("config", "parts", "presets", "specs", "token_set", "objective_config", "memory", "memory_plan"),
+        *("order", "rules"),
         *("embedding", "probing", "scaling", "scoring", "finetune.config", "finetune.metrics"),
     )
 )

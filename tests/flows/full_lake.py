@@ -12,9 +12,10 @@ import pyarrow as pa
 
 from flows.scaling_flow import fit_rows, write_fits
 from flows.sequence_files import sequences_writer
-from model.config import Counts, ModelConfig, Split, TokenSet, TrainConfig
+from model.config import ModelConfig, TrainConfig
 from model.scaling.ladder import LadderConfig, rungs
 from model.scaling.surface import Surface
+from model.token_set import Counts, Split, TokenSet
 from pipeline.packing import Packer
 from pipeline.tokens import Tokenizer, train_tokenizer
 from pipeline.tokens_config import TokensConfig

@@ -15,9 +15,10 @@ from flows import ladder_training
 from flows.compare_flow import CompareRequest, common_documents, compare_flow, describe_comparison, write_held_out
 from flows.report.scaling_figures import comparison
 from flows.steps import find_step, run_step
-from model.config import Counts, ModelConfig, Split, TokenSet, TrainConfig
+from model.config import ModelConfig, TrainConfig
 from model.memory import count_parameters
 from model.scaling.ladder import LadderConfig, Shape
+from model.token_set import Counts, Split, TokenSet
 from storage import schema
 from storage.errors import UserError
 from storage.files import write_bytes

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +13,24 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from scipy import stats
+from typer.testing import CliRunner
 
+from flows import predicting
+from flows.cli import app
 from flows.exporting import export
 from flows.finetune_encoding import marks_of
 from flows.finetune_settings import config_of, rates_of, sizes_of, starts_of
 from flows.finetuning import Start, _attempt, finetune, written_scores
 from flows.label_efficiency import efficiencies, flat, mean_of, table_rows
 from flows.labelled_data import Data, read_data
-from flows.predicting import find_kept, predict, read_rows
+from flows.predict_rows import read_rows
+from flows.predicting import find_kept, predict
+from flows.tables import json_pieces, to_json
 from model.build import build_model
 from model.checkpoint import save_weights
-from model.config import Counts, ModelConfig, Split, TokenSet
+from model.config import ModelConfig
 from model.finetune.config import FinetuneConfig
+from model.token_set import Counts, Split, TokenSet
 from pipeline.labelled.examples import Instructed, Labelled
 from pipeline.tokens import train_tokenizer
 from pipeline.tokens_config import TokensConfig
@@ -87,6 +94,7 @@ def test_a_model_learns_from_a_file_and_leaves_a_row(lake: Lake, films: str) -> 
         lines = (folder / "predictions.jsonl").read_text().splitlines()
         assert len(lines) == len(data.measure) and json.loads(lines[0])["prediction"] in ("good", "bad")
     _is_applied_as_it_was_measured(lake, rows[1], data)
+    _is_applied_as_rows_come(lake, rows[1])
     stamps = [row["finished_at"] for row in rows]
     again = finetune(lake, "toy", data, CONFIG, starts, threads=1)
     assert [row["finished_at"] for row in again] == stamps
@@ -109,20 +117,54 @@ def _is_applied_as_it_was_measured(lake: Lake, row: dict[str, Any], data: Data) 
     assert [*folder.iterdir()] == []
 
 
+def _is_applied_as_rows_come(lake: Lake, row: dict[str, Any]) -> None:
+    """Few rows are in memory together, the same rows come out, and a file is there whole or not at all."""
+    folder, taken = Path(lake.root).parent, 0
+    asked = [{"text": f"a {word} film", "n": n} for n, word in enumerate(("good", "dull", "fine") * 5)]
+    kept = find_kept(lake, row["evaluation_id"])
+    whole = list(predict(lake, kept, asked, threads=1))
+
+    def source() -> Iterator[dict[str, Any]]:
+        nonlocal taken
+        for taken, one in enumerate(asked, 1):  # noqa: B007
+            yield one
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(predicting, "AT_ONCE", 4)
+        found = []
+        for one in predict(lake, kept, source(), threads=1):
+            found.append(one)
+            assert taken <= -(-len(found) // 4) * 4
+        assert [one["n"] for one in found] == [*range(15)]
+        for one, other in zip(found, whole, strict=True):
+            assert one["prediction"] == other["prediction"]
+            assert one["probability"] == pytest.approx(other["probability"], rel=1e-5)
+        said, lines = folder / "said.jsonl", [json.dumps(one) for one in asked]
+        command = ["predict", row["evaluation_id"], str(folder / "rows.jsonl"), "--out", str(said), "--threads", "1"]
+        (folder / "rows.jsonl").write_text("\n".join([*lines, '{"text": 3}']))
+        refused = CliRunner().invoke(app, [*command, "--lake", lake.root])
+        assert isinstance(refused.exception, UserError) and "row 16 does not fit" in str(refused.exception)
+        assert [path.name for path in folder.glob("*said*")] == []
+        (folder / "rows.jsonl").write_text("\n".join(lines))
+        assert CliRunner().invoke(app, [*command, "--lake", lake.root]).output == f"15 rows written to {said}\n"
+        assert [json.loads(line) for line in said.read_text().splitlines()] == found
+    assert "".join(json_pieces(found)) == to_json(found) and "".join(json_pieces([])) == to_json([])
+
+
 def test_what_is_to_be_predicted_is_read_or_refused(
     lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = [{"question": "Who?", "context": "Ann did.", "id": 7}, {"question": "Where?", "context": "In Rome."}]
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "asked.parquet")
-    found = read_rows("qa", [str(tmp_path / "asked.parquet")])
+    found = list(read_rows("qa", [str(tmp_path / "asked.parquet")]))
     assert found == [rows[0], rows[1] | {"id": None}]
     monkeypatch.setattr("sys.stdin", io.StringIO('a film\n\n{"text": "dull", "n": 1}\n'))
-    assert read_rows("classification", ["-", "fine"]) == [
+    assert list(read_rows("classification", ["-", "fine"])) == [
         {"text": "a film"},
         {"text": "dull", "n": 1},
         {"text": "fine"},
     ]
-    assert read_rows("pairs", ["a"], "b") == [{"text": "a", "second": "b"}]
+    assert list(read_rows("pairs", ["a"], "b")) == [{"text": "a", "second": "b"}]
     (tmp_path / "bad.jsonl").write_text('{"text": "fine"}\nfine\n')
     for task, given, second, words in (
         ("pairs", ["a"], None, "reads two texts: text and second"),
@@ -132,7 +174,7 @@ def test_what_is_to_be_predicted_is_read_or_refused(
         ("classification", [], None, "no text to apply it to"),
     ):
         with pytest.raises(UserError, match=words):
-            read_rows(task, given, second)  # type: ignore[arg-type]
+            list(read_rows(task, given, second))  # type: ignore[arg-type]
     with pytest.raises(UserError, match="there is no fine-tuning 'SST' in the lake"):
         find_kept(lake, "SST")
     row = finetuning_row("demo", "encoder", "pretrained", 100, 0, 0.5)

@@ -26,12 +26,13 @@ from flows.tokens_flow import write_meta
 from flows.tokens_task import TokensJob, encode_shard, make_tokenizer
 from flows.training_task import identify, read_token_set, train_once
 from model.checkpoint import load_model
-from model.config import ModelConfig, TrainConfig, TrainingSpec
+from model.config import ModelConfig, TrainConfig
 from model.memory import count_parameters
 from model.objective_config import training_model
 from model.order import Order
 from model.parts import LstmConfig
 from model.presets import preset
+from model.specs import TrainingSpec
 from model.train import train
 from pipeline.tokens_config import TokensConfig
 from storage import schema

@@ -15,7 +15,7 @@ from flows.fertility import SPLITS, fertility_table
 from flows.steps import Step, find_step, run_step
 from flows.tokens_flow import identity_of, write_meta
 from flows.tokens_task import TokensJob, encode_shard, load_tokenizer, make_tokenizer
-from model.config import TokenSet
+from model.token_set import TokenSet
 from pipeline.tokens_config import TokensConfig
 from storage import schema
 from storage.errors import UserError

@@ -10,7 +10,8 @@ import pyarrow as pa
 import pytest
 import torch
 
-from model.config import Counts, ModelConfig, Split, TokenSet, TrainConfig
+from model.config import ModelConfig, TrainConfig
+from model.token_set import Counts, Split, TokenSet
 from pipeline.packing import sequences_table
 from storage.schema import SEQUENCES
 from storage.shards import ShardWriter

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import torch
 
-from model.config import TrainingSpec
 from model.parallel import join_ranks
 from model.process import settle
 from model.signals import StopSignal
+from model.specs import TrainingSpec
 from model.train import train
 from storage.errors import Fatal
 

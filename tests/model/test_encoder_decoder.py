@@ -52,5 +52,5 @@ def test_buckets_are_those_of_transformers(causal: bool) -> None:
     theirs = T5Attention(T5Config(is_decoder=causal, num_heads=4, d_model=32, d_kv=8), True)
     distance = torch.arange(700)[None, :] - torch.arange(700)[:, None]
     expected = theirs._relative_position_bucket(distance, not causal, 32, 128)
-    assert torch.equal(distance_buckets(model, 0, 700, causal, torch.device("cpu")), expected)
-    assert torch.equal(distance_buckets(model, 699, 1, causal, torch.device("cpu")), expected[-1:])
+    assert torch.equal(distance_buckets(model, torch.arange(700), 700, causal), expected)
+    assert torch.equal(distance_buckets(model, torch.tensor([699]), 700, causal), expected[-1:])

@@ -14,7 +14,7 @@ from tokenizers import Tokenizer as Reader
 
 from flows.exporting import with_marks
 from model.build import build_model
-from model.config import ExportSpec, ModelConfig
+from model.config import ModelConfig
 from model.encoder_decoder import EncoderDecoder
 from model.export import export
 from model.finetune.answering import source_of
@@ -23,6 +23,7 @@ from model.finetune.config import WEIGHTS, FinetuneSpec, Item, Task
 from model.finetune.kept import load
 from model.finetune.run import finetune
 from model.finetune.tasks import head_outputs
+from model.specs import ExportSpec
 from pipeline.labelled.encoding import Marks, encode_examples
 from pipeline.labelled.examples import Instructed, Labelled
 from pipeline.tokens import Tokenizer, train_tokenizer

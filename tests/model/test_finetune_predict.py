@@ -11,7 +11,7 @@ import pytest
 from model.config import ModelConfig
 from model.finetune import metrics
 from model.finetune.config import WEIGHTS, FinetuneSpec, Item, Prediction, PredictSpec, Task
-from model.finetune.predict import predict
+from model.finetune.predict import Applied
 from model.finetune.run import finetune
 from model.finetune.spans import likeliest
 from tests.model.made_tasks import DECODER, ENCODER, PAD, T5, spec_of
@@ -23,10 +23,8 @@ def applied(spec: FinetuneSpec) -> list[Prediction]:
     if spec.task != "instruction":
         items = tuple(item.model_copy(update={"targets": (), "value": None}) for item in items)
     weights = str(Path(spec.attempts[0].out_dir) / WEIGHTS)
-    told = PredictSpec(
-        task_weights=weights, weights=spec.weights, pad_id=spec.pad_id, end_id=spec.end_id, items=items, device="cpu"
-    )
-    return list(predict(told))
+    told = PredictSpec(task_weights=weights, weights=spec.weights, pad_id=spec.pad_id, end_id=spec.end_id, device="cpu")
+    return list(Applied(told).predict(items))
 
 
 def score(spec: FinetuneSpec, said: list[Prediction]) -> dict[str, float]:
@@ -45,8 +43,13 @@ def score(spec: FinetuneSpec, said: list[Prediction]) -> dict[str, float]:
     if spec.task == "similarity":
         values = np.array([[one.value or 0.0, item.value or 0.0] for one, item in zip(said, items, strict=True)])
         return {"pearson": float(metrics.pearson(values[:, 0], values[:, 1]))}
-    found_classes = [int(np.argmax(one.probabilities)) for one in said]
-    return {"accuracy": metrics.accuracy(found_classes, [item.targets[0] for item in items])}
+    found_classes, gold = [int(np.argmax(one.probabilities)) for one in said], [item.targets[0] for item in items]
+    nats = [-math.log(one.probabilities[target]) for one, target in zip(said, gold, strict=True)]
+    return {
+        "accuracy": metrics.accuracy(found_classes, gold),
+        "macro_f1": metrics.macro_f1([names[n] for n in found_classes], [names[n] for n in gold]),
+        "loss": pytest.approx(sum(nats) / len(nats), rel=1e-5),
+    }
 
 
 @pytest.mark.parametrize(
@@ -54,6 +57,8 @@ def score(spec: FinetuneSpec, said: list[Prediction]) -> dict[str, float]:
     [
         ("classification", "full", True),
         ("classification", "lora", False),
+        ("pairs", "full", True),
+        ("pairs", "lora", False),
         ("similarity", "lora", True),
         ("tagging", "frozen", False),
         ("qa", "full", False),
@@ -65,7 +70,9 @@ def test_the_score_can_be_had_again_from_what_is_said(tmp_path: Path, task: Task
     spec = spec.model_copy(update={"attempts": (attempt,)})
     result = finetune(spec, 0)
     for name, value in score(spec, applied(spec)).items():
-        assert value == pytest.approx(result.metrics[name], abs=1e-12)
+        assert value == (
+            pytest.approx(result.metrics[name], abs=1e-12) if isinstance(value, float) else result.metrics[name]
+        )
 
 
 @pytest.mark.parametrize("model", [DECODER, T5])

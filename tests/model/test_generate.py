@@ -9,9 +9,10 @@ import torch
 from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, GenerationConfig
 
 from model.build import LanguageModel
-from model.config import GenerationSpec, ModelConfig
+from model.config import ModelConfig
 from model.generate import Written, generate
 from model.sampling import chances, choose, penalise
+from model.specs import GenerationSpec
 from storage.errors import UserError
 
 from .test_huggingface import exported, shaken, small

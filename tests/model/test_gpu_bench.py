@@ -37,5 +37,14 @@ def test_steps_and_generation_run_on_a_cpu(measure: Any) -> None:
     assert prepared.documents is not None
     for make in (measure.our_step, measure.their_step):
         assert measure.seconds(make(CONFIG, prepared, CPU, compiled=False), CPU, warm=1, rounds=2) > 0
-    rate, share = measure.writing_share(CONFIG, CPU, measure.measured_bandwidth(CPU, 4), tokens=12)
-    assert rate > 0 and 0 < share < 1
+    bandwidth = measure.measured_bandwidth(CPU, 4)
+    for config in (CONFIG, CONFIG.model_copy(update={"tied_embeddings": True})):
+        found = measure.writing(config, CPU, bandwidth, compiled=False, tokens=12)
+        block = 4 * 32 * 32 - 2 * 16 * 32 + 3 * 32 * config.hidden_dim + 2 * 32
+        # weights but the embedding's table; keys and values of one layer and head at a mean of 11 positions
+        assert found.bytes_read == 2 * (block + 32 + 64 * 32) + 2 * 1 * 16 * 2 * 11
+        assert (
+            found.rate > 0
+            and found.share == pytest.approx(found.rate * found.bytes_read / bandwidth)
+            and found.share < 1
+        )

@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from model import train as training
-from model.config import TrainConfig, TrainingSpec
+from model.config import TrainConfig
 from model.scaling.ladder import LadderConfig, Shape, rungs
 from model.scaling.speed import fresh_fracs
 from model.schedule import decay_start, learning_rate_at
+from model.specs import TrainingSpec
 
 from .conftest import SHORT, TINY
 

@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 
 from model import train as training
 from model.checkpoint import load_model
-from model.config import TrainConfig, TrainingSpec, count_steps, step_tokens
+from model.config import TrainConfig, count_steps, step_tokens
 from model.data import Batch, open_tokens, read_sequences
 from model.parts import ObjectiveConfig
 from model.schedule import learning_rate_at
+from model.specs import TrainingSpec
 from storage.errors import Fatal, UserError
 
 from .conftest import SHORT, TINY, write_sequences

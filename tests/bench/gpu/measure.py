@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,19 +15,8 @@ import torch
 from torch.nn import functional
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from model.config import (
-    Counts,
-    Device,
-    GenerationSpec,
-    ModelConfig,
-    ObjectiveConfig,
-    Split,
-    TokenSet,
-    TrainConfig,
-    TrainingResult,
-    TrainingSpec,
-)
-from model.decoding import Decoding
+from model.config import Device, ModelConfig, ObjectiveConfig, TrainConfig
+from model.generate import generate
 from model.huggingface_configs import to_config
 from model.memory import count_parameters, kv_cache_bytes
 from model.noise import Vocabulary
@@ -34,6 +25,9 @@ from model.objectives import losses_of
 from model.optim import make_optimizer
 from model.prepare import Prepared, Preparer
 from model.rules import settle
+from model.specs import GenerationSpec, TrainingResult, TrainingSpec
+from model.stepping import compiled_parts
+from model.token_set import Counts, Split, TokenSet
 from model.train import train
 from model.transformer import Transformer
 from pipeline.packing import sequences_table
@@ -147,32 +141,74 @@ def seconds(step: Step, device: torch.device, warm: int = 3, rounds: int = 10) -
     return (time.perf_counter() - started) / rounds
 
 
-def writing_share(
-    config: ModelConfig, device: torch.device, bandwidth: float, tokens: int = 128
-) -> tuple[float, float]:
-    """Tokens a second of cached generation at batch 1 in bf16, and its share of what reading weights and cache allows.
+@dataclass(frozen=True)
+class Writing:
+    """Cached generation at batch 1 in bf16.
+
+    Attributes:
+        rate: Tokens a second, as whoever asks for text gets them: logits, choice, the way to the host, all included.
+        bytes_read: What a token cannot do without: every weight once, two bytes each, but of the embedding's table,
+            of which one row is read, where the output has a matrix of its own; and keys and values of the positions
+            before, 2 layers n_kv_heads head_dim values each, of half of those that are written.
+        share: rate * bytes_read / measured bandwidth.
+    """
+
+    rate: float
+    bytes_read: int
+    share: float
+
+
+def writing(config: ModelConfig, device: torch.device, bandwidth: float, compiled: bool, tokens: int = 192) -> Writing:
+    """Write greedily after a short prompt; the first tokens, with what is captured and compiled, are not counted.
 
     Args:
         bandwidth: Bytes a second the device reads, as `measured_bandwidth` finds.
     """
-    model = Transformer(config).to(device, torch.bfloat16).eval()
-    spec = GenerationSpec(weights="", prompts=((3, 4, 5, 6),), max_tokens=tokens)
-    with torch.no_grad():
-        decoding = Decoding(model, spec.prompts, tokens, 1)
-
-        def step() -> None:
-            decoding.append([int(decoding.logits().argmax())])
-
-        found = seconds(step, device, warm=4, rounds=tokens - 8)
+    model = random_model(config, device)
+    prompt, warm = (3, 4, 5, 6), tokens // 4
+    spec = GenerationSpec(
+        weights="", prompts=(prompt,), max_tokens=tokens, temperature=0.0, pad_id=1, compile=compiled
+    )  # fmt: skip
+    came = [time.perf_counter() for _ in generate(model, spec)]
+    rate = (tokens - 1 - warm) / (came[-1] - came[warm])
     count = count_parameters(config)
-    read = 2 * (count.total - (0 if config.tied_embeddings else count.embedding)) + kv_cache_bytes(config, tokens // 2)
-    return 1 / found, read / bandwidth / found
+    weights = 2 * (count.total - (0 if config.tied_embeddings else count.embedding))
+    read = weights + kv_cache_bytes(config, len(prompt) + (warm + tokens) // 2)
+    return Writing(rate, read, rate * read / bandwidth)
+
+
+def random_model(config: ModelConfig, device: torch.device) -> Transformer:
+    """Of bf16 weights made where they are used: one of 65B parameters would not fit the host's memory twice."""
+    with torch.device("meta"):
+        model = Transformer(config).to(torch.bfloat16)
+    model.to_empty(device=device)
+    if config.tied_embeddings:
+        model.head.weight = model.embedding.weight
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.normal_(0.0, config.d_model**-0.5) if weight.ndim > 1 else weight.fill_(1.0)
+    return model.eval()
 
 
 def measured_bandwidth(device: torch.device, megabytes: int) -> float:
     """Bytes a second of summing one large tensor."""
     values = torch.ones(megabytes << 18, dtype=torch.float32, device=device)
     return values.numel() * 4 / seconds(lambda: values.sum(), device)  # type: ignore[arg-type, return-value]
+
+
+def is_h200() -> bool:
+    """Whether bars for it hold here."""
+    return "H200" in torch.cuda.get_device_name()
+
+
+def release() -> None:
+    """Give memory back to the device: what was measured before must not stand in the way of what is next."""
+    torch.compiler.reset()  # what is compiled may hold on to the weights it was compiled with
+    compiled_parts.cache_clear()
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
 
 
 def _wait(device: torch.device) -> None:

@@ -13,6 +13,7 @@ import torch
 from flows.scaling_design import LadderWish
 from flows.scaling_flow import fit_line
 
+from .conftest import Note
 from .ladder import TEXT, climb, inputs
 
 pytestmark = [
@@ -24,15 +25,12 @@ pytestmark = [
 MINUTES = 10.0
 
 
-def test_a_ladder_in_ten_minutes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_ladder_in_ten_minutes(tmp_path: Path, note: Note) -> None:
     wish = LadderWish(MINUTES, "cuda", vocab_size=4096, sequence_length=512, workers=4, budgets=4)
     found = climb(wish, "cuda", str(tmp_path / "lake"))
     runs, largest = len(found.design.ladder), max(found.design.config.budgets)
-    with capsys.disabled():
-        name = torch.cuda.get_device_name()
-        print(f"\n{name}: {runs} runs up to {largest:.2g} FLOP in {found.seconds / 60:.1f} minutes")
-        for count, analysis in found.fits.items():
-            print(fit_line(count, analysis))
+    lines = [fit_line(count, analysis) for count, analysis in found.fits.items()]
+    note(runs=runs, largest_flops=largest, minutes=round(found.seconds / 60, 2), fits=lines)
     assert 20 <= runs <= 30 and len(found.design.config.budgets) == 4
     assert found.seconds <= 60 * MINUTES * 1.2
     parabola = found.fits["total"].by_compute["6ND"].parabola

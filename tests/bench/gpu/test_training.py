@@ -1,10 +1,10 @@
-"""`make bench-gpu`: steps, a whole training and generation on a GPU, held against the CPU, `transformers`, and the
-device's own rates.
+"""`make bench-gpu`: steps and a whole training on a GPU, held against the CPU, `transformers`, and the device's own
+rates.
 
 Bars, on one H200 in bf16 at 2,048 tokens with documents apart: MFU of 45 % at 160M and 55 % at 1.2B parameters, 300,000
-tokens a second at 125M, 1.3 times `transformers` with compile, and writing at 80 % of what memory allows. On another
-GPU the numbers are printed, and only agreement and a loader nobody waits for are asked for. Skips, with the reason,
-where there is no GPU; what is measured runs at small sizes on any machine in tests/model/test_gpu_bench.py.
+tokens a second at 125M, and 1.3 times `transformers` with compile. On another GPU the numbers are kept, and only
+agreement and a loader nobody waits for are asked for. Skips, with the reason, where there is no GPU; what is measured
+runs at small sizes on any machine in tests/model/test_gpu_bench.py.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from model.objectives import losses_of
 from model.presets import preset
 from model.transformer import Transformer
 
-from .measure import measured_bandwidth, our_step, packed, seconds, their_step, training, writing_share
+from .conftest import Note
+from .measure import is_h200, our_step, packed, release, seconds, their_step, training
 
 pytestmark = [
     pytest.mark.gpu,
@@ -37,10 +38,6 @@ SIZES = {  # name: (shape, sequences a step, least MFU, least tokens a second)
     "160M": (ModelConfig(vocab_size=32_768, d_model=896, n_layers=12, n_heads=14, n_kv_heads=14), 16, 0.45, 0),
     "1.2B": (ModelConfig(vocab_size=32_768, d_model=2048, n_layers=22, n_heads=16, n_kv_heads=16), 8, 0.55, 0),
 }
-
-
-def is_h200() -> bool:
-    return "H200" in torch.cuda.get_device_name()
 
 
 def gradients(device: str) -> tuple[float, dict[str, torch.Tensor]]:
@@ -62,45 +59,33 @@ def test_gpu_agrees_with_cpu() -> None:
 
 
 @pytest.mark.parametrize("name", [*SIZES])
-def test_a_training_step(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_training_step(name: str, note: Note) -> None:
     config, batch, least_mfu, least_rate = SIZES[name]
     device = torch.device("cuda")
     prepared = packed(config, batch, LENGTH, mean=500)
     ours = batch * LENGTH / seconds(our_step(config, prepared, device, compiled=True), device)
-    torch.cuda.empty_cache()
+    memory = torch.cuda.max_memory_allocated()
+    release()
     theirs = batch * LENGTH / seconds(their_step(config, prepared, device, compiled=True), device)
-    torch.cuda.empty_cache()
+    release()
     peak = measured_flops(device, torch.bfloat16)
     assert peak is not None
     mfu = flops_per_token(config, LENGTH) * ours / peak
-    with capsys.disabled():
-        size = count_parameters(config).total
-        print(
-            f"\n{torch.cuda.get_device_name()}: {size:,} parameters, {ours:,.0f} tokens/s, MFU {mfu:.1%} of "
-            f"{peak / 1e12:.0f} TFLOP/s measured, {ours / theirs:.2f} x transformers with compile ({theirs:,.0f})"
-        )
+    note(
+        size=name, parameters=count_parameters(config).total, tokens_per_second=round(ours), mfu=round(mfu, 4),
+        measured_tflops=round(peak / 1e12, 1), times_transformers=round(ours / theirs, 3), memory_bytes=memory,
+    )  # fmt: skip
     if is_h200():
         assert mfu >= least_mfu and ours >= least_rate and ours / theirs >= 1.3
 
 
-def test_a_whole_training_never_waits_for_its_loader(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_whole_training_never_waits_for_its_loader(tmp_path: Path, note: Note) -> None:
     config, batch, _, least_rate = SIZES["125M"]
     found = training(config, tmp_path, "cuda", batch, LENGTH, steps=60)
-    with capsys.disabled():
-        print(
-            f"\na whole training of 60 steps: {found.step_tokens_per_second:,.0f} tokens/s of the median step, MFU "
-            f"{found.mfu or 0:.1%}, {found.loader_wait_frac:.2%} of the steps' time spent waiting for a batch"
-        )
+    note(
+        tokens_per_second=round(found.step_tokens_per_second), mfu=found.mfu, loader_wait_frac=found.loader_wait_frac,
+        memory_bytes=found.memory_bytes,
+    )  # fmt: skip
     assert found.loader_wait_frac <= MOST_WAITING
     if is_h200():
         assert found.step_tokens_per_second >= least_rate
-
-
-def test_writing_against_the_bandwidth(capsys: pytest.CaptureFixture[str]) -> None:
-    device = torch.device("cuda")
-    bandwidth = measured_bandwidth(device, 4096)
-    rate, share = writing_share(SIZES["1.2B"][0], device, bandwidth)
-    with capsys.disabled():
-        print(f"\nwriting: {rate:,.0f} tokens/s, {share:.0%} of {bandwidth / 1e12:.2f} TB/s measured")
-    if is_h200():
-        assert share >= 0.8

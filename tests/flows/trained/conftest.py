@@ -19,10 +19,11 @@ from flows.steps import run_step
 from flows.tokens_flow import write_meta
 from flows.tokens_task import TokensJob, encode_shard, make_tokenizer
 from flows.training_task import train_once
-from model.config import ExportSpec, ModelConfig, TrainConfig, TrainingSpec
+from model.config import ModelConfig, TrainConfig
 from model.embedding import EmbedSpec
 from model.presets import preset
 from model.scoring import PseudoSpec, ScoreSpec
+from model.specs import ExportSpec, TrainingSpec
 from model.train import train
 from pipeline.tokens_config import TokensConfig
 from storage import files, schema
