@@ -32,6 +32,7 @@ from storage.uris import is_local, join, local_path
 
 FOLDER = "leases"
 BEAT_SECONDS = 5.0
+_MOMENT = 0.05  # seconds; a lease is a few hundred bytes
 LOST_SECONDS = 60.0
 """Without a heartbeat, after which an owner is taken for dead: long enough for a machine that swaps."""
 
@@ -206,14 +207,23 @@ def hold(
 def current(root: str, area: str) -> Holder | None:
     """The file of the highest generation; None where there never was one."""
     for generation in sorted(_generations(root, area), reverse=True):
-        data = read_now(_path(root, area, generation))
+        path = _path(root, area, generation)
+        data = read_now(path)
         if data is None:  # gone between listing and reading
             continue
-        try:
-            return Holder(**json.loads(data))
-        except (ValueError, TypeError):  # being written, on a file system without links; or damaged
-            return Holder(area, generation, data.hex()[:32], "an unreadable lease", "?", 0, "", "", "?")
+        if found := _parsed(data):
+            return found
+        time.sleep(_MOMENT)  # being written, where that is not one step
+        data = read_now(path) or b""
+        return _parsed(data) or Holder(area, generation, data.hex()[:32], "an unreadable lease", "?", 0, "", "", "?")
     return None
+
+
+def _parsed(data: bytes) -> Holder | None:
+    try:
+        return Holder(**json.loads(data))
+    except (ValueError, TypeError):
+        return None
 
 
 def _acquire(
