@@ -11,7 +11,8 @@ import pyarrow as pa
 
 from pipeline.archive.records import Page, Record, Refusal, Unreadable
 from pipeline.batch import DocumentBatch
-from pipeline.stage import Stage, Verdicts
+from pipeline.judging import Verdicts
+from pipeline.stage import Stage
 from storage import schema
 from storage.sources import Source
 

@@ -38,7 +38,8 @@ from pipeline.archive.page import to_page
 from pipeline.archive.records import Page, Record, Refusal, Skip, Unreadable
 from pipeline.benchmarks import benchmark_rows
 from pipeline.dedup.signatures import band_table
-from pipeline.stage import Stage, StageCost, Verdicts, run_stages
+from pipeline.judging import StageCost, Verdicts, run_stages
+from pipeline.stage import Stage
 from storage import schema
 from storage.errors import Fatal
 from storage.lake import Lake, fingerprint

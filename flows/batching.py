@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import pyarrow.compute as pc
 
 from pipeline.archive.records import Page
-from pipeline.stage import Verdicts
+from pipeline.judging import Verdicts
 
 MOST_PAGES = 128
 MOST_MARKUP = 4 << 20  # bytes

@@ -15,11 +15,12 @@ import numpy as np
 from flows.model_files import digest_of
 from flows.quality_texts import Texts
 from pipeline.batch import DocumentBatch
+from pipeline.judging import run_stages
 from pipeline.language import LanguageConfig
 from pipeline.quality.calibration import POINTS, quantiles
 from pipeline.quality.classifier import ClassifierConfig
 from pipeline.quality.perplexity import HEAD, TAIL, PerplexityConfig
-from pipeline.stage import Stage, run_stages
+from pipeline.stage import Stage
 from storage.errors import UserError
 from storage.files import write_bytes
 

@@ -23,7 +23,8 @@ from flows.progress import tell
 from flows.recipe import STAGE_SECTIONS, Recipe, load_recipe, shipped_recipes
 from flows.work import prefect_api
 from pipeline.batch import DocumentBatch
-from pipeline.stage import Stage, run_stages
+from pipeline.judging import run_stages
+from pipeline.stage import Stage
 from storage import patience
 from storage.errors import UserError
 from storage.lake import Lake

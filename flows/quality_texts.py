@@ -20,7 +20,7 @@ from pipeline.archive.reader import read_archive
 from pipeline.archive.records import Page, Record, Skip, Unreadable
 from pipeline.batch import DocumentBatch
 from pipeline.extract.config import ExtractConfig
-from pipeline.stage import run_stages
+from pipeline.judging import run_stages
 from storage import schema
 from storage.catalog import Catalog
 from storage.errors import UserError

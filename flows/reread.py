@@ -19,9 +19,10 @@ from pipeline.archive.config import ArchiveConfig
 from pipeline.archive.page import to_page
 from pipeline.archive.reader import read_archive
 from pipeline.archive.records import Item, Page, Record
+from pipeline.judging import Verdicts, run_stages
 from pipeline.pii.config import PiiConfig, find_personal_data
 from pipeline.pii.spans import scrub
-from pipeline.stage import Stage, Verdicts, run_stages
+from pipeline.stage import Stage
 from storage.errors import ShardFailed
 from storage.files import open_read
 from storage.ranges import read_ranges

@@ -16,13 +16,13 @@ from pipeline.batch import DocumentBatch
 from pipeline.dedup.normalise import fold_table
 from pipeline.dedup.signatures import shingle_sets
 from pipeline.dedup.verification import measure_jaccard
+from pipeline.judging import run_stages
 from pipeline.kernels.contamination import find_matches, index_passages
 from pipeline.kernels.spellings import spell
 from pipeline.quality.kneser_ney import estimate
 from pipeline.quality.ngram_model import Header, NgramModel, pack
 from pipeline.quality.ngrams import Vocabulary, count_run
 from pipeline.quality.normalise import spelling_table
-from pipeline.stage import run_stages
 from storage import schema
 
 TEXT = "The miller looked at the river and said that it would rain before the evening came. " * 8

@@ -25,7 +25,7 @@ from flows.reread import judge_again, read_records
 from flows.what_if.verdicts import Move, Outcome
 from pipeline.archive.records import Record
 from pipeline.dedup.signatures import band_table
-from pipeline.stage import Verdicts
+from pipeline.judging import Verdicts
 from storage import schema
 from storage.catalog import Catalog
 from storage.errors import Fatal

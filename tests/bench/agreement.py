@@ -37,7 +37,7 @@ from pipeline.archive.page import host_of, to_page
 from pipeline.archive.reader import read_archive
 from pipeline.archive.records import Page, Record
 from pipeline.batch import DocumentBatch
-from pipeline.stage import run_stages
+from pipeline.judging import run_stages
 from tests.bench.vs_datatrove import ROOT, default_environment, prepare_environment
 
 DATA = ROOT.parent / "shared" / "data"

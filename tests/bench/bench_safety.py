@@ -17,7 +17,8 @@ from flows.toxicity_training import read_labelled, train_classifier
 from pipeline.batch import DocumentBatch
 from pipeline.benchmarks import BenchmarkFile
 from pipeline.decontaminate import DecontaminateConfig
-from pipeline.stage import Stage, run_stages
+from pipeline.judging import run_stages
+from pipeline.stage import Stage
 from pipeline.toxicity import ToxicityConfig
 from tests.bench.bench_pii import DOMAINS, SHARED, head, megabytes
 

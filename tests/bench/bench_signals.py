@@ -26,7 +26,8 @@ from rich.table import Table
 from flows.heap import keep_freed_memory
 from flows.recipe import load_recipe
 from pipeline.batch import DocumentBatch
-from pipeline.stage import Stage, run_stages
+from pipeline.judging import run_stages
+from pipeline.stage import Stage
 from tests.bench.agreement import DATA, clean_texts
 from tests.bench.vs_datatrove import default_environment, prepare_environment
 

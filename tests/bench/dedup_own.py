@@ -24,7 +24,7 @@ from flows.dedup_job import DedupJob
 from pipeline.batch import DocumentBatch
 from pipeline.dedup.config import DedupConfig
 from pipeline.dedup.signatures import band_table
-from pipeline.stage import run_stages
+from pipeline.judging import run_stages
 from storage.lake import Lake
 from storage.schema import BANDS, DOCUMENTS
 from storage.shards import ShardWriter, read_table

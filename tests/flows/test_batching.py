@@ -12,7 +12,7 @@ from flows import batching
 from flows.annotate_task import annotate
 from flows.batching import Batching
 from pipeline.archive.records import Page
-from pipeline.stage import Verdicts
+from pipeline.judging import Verdicts
 from tests.flows.archives import article, page, write_warc
 from tests.flows.test_annotate_task import job_for
 

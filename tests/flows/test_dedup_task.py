@@ -20,7 +20,7 @@ from flows.dedup_job import DedupJob
 from pipeline.batch import DocumentBatch
 from pipeline.dedup.config import DedupConfig
 from pipeline.dedup.signatures import band_table
-from pipeline.stage import run_stages
+from pipeline.judging import run_stages
 from storage.lake import Lake
 from storage.schema import DOCUMENTS, DUPLICATES
 from storage.shards import Output, read_table, write_table

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from flows.cli import app
 from pipeline.batch import DocumentBatch
 from pipeline.domains.config import DomainsConfig
-from pipeline.stage import run_stages
+from pipeline.judging import run_stages
 
 SUBJECTS = {
     "cooking": "Stir the {} flour and butter over a low flame until the sauce thickens, then season the soup.",

@@ -18,7 +18,8 @@ import pyarrow as pa
 
 from flows.recipe import load_recipe
 from pipeline.batch import DocumentBatch
-from pipeline.stage import Stage, run_stages
+from pipeline.judging import run_stages
+from pipeline.stage import Stage
 
 PAGES = Path(__file__).parent / "pages.json"
 

@@ -15,8 +15,8 @@ from pipeline.batch import DocumentBatch
 from pipeline.benchmarks import BenchmarkFile
 from pipeline.decontaminate import DecontaminateConfig
 from pipeline.dedup.normalise import fold_table
+from pipeline.judging import run_stages
 from pipeline.kernels.contamination import find_matches, hash_words, index_passages
-from pipeline.stage import run_stages
 from storage.errors import UserError
 
 QUESTION = (

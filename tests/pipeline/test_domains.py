@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from pipeline.batch import DocumentBatch
 from pipeline.domains.config import DomainsConfig
 from pipeline.domains.tables import HOSTS
-from pipeline.stage import run_stages
+from pipeline.judging import run_stages
 from storage.errors import UserError
 
 

@@ -11,8 +11,8 @@ import pyarrow as pa
 import pytest
 
 from pipeline.batch import DocumentBatch
+from pipeline.judging import Verdicts, run_stages
 from pipeline.language import LanguageConfig, shipped_model
-from pipeline.stage import Verdicts, run_stages
 from storage.errors import UserError
 
 ENGLISH = "The river rises in the hills above the town and flows through three lakes before it meets the sea."

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.batch import DocumentBatch
-from pipeline.stage import Columns, Rule, Stage, run_stages, signal
+from pipeline.judging import run_stages
+from pipeline.stage import Columns, Rule, Stage, signal
 
 
 def measured(name: str, values: dict[str, float | None], *rules: Rule, **options: bool) -> Stage:

@@ -9,7 +9,7 @@ import pytest
 
 from flows.toxicity_training import Example, read_labelled, train_classifier
 from pipeline.batch import DocumentBatch
-from pipeline.stage import run_stages
+from pipeline.judging import run_stages
 from pipeline.toxicity import ToxicityConfig, load_classifier, prepare, score_lines
 from storage.errors import UserError
 

@@ -10,7 +10,7 @@ from flows.demo.site import Reply, VirtualHost
 from flows.demo.world import written_hosts
 from flows.recipe import load_recipe
 from pipeline.batch import DocumentBatch
-from pipeline.stage import Verdicts, run_stages
+from pipeline.judging import Verdicts, run_stages
 
 NOT_WORTH_A_PAGE = {"extract.html_bytes"}  # eight megabytes of HTML
 

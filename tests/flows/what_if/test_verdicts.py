@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from flows.what_if.tally import judge
 from flows.what_if.verdicts import Move
 from pipeline.batch import DocumentBatch
-from pipeline.stage import Rule, Stage, run_stages, signal
+from pipeline.judging import run_stages
+from pipeline.stage import Rule, Stage, signal
 
 SIGNALS = ("a", "b", "c", "d", "e")
 VALUES = st.sampled_from([None, 0.0, 1.0, 2.0, 3.0, float("nan")])

@@ -20,8 +20,8 @@ from pipeline.dedup.signatures import (
     shingle_sets,
     sign,
 )
+from pipeline.judging import run_stages
 from pipeline.kernels.xxh64 import xxh64
-from pipeline.stage import run_stages
 from storage.schema import BANDS
 from tests.pipeline.dedup import plain
 

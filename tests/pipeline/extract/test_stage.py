@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.batch import DocumentBatch
 from pipeline.extract.config import ExtractConfig
-from pipeline.stage import Verdicts, run_stages
+from pipeline.judging import Verdicts, run_stages
 
 PARAGRAPH = "The main text of this page talks about one thing at some length, so that it is found. " * 5
 PAGE = f"""<html><head><title>A title</title></head><body>

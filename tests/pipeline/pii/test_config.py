@@ -9,8 +9,9 @@ import pytest
 from pydantic import ValidationError
 
 from pipeline.batch import DocumentBatch
+from pipeline.judging import run_stages
 from pipeline.pii.config import PiiConfig
-from pipeline.stage import Rule, Stage, run_stages, signal
+from pipeline.stage import Rule, Stage, signal
 
 TEXTS = ["mail jane@example.com or bob@example.org, card 4111 1111 1111 1111", "nothing here", None]
 

@@ -7,11 +7,11 @@ import pytest
 from stdnum import iban
 
 from pipeline.batch import DocumentBatch
+from pipeline.judging import run_stages
 from pipeline.pii.card import luhn
 from pipeline.pii.config import KIND_NAMES, PiiConfig
 from pipeline.pii.spans import find_spans
 from pipeline.pii.surrogates import SurrogatesConfig, surrogate
-from pipeline.stage import run_stages
 
 TEXT = (
     "mail jane@example.org or JANE@example.org, not bob@example.org; card 4111 1111 1111 1111 and 4111-1111-1111-1111."

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pyarrow as pa
 
 from pipeline.batch import DocumentBatch
-from pipeline.stage import Stage, Verdicts, run_stages
+from pipeline.judging import Verdicts, run_stages
+from pipeline.stage import Stage
 
 OPENINGS = [
     "When spring comes", "Long ago", "Beyond the mill", "As travellers say", "With every flood",

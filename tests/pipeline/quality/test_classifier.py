@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.batch import DocumentBatch
+from pipeline.judging import Verdicts, run_stages
 from pipeline.quality.classifier import ClassifierConfig
 from pipeline.quality.reliability import auc, decisions, reliability, thresholds
-from pipeline.stage import Verdicts, run_stages
 from storage.errors import UserError
 
 GOOD, BAD = "the river rises in the hills and flows to the sea", "click here buy now best price free shipping"

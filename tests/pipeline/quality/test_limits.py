@@ -11,10 +11,11 @@ from pydantic import ValidationError
 
 from flows.recipe import Recipe, load_recipe
 from pipeline.batch import DocumentBatch
+from pipeline.judging import run_stages
 from pipeline.quality.c4 import C4Config
 from pipeline.quality.gopher import GopherConfig
 from pipeline.quality.limits import Limits
-from pipeline.stage import Rule, run_stages
+from pipeline.stage import Rule
 from storage.errors import UserError
 
 GERMAN = {"min_words": 3, "max_mean_word_chars": "off", "stop_words": ["der", "und"], "min_stop_words": 1}

@@ -11,9 +11,9 @@ import pyarrow as pa
 import pytest
 
 from pipeline.batch import DocumentBatch
+from pipeline.judging import Verdicts, run_stages
 from pipeline.quality.calibration import POINTS, load_calibration, percentile, percentiles, quantiles
 from pipeline.quality.perplexity import PerplexityConfig
-from pipeline.stage import Verdicts, run_stages
 from storage.errors import UserError
 from tests.pipeline.quality.models import packed, train
 

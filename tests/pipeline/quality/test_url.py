@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from flows.recipe import Recipe, load_recipe
 from flows.url_lists import UrlSection
 from pipeline.batch import DocumentBatch
+from pipeline.judging import run_stages
 from pipeline.quality.url import UrlConfig
-from pipeline.stage import run_stages
 from storage.errors import UserError
 
 
