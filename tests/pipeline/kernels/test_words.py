@@ -11,6 +11,7 @@ from pipeline.batch import DocumentBatch
 from pipeline.kernels import words as kinds
 from pipeline.kernels.classes import BULLETS, class_table, coded, coding
 from pipeline.kernels.hashing import hash_bytes, hash_text
+from pipeline.kernels.lines import ASKED
 from tests.pipeline.kernels import plain
 from tests.pipeline.kernels.texts import hard_texts
 
@@ -131,3 +132,16 @@ def test_hashes_are_the_same_on_every_machine() -> None:
     assert hash_bytes("word") == DocumentBatch.of_texts(["a word"]).words.hashes[1]
     assert hash_bytes("word") == 0xE92AB5FC63869726
     assert hash_text("word") == 0xF90BA9A629D4DE95
+
+
+@given(st.lists(hard_texts(), min_size=1, max_size=4))
+@settings(deadline=None, max_examples=150)
+def test_lines_know_what_is_asked_of_them(texts: list[str]) -> None:
+    texts = ["x" * 70 + text + "\r" * (len(text) % 2) for text in texts] + texts  # in and after a block of 64
+    lines, (codes, classes) = DocumentBatch.of_texts(texts).lines, coding()
+    wanted = [
+        int(np.bitwise_or.reduce(classes[codes[[ord(c) for c in line]]])) & ASKED if line else 0
+        for text in texts
+        for line in text.split("\n")
+    ]
+    assert lines.seen.tolist() == wanted
