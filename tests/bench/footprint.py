@@ -17,6 +17,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Iterable
 from contextlib import suppress
@@ -25,6 +26,8 @@ from types import TracebackType
 from typing import NamedTuple
 
 PAUSE_SECONDS = 0.02
+BUSY_FRAC = 0.1
+"""Of a core, what sampling may take of what it watches: the pause is longer where a sample takes long."""
 FILES_EVERY = 10
 """Samples of their own memory for each of what they map of files, which changes slowly and takes longer to read."""
 
@@ -78,6 +81,7 @@ class Footprint:
     def _sample(self) -> None:
         files, known = 0, frozenset[int]()
         for turn in range(sys.maxsize):
+            started = time.thread_time()
             pids = descendants(self._roots)
             if turn % FILES_EVERY == 0 or known != frozenset(pids):
                 files, known = mapped_files(pids), frozenset(pids)
@@ -85,7 +89,7 @@ class Footprint:
             if sum(own) + files > self.peak.total:
                 named = tuple((pid, command_of(pid), size) for pid, size in zip(pids, own, strict=True))
                 self.peak = Sample(sum(own), files, named)
-            if self._ended.wait(PAUSE_SECONDS):
+            if self._ended.wait(max(PAUSE_SECONDS, (time.thread_time() - started) / BUSY_FRAC)):
                 return
 
 
