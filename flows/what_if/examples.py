@@ -30,20 +30,20 @@ def examples(question: Question, each: int) -> list[dict[str, Any]]:
         A row a page: move (in, out or unmeasured), url, identity, failed rules before and after, the changed rules'
         values, and an excerpt of its text as extracted, personal data replaced; or why it cannot be read.
     """
-    wanted: list[_Wanted] = []
-    for move, belongs in _MOVES.items():
+    wanted: list[Wanted] = []
+    for move, belongs in MOVES.items():
         groups = [group for groups in question.groups for group in groups.chosen(belongs(groups.tally), each)][:each]
         pages = -(-each // max(len(groups), 1))  # of each combination, so that there are as many as asked for
-        wanted += [_Wanted(move, group, pages) for group in groups]
-    found = [row for part in question.parts for row in _pages(question.lake, part, wanted)]
+        wanted += [Wanted(move, group, pages) for group in groups]
+    found = [row for part in question.parts for row in pages_of(question.lake, part, wanted)]
     found.sort(key=itemgetter("number"))  # a group's pages stay in their order
-    of_move = {move: [row for row in found if row["move"] == move][:each] for move in _MOVES}
-    rows = [{name: row[name] for name in row if name != "number"} for move in _MOVES for row in of_move[move]]
+    of_move = {move: [row for row in found if row["move"] == move][:each] for move in MOVES}
+    rows = [{name: row[name] for name in row if name != "number"} for move in MOVES for row in of_move[move]]
     _read_excerpts(question, rows)
     return rows
 
 
-_MOVES: dict[str, Callable[[Tally], np.ndarray]] = {
+MOVES: dict[str, Callable[[Tally], np.ndarray]] = {
     "in": lambda tally: tally.before.any(axis=1) & (tally.fate == KEPT),
     "out": lambda tally: ~tally.before.any(axis=1) & (tally.fate == DROPPED),
     "unmeasured": lambda tally: tally.fate == UNKNOWN,
@@ -51,7 +51,7 @@ _MOVES: dict[str, Callable[[Tally], np.ndarray]] = {
 """Which groups of pages move."""
 
 
-class _Wanted(NamedTuple):
+class Wanted(NamedTuple):
     """So many pages of a group are to be shown."""
 
     move: str
@@ -59,7 +59,7 @@ class _Wanted(NamedTuple):
     pages: int
 
 
-def _pages(lake: Lake, part: Part, wanted: Sequence[_Wanted]) -> Iterator[dict[str, Any]]:
+def pages_of(lake: Lake, part: Part, wanted: Sequence[Wanted]) -> Iterator[dict[str, Any]]:
     """The first pages of the groups of that part; `number` is the group's place among all."""
     signals = list(dict.fromkeys(rule.signal for rule in part.move.changed))
     of_part = {number: one for number, one in enumerate(wanted) if one.group.part is part}
@@ -76,22 +76,32 @@ def _pages(lake: Lake, part: Part, wanted: Sequence[_Wanted]) -> Iterator[dict[s
         }  # fmt: skip
 
 
-def _pages_sql(lake: Lake, number: int, wanted: _Wanted, signals: Sequence[str]) -> str:
-    """A query for a group's first pages; of one alone it is known where to look."""
-    group, alone = wanted.group, wanted.pages == 1
+def _pages_sql(lake: Lake, number: int, wanted: Wanted, signals: Sequence[str]) -> str:
+    """A query for a group's first pages; where it is known where they lie, it looks there."""
+    group = wanted.group
     has_language = any("language" in stage.adds.names for stage in group.part.move.old)
-    files = group.files if alone else [path for path, _ in group.part.files(lake)]
+    files, offsets = _where(lake, group, wanted.pages)
     return sql_text("what_if/page").format(
         number=number,
         language="language" if has_language else "NULL AS language",
         values=", ".join(f'"{signal}" AS "value {signal}"' for signal in signals) or "NULL AS nothing",
         rows=f"read_parquet({literal_list(files)}, hive_partitioning = false)",
-        place=f'"offset" = {group.example_offset}' if alone else "true",
+        place=f'"offset" IN ({", ".join(map(str, offsets))})' if offsets else "true",
         failed="[" + ", ".join(map(quoted, group.failed)) + "]::VARCHAR[]",
         mask=group.part.move.mask_sql(),
         wanted=group.mask,
         limit=wanted.pages,
     )
+
+
+def _where(lake: Lake, group: Group, pages: int) -> tuple[Sequence[str], Sequence[int]]:
+    """Ledger files that hold the group's first pages, and offsets that are theirs; no offsets: not known."""
+    if pages == 1:
+        return group.files, [group.example_offset]
+    if len(group.places) >= min(pages, group.pages):
+        files, offsets = zip(*group.places[:pages], strict=True)
+        return list(dict.fromkeys(files)), list(dict.fromkeys(offsets))
+    return [path for path, _ in group.part.files(lake)], []
 
 
 def _read_excerpts(question: Question, rows: Sequence[dict[str, Any]]) -> None:

@@ -12,8 +12,9 @@ import pytest
 
 from flows.annotate_rows import pages_schema
 from flows.recipe import load_recipe
+from flows.what_if import examples
 from flows.what_if import groups as grouping
-from flows.what_if.groups import Groups, Part, count_groups
+from flows.what_if.groups import MOST_PLACES, Groups, Part, count_groups
 from flows.what_if.verdicts import Move
 from storage.catalog import Catalog
 from storage.errors import Fatal
@@ -71,7 +72,8 @@ def part_of(lake: Lake, recipe: str, changes: Sequence[str], archives: int = 3) 
     rows = []
     for number in range(archives):
         table = draw_pages(f"a{number}", old, number)
-        rows.append({"outputs": [write_table(lake.root, f"pages/a{number}.parquet", "pages", table).to_dict()]})
+        output = write_table(lake.root, f"pages/a{number}.parquet", "pages", table)
+        rows.append({"crawl": "c1", "archive": f"a{number}", "outputs": [output.to_dict()]})
     return Part(tuple(rows), Move(old, new))
 
 
@@ -128,3 +130,27 @@ def test_a_rule_that_the_recipe_does_not_have_is_named(tmp_path: Path) -> None:
     stages = load_recipe("fineweb", ["fineweb.enabled=false"]).stages()
     with pytest.raises(Fatal, match="pages of the ledger fail fineweb"):
         count_groups(lake, Part(part.archives, Move(stages, stages)))
+
+
+QUESTIONS_OF_EXAMPLES = (("gopher.min_words=30",), ("language.targets=['de','fr']",), ("fineweb.enabled=false",))
+
+
+@pytest.mark.parametrize("changes", QUESTIONS_OF_EXAMPLES)
+def test_pages_whose_places_were_kept_are_those_that_a_scan_finds(
+    changes: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = Lake(str(tmp_path))
+    part = part_of(lake, "fineweb", changes)
+    monkeypatch.setattr(grouping, "BATCH_ROWS", PAGES)
+    groups = count_groups(lake, part)
+    chosen = [group for belongs in examples.MOVES.values() for group in groups.chosen(belongs(groups.tally), 3)]
+    assert chosen and max(group.pages for group in chosen) > 3
+    moving = {rule.name for rule in part.move.changed} | set(part.move.old_rules) - set(part.move.new_rules)
+    for group in chosen:  # of others the places are not kept: in a ledger of real stages none would move
+        assert len(group.places) == (min(group.pages, MOST_PLACES) if moving.issuperset(group.failed) else 0)
+    wanted = [examples.Wanted("in", group, 4) for group in chosen]
+    kept = list(examples.pages_of(lake, part, wanted))
+    blind = [one._replace(group=one.group._replace(places=())) for one in wanted]
+    assert kept == list(examples.pages_of(lake, part, blind))
+    found = [sum(row["number"] == number for row in kept) for number in range(len(chosen))]
+    assert found == [min(4, group.pages) for group in chosen]
