@@ -132,11 +132,13 @@ def main() -> None:
             ("SST-2", read_data("classification", f"{sst}/stsa.binary.train", f"{sst}/stsa.binary.dev"), (majority,)),
             ("WNUT17", read_data("tagging", f"{ner}/wnut17-train/wnut17train.conll",
                                  f"{ner}/wnut17-dev/emerging.dev.conll"), (tag_a_word,)),
+            ("GUM", read_data("tagging", f"{ner}/gum-train/gum-train.conll"), (tag_a_word,)),
             ("MRPC", read_data("pairs", f"{pairs}/msr-para-train.tsv", f"{pairs}/msr-para-val.tsv"),
              (majority, shared_words)),
             ("STS-2015", read_data("similarity", f"{pairs}/2015.train.tsv", f"{pairs}/2015.val.tsv"), (shared_words,)),
             ("QAMR", read_data("qa", f"{qa}/qamr-filtered-dev.tsv", sentences=f"{qa}/qamr-wiki-sentences.tsv"),
              (whole_context, words_behind)),
+            ("PolicyQA", read_data("qa", f"{qa}/policyqa-dev.json"), (whole_context, words_behind)),
             ("TREC-instructions", read_data("instruction", trec_instructions(Path(folder))), (likely_answer,)),
         ]  # fmt: skip
     shown = Table("data", "learned from", "measured on", "baseline", "scores")
