@@ -150,7 +150,7 @@ def utf8_of(text: pa.Array[Any]) -> Utf8:
         if offsets is not None and len(text)
         else np.zeros(1, width)
     )
-    payload = np.frombuffer(memoryview(data), np.uint8) if data is not None and data.size else np.zeros(0, np.uint8)
+    payload = np.frombuffer(memoryview(data) if data is not None and data.size else b"", np.uint8)
     return Utf8(payload, starts.astype(np.int64))
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+from pipeline.batch import DocumentBatch
+
 CALL = """
 import sys
 import numpy as np
@@ -33,3 +35,10 @@ def test_kept_code_needs_no_compiler_and_gives_the_same() -> None:
     second = run(CALL.format(known=True) + LINK)
     assert second[:2] == [first[0], "False"]
     assert second[2:] == ["False", first[0], "keptkept"]  # and what is compiled later is linked with it
+
+
+def test_nothing_to_read_is_read_by_the_same_code() -> None:
+    """An empty text's bytes are as read-only as others': kernels would be compiled once more for any difference."""
+    some, none = (DocumentBatch.of_texts(texts).utf8.data for texts in (["some"], [""]))
+    assert some.flags.writeable == none.flags.writeable and some.dtype == none.dtype
+    assert not len(none)
