@@ -129,7 +129,7 @@ class DocumentBatch:
     def of_pieces(self, pieces: Pieces) -> DocumentBatch:
         """A batch of the texts that pieces of these make, as its only column; what is known of them is taken over."""
         made = assemble(self.utf8.data, self.characters, self.chunks, self.word_counts, self.lines, pieces)
-        made.data.flags.writeable = False  # as Arrow's are, for kernels compiled for those
+        made.data.flags.writeable = False  # as `utf8_of` has it
         offsets = made.characters.byte_starts[made.characters.doc_offsets].astype(np.int64)
         batch = DocumentBatch({"text": _strings(made.data, offsets)})
         known = {"characters": made.characters, "chunks": made.chunks, "_carried": made.counts, "lines": made.lines}
@@ -151,6 +151,7 @@ def utf8_of(text: pa.Array[Any]) -> Utf8:
         else np.zeros(1, width)
     )
     payload = np.frombuffer(memoryview(data) if data is not None and data.size else b"", np.uint8)
+    payload.flags.writeable = False  # as what is read from files is: kernels are compiled for that once
     return Utf8(payload, starts.astype(np.int64))
 
 
