@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -59,8 +61,29 @@ class Difference:
             raise UserError(
                 f"the ledger cannot say what {keys} would do: it changes what is measured or the text itself, not a "
                 "limit.",
-                "`winnow corpus` with these settings reads the archives again; the lake keeps both.",
+                f"{_as_it_was(self.measures)}`winnow corpus` with these settings reads the archives again; the lake "
+                "keeps both.",
             )
+
+
+def _as_it_was(changes: tuple[Change, ...]) -> str:
+    """The options that give these keys the values that the run had, as a shell takes them; nothing where a key of a
+    single language was not there, which no option says."""
+    if any(change.old is None and _BY_LANGUAGE in change.key.split(".") for change in changes):
+        return ""
+    options = [part for change in changes for part in ("--set", f"{change.key}={_toml(change.old)}")]
+    return f"To ask about the run as it was: {shlex.join(options)}. "
+
+
+def _toml(value: Any) -> str:
+    """A value as a recipe has it: JSON, but for tables, and for what is switched off."""
+    if isinstance(value, BaseModel):
+        value = value.model_dump(exclude_defaults=True)
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{json.dumps(key)} = {_toml(each)}" for key, each in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(_toml, value)) + "]"
+    return json.dumps("off" if value is None else value, ensure_ascii=False)
 
 
 def compare(old: Recipe, new: Recipe) -> Difference:

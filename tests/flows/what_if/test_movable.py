@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import shlex
+
 import pytest
 
 from flows.recipe import Recipe, load_recipe
@@ -42,8 +44,13 @@ def test_limits_are_for_the_ledger(change: str, base: Recipe) -> None:
 def test_what_touches_a_signal_or_the_text_is_not(change: str, base: Recipe) -> None:
     found = compare(base, load_recipe("fineweb", [change, "gopher.min_words=30"]))
     assert [c.key for c in found.measures] == keys((change,))
-    with pytest.raises(UserError, match=f"cannot say what {keys((change,))[0]} would do"):
+    with pytest.raises(UserError, match=f"cannot say what {keys((change,))[0]} would do") as refused:
         found.check_answerable()
+    said = str(refused.value)
+    assert ("as it was: " in said) == ("per_language" not in change)  # no option takes such a key away
+    if "as it was: " in said:
+        _, option = shlex.split(said.split("as it was: ")[1].split(". `winnow")[0])
+        assert compare(base, load_recipe("fineweb", [change, "gopher.min_words=30", option])).measures == ()
 
 
 @pytest.mark.parametrize("change", LATER)
