@@ -19,14 +19,13 @@ from pipeline.kernels.classes import (
     LAST_BULLET,
     PLAIN_ENGLISH,
     PREFIX,
-    SPACE,
     URL_PART,
     coded,
     coding,
 )
 from pipeline.kernels.compiled import called, compiled, inlined
 from pipeline.kernels.hashing import SEED, combine, has_slot, hash_bytes, hash_slice, low_bytes, slots_of
-from pipeline.kernels.lines import Lines
+from pipeline.kernels.lines import Lines, is_blank, strip
 from pipeline.kernels.machine import load64
 from pipeline.kernels.phrases import Hits
 from pipeline.kernels.repeats import find_slot, slots_for
@@ -68,7 +67,7 @@ def count_english(
     number signs, of `common_words`); lines not blank (all, without . ? ! " ' at the end, with an
     ellipsis there, with a bullet at the start). `data`: uint8, the UTF-8 decoded."""
     return _count_english(
-        data, *characters[:4], *chunks, lines.starts, lines.ends, lines.blank, lines.doc_offsets,
+        data, *characters[:4], *chunks, lines.starts, lines.ends, lines.seen, lines.doc_offsets,
         *_packed(common_words), _tallies(),
     )  # fmt: skip
 
@@ -106,7 +105,7 @@ def count_paragraphs(lines: Lines, offsets: np.ndarray, line_bytes: np.ndarray, 
 @compiled
 def _count_english(
     data, codes, classes, byte_starts, doc_offsets, starts, ends, seen, chunk_offsets,
-    line_starts, line_ends, blank, line_offsets, slots, factor, shift, common, tallies,
+    line_starts, line_ends, line_seen, line_offsets, slots, factor, shift, common, tallies,
 ):  # fmt: skip
     found = np.zeros((len(doc_offsets) - 1, BULLETS + 1), np.int64)
     for d in range(len(doc_offsets) - 1):
@@ -119,7 +118,7 @@ def _count_english(
         if len(common):
             found[d, COMMON_WORDS] += _count_long(data, byte_starts, starts[k:after], ends[k:after], common)
         for line in range(line_offsets[d], line_offsets[d + 1]):
-            if not blank[line]:
+            if not is_blank(line_seen[line]):
                 _judge_line(codes, classes, line_starts[line], line_ends[line], found[d])
     return found
 
@@ -273,10 +272,7 @@ def _is_listed(word, common):
 
 @called
 def _judge_line(codes, classes, low, high, counts):
-    while classes[codes[low]] & SPACE:
-        low += 1
-    while classes[codes[high - 1]] & SPACE:
-        high -= 1
+    low, high = strip(codes, classes, low, high)
     counts[LINES] += 1
     ended = False
     for k in range(len(_END_MARKS)):

@@ -12,7 +12,7 @@ from pipeline.kernels.characters import Characters, copy
 from pipeline.kernels.chunks import Chunks
 from pipeline.kernels.classes import LINE_END, SPACE
 from pipeline.kernels.compiled import called, compiled, inlined
-from pipeline.kernels.lines import NEWLINE, Lines
+from pipeline.kernels.lines import NEWLINE, Lines, strip
 from pipeline.kernels.phrases import find_phrases, packed_phrases, phrase_at
 from pipeline.kernels.pieces import Pieces, add_piece, strip_pieces
 
@@ -185,16 +185,6 @@ def _next_end(codes, classes, i, line_end):
     while i < line_end and not classes[codes[i]] & LINE_END:
         i += 1
     return i
-
-
-@inlined
-def strip(codes, classes, low, high):
-    """The stretch without the white space at its ends."""
-    while low < high and classes[codes[low]] & SPACE:
-        low += 1
-    while high > low and classes[codes[high - 1]] & SPACE:
-        high -= 1
-    return low, high
 
 
 @called

@@ -9,8 +9,8 @@ import numpy as np
 
 from pipeline.kernels.characters import BLOCK, beyond_ascii64, lowest
 from pipeline.kernels.chunks import spaces64
-from pipeline.kernels.classes import CAPITAL, LACKS_SPACE, LINE_END, NUMERAL, UNSPACED
-from pipeline.kernels.compiled import called
+from pipeline.kernels.classes import CAPITAL, LACKS_SPACE, LINE_END, NUMERAL, SPACE, UNSPACED
+from pipeline.kernels.compiled import called, inlined
 from pipeline.kernels.hashing import hash_slice
 from pipeline.kernels.machine import trailing_zeros, within64
 
@@ -28,7 +28,6 @@ class Lines(NamedTuple):
         ends: int64[lines], character after its last; the newline is left out.
         hashes: uint64[lines], of its UTF-8.
         seen: uint32[lines], which of the classes ASKED some character has.
-        blank: bool[lines], nothing but white space.
         doc_offsets: int64[documents + 1], lines.
     """
 
@@ -36,8 +35,12 @@ class Lines(NamedTuple):
     ends: np.ndarray
     hashes: np.ndarray
     seen: np.ndarray
-    blank: np.ndarray
     doc_offsets: np.ndarray
+
+    @property
+    def blank(self) -> np.ndarray:
+        """bool[lines]: nothing but white space."""
+        return self.seen & np.uint32(LACKS_SPACE) == 0
 
 
 @called
@@ -53,14 +56,29 @@ def cut_lines(first, last, newlines, starts, ends, n):
 
 
 @called
-def look_at_lines(data, codes, classes, byte_starts, starts, ends, hashes, seen, blank):
+def look_at_lines(data, codes, classes, byte_starts, starts, ends, hashes, seen):
     """Write what `Lines` says of the lines between those characters."""
     address = np.intp(data.ctypes.data)
     for n in range(len(starts)):
         start, end = starts[n], ends[n]
         hashes[n] = hash_slice(data, address, np.int64(byte_starts[start]), np.int64(byte_starts[end]))
         seen[n] = _classes_of(codes, classes, start, end)
-        blank[n] = seen[n] & np.uint32(LACKS_SPACE) == 0
+
+
+@inlined
+def is_blank(seen):
+    """Whether a line of those classes is nothing but white space."""
+    return seen & np.uint32(LACKS_SPACE) == 0
+
+
+@inlined
+def strip(codes, classes, low, high):
+    """The stretch without the white space at its ends."""
+    while low < high and classes[codes[low]] & SPACE:
+        low += 1
+    while high > low and classes[codes[high - 1]] & SPACE:
+        high -= 1
+    return low, high
 
 
 @called

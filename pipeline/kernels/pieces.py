@@ -76,10 +76,10 @@ def _assemble(data, characters, chunks, counts, lines, pieces):
     )  # fmt: skip
     made_lines = _assemble_lines(
         text, codes, classes, byte_starts, doc_offsets,
-        lines.starts, lines.ends, lines.hashes, lines.seen, lines.blank, lines.doc_offsets,
+        lines.starts, lines.ends, lines.hashes, lines.seen, lines.doc_offsets,
         pieces.starts, pieces.ends, pieces.broken, piece_offsets,
     )  # fmt: skip
-    newlines = _newlines_of(made_lines[1], made_lines[5])
+    newlines = _newlines_of(made_lines[1], made_lines[4])
     return (text, codes, byte_starts, doc_offsets, newlines) + made_chunks + made_lines  # noqa: RUF005  numba's way
 
 
@@ -143,29 +143,29 @@ def _assemble_chunks(
 
 @compiled
 def _assemble_lines(
-    text, new_codes, classes, new_bytes, new_doc_offsets, starts, ends, hashes, seen, blank, line_offsets,
+    text, new_codes, classes, new_bytes, new_doc_offsets, starts, ends, hashes, seen, line_offsets,
     piece_starts, piece_ends, broken, piece_offsets,
 ):  # fmt: skip
     most = len(starts) + len(piece_starts) + len(line_offsets)
     new_starts, new_ends = np.empty(most, np.int64), np.empty(most, np.int64)
-    new_hashes, new_seen, new_blank = np.empty(most, np.uint64), np.empty(most, np.uint32), np.empty(most, np.bool_)
+    new_hashes, new_seen = np.empty(most, np.uint64), np.empty(most, np.uint32)
     offsets = np.zeros(len(line_offsets), np.int64)
     m = np.int64(0)
     for d in range(len(offsets) - 1):
         p, last, line, after = piece_offsets[d], piece_offsets[d + 1], line_offsets[d], line_offsets[d + 1]
         m = _copy_lines(
             text, new_codes, classes, new_bytes, starts[line:after], ends[line:after], hashes[line:after],
-            seen[line:after], blank[line:after], piece_starts[p:last], piece_ends[p:last], broken[p:last],
-            new_starts, new_ends, new_hashes, new_seen, new_blank, new_doc_offsets[d], m,
+            seen[line:after], piece_starts[p:last], piece_ends[p:last], broken[p:last],
+            new_starts, new_ends, new_hashes, new_seen, new_doc_offsets[d], m,
         )  # fmt: skip
         offsets[d + 1] = m
-    return new_starts[:m], new_ends[:m], new_hashes[:m], new_seen[:m], new_blank[:m], offsets
+    return new_starts[:m], new_ends[:m], new_hashes[:m], new_seen[:m], offsets
 
 
 @called
 def _copy_lines(
-    text, new_codes, classes, new_bytes, starts, ends, hashes, seen, blank, piece_starts, piece_ends, broken,
-    new_starts, new_ends, new_hashes, new_seen, new_blank, n, m,
+    text, new_codes, classes, new_bytes, starts, ends, hashes, seen, piece_starts, piece_ends, broken,
+    new_starts, new_ends, new_hashes, new_seen, n, m,
 ):  # fmt: skip
     """Write the lines of a document's pieces, the first of which begins at character `n`, after the first `m`; how many
     there are then. Those that are whole lines of the other text need no second look."""
@@ -175,9 +175,7 @@ def _copy_lines(
     for p in range(len(piece_starts)):
         low, high = np.int64(piece_starts[p]), np.int64(piece_ends[p])
         if broken[p]:
-            m = _end_line(
-                text, new_codes, classes, new_bytes, new_starts, new_ends, new_hashes, new_seen, new_blank, known, m
-            )
+            m = _end_line(text, new_codes, classes, new_bytes, new_starts, new_ends, new_hashes, new_seen, known, m)
             n += 1
             begun = n
         known = n == begun
@@ -188,27 +186,23 @@ def _copy_lines(
             new_starts[m], new_ends[m] = begun, n + min(high, ends[line]) - low
             known = known and whole
             if known:
-                new_hashes[m], new_seen[m], new_blank[m] = hashes[line], seen[line], blank[line]
+                new_hashes[m], new_seen[m] = hashes[line], seen[line]
             if ends[line] >= high:
                 break
-            m = _end_line(
-                text, new_codes, classes, new_bytes, new_starts, new_ends, new_hashes, new_seen, new_blank, known, m
-            )
+            m = _end_line(text, new_codes, classes, new_bytes, new_starts, new_ends, new_hashes, new_seen, known, m)
             line += 1
             begun, known = n + starts[line] - low, True
         n += high - low
-    return _end_line(
-        text, new_codes, classes, new_bytes, new_starts, new_ends, new_hashes, new_seen, new_blank, known, m
-    )
+    return _end_line(text, new_codes, classes, new_bytes, new_starts, new_ends, new_hashes, new_seen, known, m)
 
 
 @inlined
-def _end_line(text, new_codes, classes, new_bytes, new_starts, new_ends, new_hashes, new_seen, new_blank, known, m):
+def _end_line(text, new_codes, classes, new_bytes, new_starts, new_ends, new_hashes, new_seen, known, m):
     """Look at line `m` where it is not known; the next one's number."""
     if not known:
         look_at_lines(
             text, new_codes, classes, new_bytes, new_starts[m : m + 1], new_ends[m : m + 1],
-            new_hashes[m : m + 1], new_seen[m : m + 1], new_blank[m : m + 1],
+            new_hashes[m : m + 1], new_seen[m : m + 1],
         )  # fmt: skip
     return m + 1
 

@@ -37,7 +37,7 @@ def read_texts(data: np.ndarray, offsets: np.ndarray) -> Reading:
     codes, classes = coding()
     found = _read_texts(data, offsets, codes, classes)
     characters = Characters(found[0], classes, *found[1:4])
-    return Reading(characters, Chunks(*found[4:8]), Lines(*found[8:14]), Words(*found[14:]))
+    return Reading(characters, Chunks(*found[4:8]), Lines(*found[8:13]), Words(*found[13:]))
 
 
 _CHARACTERS_A_WORD = 4
@@ -57,7 +57,7 @@ def _read_texts(data, offsets, table, classes):
         np.empty(most_lines, np.int64),
         np.empty(most_lines, np.uint32),
     )
-    line_hashes, blank = np.empty(most_lines, np.uint64), np.empty(most_lines, np.bool_)
+    line_hashes = np.empty(most_lines, np.uint64)
     room = most // _CHARACTERS_A_WORD + longest  # made larger where it does not do
     hashes, chars, kinds = np.empty(room, np.uint64), np.empty(room, np.int32), np.empty(room, np.uint8)
     doc_offsets, chunk_offsets, line_offsets, word_offsets = np.zeros((4, documents + 1), np.int64)
@@ -79,7 +79,6 @@ def _read_texts(data, offsets, table, classes):
             ends[line:m],
             line_hashes[line:m],
             line_seen[line:m],
-            blank[line:m],
         )
         if w + n - low > len(hashes):
             hashes = np.concatenate((hashes, np.empty(most, np.uint64)))
@@ -93,7 +92,7 @@ def _read_texts(data, offsets, table, classes):
     return (
         codes[:n], byte_starts[: n + 1], doc_offsets, newlines[:newline],
         chunk_starts[:k], chunk_ends[:k], seen[:k], chunk_offsets,
-        starts[:m], ends[:m], line_hashes[:m], line_seen[:m], blank[:m], line_offsets,
+        starts[:m], ends[:m], line_hashes[:m], line_seen[:m], line_offsets,
         hashes[:w], word_offsets, chars[:w], kinds[:w], per_chunk[:k],
     )  # fmt: skip
 

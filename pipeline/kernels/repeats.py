@@ -9,10 +9,9 @@ from __future__ import annotations
 import numpy as np
 
 from pipeline.kernels.characters import Characters, longest_run
-from pipeline.kernels.classes import SPACE
 from pipeline.kernels.compiled import called, compiled, inlined
 from pipeline.kernels.hashing import SEED, combine, hash_slice
-from pipeline.kernels.lines import Lines
+from pipeline.kernels.lines import Lines, is_blank, strip
 from pipeline.kernels.words import Words
 
 _WORD, _BITS = np.uint64(6), np.uint64(63)
@@ -26,12 +25,12 @@ def count_repeated_lines(lines: Lines) -> np.ndarray:
     A piece is repeated when an equal one came before it. A text that begins or ends with a newline has an
     empty piece there, as `re.split` gives it.
     """
-    return _count_repeated_lines(lines.starts, lines.ends, lines.hashes, lines.blank, lines.doc_offsets, False)
+    return _count_repeated_lines(lines.starts, lines.ends, lines.hashes, lines.seen, lines.doc_offsets, False)
 
 
 def count_repeated_filled_lines(lines: Lines) -> np.ndarray:
     """The same of lines that are not blank."""
-    return _count_repeated_lines(lines.starts, lines.ends, lines.hashes, lines.blank, lines.doc_offsets, True)
+    return _count_repeated_lines(lines.starts, lines.ends, lines.hashes, lines.seen, lines.doc_offsets, True)
 
 
 def count_repeated_paragraphs(data: np.ndarray, characters: Characters, lines: Lines) -> np.ndarray:
@@ -41,7 +40,7 @@ def count_repeated_paragraphs(data: np.ndarray, characters: Characters, lines: L
         data, characters.codes, characters.classes, characters.byte_starts, characters.doc_offsets,
         lines.starts, lines.ends, lines.hashes, lines.doc_offsets,
     )  # fmt: skip
-    return _count_repeated_lines(starts, ends, hashes, np.zeros(0, np.bool_), doc_offsets, False)
+    return _count_repeated_lines(starts, ends, hashes, np.zeros(0, np.uint32), doc_offsets, False)
 
 
 def count_repeated_grams(words: Words) -> np.ndarray:
@@ -74,7 +73,7 @@ def find_slot(keys, stamps, stamp, key, mask):
 
 
 @compiled
-def _count_repeated_lines(starts, ends, hashes, blank, doc_offsets, filled):
+def _count_repeated_lines(starts, ends, hashes, seen, doc_offsets, filled):
     found = np.zeros((len(doc_offsets) - 1, 4), np.int64)
     slots = slots_for(longest_run(doc_offsets))
     keys, stamps = np.empty(slots, np.uint64), np.zeros(slots, np.int64)
@@ -82,7 +81,7 @@ def _count_repeated_lines(starts, ends, hashes, blank, doc_offsets, filled):
         first, last = doc_offsets[d], doc_offsets[d + 1] - 1
         for n in range(first, last + 1):
             if filled:
-                if blank[n]:
+                if is_blank(seen[n]):
                     continue
             elif starts[n] == ends[n] and n != first and n != last:
                 continue  # between two newlines of a run
@@ -103,7 +102,7 @@ def _find_paragraphs(data, codes, classes, byte_starts, doc_offsets, line_starts
     hashes, offsets = np.empty(len(line_starts), np.uint64), np.zeros(len(doc_offsets), np.int64)
     n = 0
     for d in range(len(doc_offsets) - 1):
-        low, high = _strip(codes, classes, doc_offsets[d], doc_offsets[d + 1])
+        low, high = strip(codes, classes, doc_offsets[d], doc_offsets[d + 1])
         inside = False
         for line in range(line_offsets[d], line_offsets[d + 1]):
             start, end = max(line_starts[line], low), min(line_ends[line], high)
@@ -125,15 +124,6 @@ def _find_paragraphs(data, codes, classes, byte_starts, doc_offsets, line_starts
             n += 1
         offsets[d + 1] = n
     return starts[:n], ends[:n], hashes[:n], offsets
-
-
-@inlined
-def _strip(codes, classes, low, high):
-    while low < high and classes[codes[low]] & SPACE:
-        low += 1
-    while high > low and classes[codes[high - 1]] & SPACE:
-        high -= 1
-    return low, high
 
 
 @compiled

@@ -14,11 +14,10 @@ from pipeline.kernels.classes import (
     LACKS_PUNCTUATION,
     LINE_END,
     PUNCTUATION,
-    SPACE,
     TERMINAL,
 )
 from pipeline.kernels.compiled import called, compiled, inlined
-from pipeline.kernels.lines import Lines
+from pipeline.kernels.lines import Lines, is_blank, strip
 from pipeline.kernels.phrases import find_phrases
 from pipeline.kernels.words import ALL_SYMBOLS, HAS_ALPHA, Words
 
@@ -60,7 +59,7 @@ def count_line_shapes(characters: Characters, lines: Lines, short_line_chars: in
     """int64[documents, 3]: lines that are not blank; those whose last character is a terminal mark; those of
     at most `short_line_chars` characters. Lines keep their white space."""
     return _count_line_shapes(
-        characters.codes, characters.classes, lines.starts, lines.ends, lines.blank, lines.doc_offsets, short_line_chars
+        characters.codes, characters.classes, lines.starts, lines.ends, lines.seen, lines.doc_offsets, short_line_chars
     )
 
 
@@ -236,10 +235,7 @@ def _judge_lines(codes, classes, starts, ends, seen, found):
 
 @inlined
 def _judge_edges(codes, classes, start, end, found):
-    while start < end and classes[codes[start]] & SPACE:
-        start += 1
-    while end > start and classes[codes[end - 1]] & SPACE:
-        end -= 1
+    start, end = strip(codes, classes, start, end)
     if start == end:
         return
     found[3] += codes[start] == BULLET or codes[start] == _MINUS
@@ -250,11 +246,11 @@ def _judge_edges(codes, classes, start, end, found):
 
 
 @compiled
-def _count_line_shapes(codes, classes, starts, ends, blank, doc_offsets, short_line_chars):
+def _count_line_shapes(codes, classes, starts, ends, seen, doc_offsets, short_line_chars):
     found = np.zeros((len(doc_offsets) - 1, 3), np.int64)
     for d in range(len(doc_offsets) - 1):
         for line in range(doc_offsets[d], doc_offsets[d + 1]):
-            if not blank[line]:
+            if not is_blank(seen[line]):
                 found[d, 0] += 1
                 found[d, 1] += (classes[codes[ends[line] - 1]] & TERMINAL) != 0
                 found[d, 2] += ends[line] - starts[line] <= short_line_chars
