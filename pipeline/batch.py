@@ -64,13 +64,17 @@ class DocumentBatch:
         """The column of that name; KeyError where there is none."""
         return self._columns[name]
 
-    def with_columns(self, columns: Mapping[str, pa.Array[Any]]) -> DocumentBatch:
+    def with_columns(
+        self, columns: Mapping[str, pa.Array[Any]], rewritten: DocumentBatch | None = None
+    ) -> DocumentBatch:
         """This batch with columns added or replaced; what was computed of the text stays while the text does.
 
-        Of a text that is replaced, what `Rewritten` columns say was computed of the new one is taken over.
+        Args:
+            columns: Name to array.
+            rewritten: Where the text is replaced, a batch of the new one: what that has computed of it is taken over.
         """
         batch = DocumentBatch({**self._columns, **columns})
-        source = self if "text" not in columns else columns.measured if isinstance(columns, Rewritten) else None
+        source = rewritten if "text" in columns else self
         if source is not None:
             kept = {name: value for name, value in source.__dict__.items() if name in _OF_TEXT}
             batch.__dict__.update(kept)
@@ -159,29 +163,3 @@ def _strings(data: np.ndarray, offsets: np.ndarray) -> pa.Array[Any]:
     """Texts from UTF-8 (uint8[bytes]) and where each ends (int64[rows + 1], bytes)."""
     buffers = [None, pa.py_buffer(offsets.astype(np.int32).data), pa.py_buffer(data.data)]
     return pa.Array.from_buffers(pa.string(), len(offsets) - 1, buffers)
-
-
-class Signals(dict[str, "pa.Array[Any]"]):
-    """Columns of numbers, as Arrow has them and as numpy does: rules are judged by the latter.
-
-    Args:
-        columns: The columns.
-        numbers: Of those that are numbers the same, float64, NaN for null.
-    """
-
-    def __init__(self, columns: Mapping[str, pa.Array[Any]], numbers: Mapping[str, np.ndarray]) -> None:
-        super().__init__(columns)
-        self.numbers = numbers
-
-
-class Rewritten(Signals):
-    """Columns that replace the text, with the batch in which the new text has been looked at already.
-
-    Args:
-        signals: What was measured.
-        measured: A batch whose `text` is the new one: what it has computed need not be computed again.
-    """
-
-    def __init__(self, signals: Signals, measured: DocumentBatch) -> None:
-        super().__init__({"text": measured.column("text"), **signals}, signals.numbers)
-        self.measured = measured

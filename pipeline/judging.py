@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from pipeline.batch import DocumentBatch, Rewritten
+from pipeline.batch import DocumentBatch
+from pipeline.signals import Rewritten
 from pipeline.stage import LANGUAGE, Columns, Stage, judge
 
 
@@ -76,8 +77,8 @@ class _Run:
         computed = stage.compute(batch) if batch.num_rows else _nothing(stage)
         self.costs[stage.name] = StageCost(batch.num_rows, time.process_time() - started)
         _check_promise(stage, computed, batch.num_rows)
+        all_rows = len(positions) == self.rows
         for name, _ in stage.promised:
-            all_rows = len(positions) == self.rows
             self.columns[name] = computed[name] if all_rows else self._scatter(computed[name], positions, name)
         gone = self._judge(stage, computed, positions, _languages_of(batch, computed))
         self._advance(stage, computed, batch, gone)
@@ -117,7 +118,8 @@ class _Run:
             )
             return
         promised = {name: computed[name] for name, _ in stage.promised}
-        self.current = batch.with_columns(computed if isinstance(computed, Rewritten) else promised)
+        rewritten = computed.measured if isinstance(computed, Rewritten) else None
+        self.current = batch.with_columns(promised, rewritten)
         if gone.any():
             self.current = self.current.filter(~gone)
             self.positions = self.positions[~gone]
@@ -134,27 +136,27 @@ class _Failures:
     def __init__(self, rows: int) -> None:
         self.any_rule = np.zeros(rows, dtype=bool)
         self._names: list[tuple[str, str]] = []  # of each rule, its stage and its own
-        self._rows, self._rules = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]  # a document and a rule it failed
+        self._failed = [np.zeros((0, rows), dtype=bool)]  # bool[rules, documents]
 
     def note(self, stage: Stage, positions: np.ndarray, failed: np.ndarray) -> None:
         """What failed of a stage: bool[rules, len(positions)]."""
-        rules, documents = np.nonzero(failed)
-        rows = positions[documents]
-        self.any_rule[rows] = True
-        self._rows.append(rows)
-        self._rules.append(rules + len(self._names))
+        if len(positions) < len(self.any_rule):
+            some, failed = failed, np.zeros((len(failed), len(self.any_rule)), dtype=bool)
+            failed[:, positions] = some
+        self.any_rule |= failed.any(axis=0)
+        self._failed.append(failed)
         self._names += [(stage.name, rule.name) for rule in stage.rules]
 
     def columns(self) -> dict[str, pa.Array[Any]]:
         """`dropped_by`, `dropped_by_rule` and `failed_rules` of every document."""
-        rows, rules = np.concatenate(self._rows), np.concatenate(self._rules)
-        rules = rules[np.argsort(rows, kind="stable")]
-        offsets = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=len(self.any_rule)))])
+        failed = np.concatenate(self._failed).T
+        rows, rules = np.nonzero(failed)
+        offsets = np.searchsorted(rows, np.arange(len(failed) + 1))
         first = np.append(rules, 0)[offsets[:-1]]
         stages, names = _as_arrays(tuple(self._names))
         firsts = pa.array(first, pa.int64(), mask=~self.any_rule)
-        failed = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), names.take(pa.array(rules, pa.int64())))
-        return {"dropped_by": stages.take(firsts), "dropped_by_rule": names.take(firsts), "failed_rules": failed}
+        failures = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), names.take(pa.array(rules, pa.int64())))
+        return {"dropped_by": stages.take(firsts), "dropped_by_rule": names.take(firsts), "failed_rules": failures}
 
 
 @lru_cache(maxsize=8)

@@ -26,7 +26,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.batch import DocumentBatch, Signals
+from pipeline.batch import DocumentBatch
+from pipeline.signals import Signals
 
 Columns = Mapping[str, "pa.Array[Any]"]
 
@@ -106,15 +107,15 @@ class Rule:
 
 def judge(rules: Sequence[Rule], limits: np.ndarray, computed: Columns, languages: pa.Array[Any] | None) -> np.ndarray:
     """bool[rules, documents]: which of the documents pass which rules. `limits`: float64[2, rules, 1], the rules'."""
-    passed: np.ndarray
-    known = computed.numbers if isinstance(computed, Signals) else {}
-    values = np.array(
-        [known[rule.signal] if rule.signal in known else _numbers(computed[rule.signal]) for rule in rules]
-    )
-    passed = (values >= limits[0]) & (values <= limits[1])  # NaN, which is also Arrow's null here, compares false
-    for row, rule in zip(passed, rules, strict=True):
+    names = [rule.signal for rule in rules]
+    if isinstance(computed, Signals):
+        values = computed.numbers(names)
+    else:
+        values = np.array([_numbers(computed[name]) for name in names])
+    passed: np.ndarray = (values >= limits[0]) & (values <= limits[1])  # NaN, a null here, compares false
+    for place, rule in enumerate(rules):
         if rule.languages or rule.not_languages:
-            row |= ~rule.judges(languages, len(row))
+            passed[place] |= ~rule.judges(languages, len(passed[place]))
     return passed
 
 

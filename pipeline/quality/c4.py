@@ -13,12 +13,12 @@ from functools import partial
 import pyarrow as pa
 from pydantic import Field
 
-from pipeline.batch import DocumentBatch, Rewritten
+from pipeline.batch import DocumentBatch
 from pipeline.kernels import line_filter
 from pipeline.kernels.line_filter import LineLimits, filter_lines
 from pipeline.kernels.tallies import count_sentences
 from pipeline.quality.limits import Limits, compute_by_language, limit, rules_by_language
-from pipeline.quality.ratios import as_columns, sizes
+from pipeline.signals import as_columns, sizes
 from pipeline.stage import Columns, Rule, Stage, signal
 
 SIGNALS = pa.schema(
@@ -113,11 +113,11 @@ def correct_lines(batch: DocumentBatch, limits: LineLimits, policy: tuple[str, .
     """
     filtered = filter_lines(batch.utf8.data, batch.characters, batch.chunks, batch.lines, limits, policy)
     rewritten = batch.of_pieces(filtered.pieces)
-    columns = as_columns(
+    return as_columns(
         {
             **{name: filtered.counts[:, column] for name, column in _LINE_COUNTS.items()},
             "kept_text_frac": (sizes(rewritten.utf8.offsets), sizes(batch.utf8.offsets)),
             "sentence_count": count_sentences(rewritten.characters, rewritten.chunks, rewritten.lines),
-        }
+        },
+        rewritten,
     )
-    return Rewritten(columns, rewritten)

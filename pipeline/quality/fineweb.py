@@ -16,7 +16,7 @@ from pipeline.batch import DocumentBatch
 from pipeline.kernels.repeats import count_repeated_filled_lines
 from pipeline.kernels.tallies import count_line_shapes, sum_by_document
 from pipeline.quality.limits import Limits, compute_by_language, limit, rules_by_language
-from pipeline.quality.ratios import as_columns, sizes
+from pipeline.signals import as_columns, sizes
 from pipeline.stage import Columns, Rule, Stage, signal
 
 SIGNALS = pa.schema(

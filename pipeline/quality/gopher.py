@@ -29,7 +29,7 @@ from pipeline.kernels.hashing import hash_bytes
 from pipeline.kernels.repeats import count_repeated_grams, count_repeated_lines, count_repeated_paragraphs
 from pipeline.kernels.tallies import count_marks, count_word_kinds
 from pipeline.quality.limits import Limits, compute_by_language, limit, rules_by_language
-from pipeline.quality.ratios import as_columns, sizes
+from pipeline.signals import as_columns, sizes
 from pipeline.stage import Columns, Rule, Stage, signal
 
 _GRAMS = tuple((n, "top") for n in range(2, 5)) + tuple((n, "dup") for n in range(5, 11))

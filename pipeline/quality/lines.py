@@ -23,11 +23,11 @@ from functools import partial
 import pyarrow as pa
 from pydantic import Field
 
-from pipeline.batch import DocumentBatch, Rewritten
+from pipeline.batch import DocumentBatch
 from pipeline.kernels import line_corrections as kernel
 from pipeline.kernels.line_corrections import Corrections
 from pipeline.quality.limits import Limits, compute_by_language, limit, rules_by_language
-from pipeline.quality.ratios import as_columns
+from pipeline.signals import as_columns
 from pipeline.stage import Columns, Rule, Stage, signal
 
 SIGNALS = pa.schema(
@@ -96,7 +96,7 @@ def correct(batch: DocumentBatch, corrections: Corrections) -> Columns:
     rewritten = batch.of_pieces(corrected.pieces)
     counts = corrected.counts
     before, after = counts[:, kernel.WORDS], counts[:, kernel.WORDS_LEFT]
-    columns = as_columns(
+    return as_columns(
         {
             "capital_line_count": counts[:, kernel.CAPITALS],
             "numeral_line_count": counts[:, kernel.NUMERALS],
@@ -105,6 +105,6 @@ def correct(batch: DocumentBatch, corrections: Corrections) -> Columns:
             "button_line_count": counts[:, kernel.PHRASE],
             "button_count": counts[:, kernel.EDITED],
             "removed_word_frac": (before - after, before),
-        }
+        },
+        rewritten,
     )
-    return Rewritten(columns, rewritten)

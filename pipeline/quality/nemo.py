@@ -25,7 +25,7 @@ from pipeline.kernels import english
 from pipeline.kernels.phrases import find_phrases
 from pipeline.kernels.repeats import count_repeated_filled_lines
 from pipeline.quality.limits import Limits, compute_by_language, limit, rules_by_language
-from pipeline.quality.ratios import Ratio, as_columns, sizes
+from pipeline.signals import Ratio, as_columns, sizes
 from pipeline.stage import Columns, Rule, Stage, signal
 
 _RATIOS = (  # signal, meaning, of what, low, high

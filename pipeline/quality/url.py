@@ -23,7 +23,7 @@ from pydantic import Field
 from pipeline.batch import DocumentBatch, utf8_of
 from pipeline.kernels.addresses import Sieve, make_sieve, sift
 from pipeline.quality.limits import Switches, limit
-from pipeline.quality.ratios import as_columns, sizes
+from pipeline.signals import Signals, sizes
 from pipeline.stage import Columns, Rule, Stage, signal
 
 SIGNALS = pa.schema(
@@ -137,7 +137,7 @@ def measure(batch: DocumentBatch, lists: Blocklists) -> Columns:
         rows[2] = [
             any(domain in lists.hosts for domain in _domains(host or "")) for host in batch.column("host").to_pylist()
         ]
-    return as_columns(dict(zip(_NAMES, rows, strict=True)))
+    return Signals(_NAMES, rows)
 
 
 def _listed_in(url: str, lists: Blocklists) -> tuple[int, int, int]:
