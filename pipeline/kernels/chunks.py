@@ -11,14 +11,26 @@ from typing import NamedTuple
 
 import numpy as np
 
+from pipeline.kernels.boundaries import simple_shape
 from pipeline.kernels.characters import BLOCK, lowest
-from pipeline.kernels.classes import FIRST_SPACE, NO_CHARACTER
+from pipeline.kernels.classes import (
+    ALNUM,
+    ALPHA,
+    FIRST_SPACE,
+    LACKS_PUNCTUATION,
+    LACKS_SYMBOL,
+    NO_CHARACTER,
+    PREFIX,
+    TERMINAL,
+)
 from pipeline.kernels.compiled import called, inlined
 from pipeline.kernels.hashing import low_bytes
-from pipeline.kernels.machine import load64, trailing_zeros, within64
+from pipeline.kernels.machine import having64, load64, ones, trailing_zeros, within64
 
 _ONE, _LAST, _BYTE = np.uint64(1), np.uint64(63), np.uint64(0xFF)
 _AT_ONCE = 8  # codes in a number
+SHAPE = 3
+ANYWHERE = ALPHA | LACKS_SYMBOL | TERMINAL | LACKS_PUNCTUATION
 
 
 class Chunks(NamedTuple):
@@ -27,29 +39,46 @@ class Chunks(NamedTuple):
     Attributes:
         starts: int32[chunks], character in the batch where the chunk begins.
         ends: int32[chunks], character after its last.
-        seen: uint32[chunks], classes of all its characters but the last.
+        kinds: uint8[chunks], in the bits SHAPE how many words it is where that is plain (`simple_shape`); of the
+            classes ANYWHERE those that some character has; PREFIX where one but the last has it, ALNUM where the first
+            has. The memory goes on for BLOCK bytes.
         doc_offsets: int64[documents + 1], chunks.
     """
 
     starts: np.ndarray
     ends: np.ndarray
-    seen: np.ndarray
+    kinds: np.ndarray
     doc_offsets: np.ndarray
 
 
 @called
-def scan_chunks(codes, classes, low, high, starts, ends, seen, n):
+def scan_chunks(codes, classes, low, high, starts, ends, kinds, n):
     """Write the chunks of the characters `low..high`, a document, after the first `n`; how many there are then."""
-    after = _find_edges(codes, low, high, starts, ends, n)
-    address = np.intp(codes.ctypes.data)
+    after = find_edges(codes, low, high, starts, ends, n)
     for k in range(n, after):
-        first, last = np.int64(starts[k]), np.int64(ends[k]) - 1
-        some = np.uint32(0)
-        while first < last:
-            some |= _classes_of_eight(load64(address + first), last - first, classes)
-            first += _AT_ONCE
-        seen[k] = some
+        kinds[k] = kind_of(codes, classes, starts[k], ends[k])
     return after
+
+
+@inlined
+def kind_of(codes, classes, start, end):
+    """What `Chunks.kinds` says of the characters `start..end`."""
+    address, first, last, some = np.intp(codes.ctypes.data), np.int64(start), np.int64(end) - 1, np.uint32(0)
+    while first < last:
+        some |= _classes_of_eight(load64(address + first), last - first, classes)
+        first += _AT_ONCE
+    every = some | classes[codes[last]]
+    shape = simple_shape(codes, classes, np.int64(start), last + 1, some)
+    return np.uint8(shape | every & ANYWHERE | some & PREFIX | classes[codes[start]] & ALNUM)
+
+
+@called
+def count_having(kinds, first, after, bits):
+    """How many of the chunks `first..after` have some of those bits."""
+    address, count = np.intp(kinds.ctypes.data), np.int64(0)
+    for block in range(first, after, BLOCK):
+        count += np.int64(ones(having64(address + block, np.uint8(bits)) & lowest(after - block)))
+    return count
 
 
 @inlined
@@ -64,7 +93,7 @@ def _classes_of_eight(eight, count, classes):
 
 
 @called
-def _find_edges(codes, low, high, starts, ends, n):
+def find_edges(codes, low, high, starts, ends, n):
     """Write where chunks begin and end, 64 characters at a time; how many there are then."""
     address = np.intp(codes.ctypes.data)
     begun, ended, inside = np.int64(n), np.int64(n), np.uint64(0)  # whether a chunk goes on from the block before

@@ -18,32 +18,36 @@ import numpy as np
 SPACE = 1 << 0
 LINE_END = 1 << 1
 ALPHA = 1 << 2
-MARK = 1 << 3
-DIGIT = 1 << 4
-LOWER = 1 << 5
-UPPER = 1 << 6
-SYMBOL = 1 << 7
-TERMINAL = 1 << 8
-PUNCTUATION = 1 << 9
-PREFIX = 1 << 10
-SUFFIX = 1 << 11
-QUOTE = 1 << 12
-ICON = 1 << 13
-CURRENCY = 1 << 14
-UNSPACED = 1 << 15
-BEFORE_STOP = 1 << 16
-HYPHEN = 1 << 17
-COUNTED = 1 << 18
-CAPITAL = 1 << 19
-NUMERAL = 1 << 20
-ALNUM = 1 << 21
-PLAIN_ENGLISH = 1 << 22
-BLANK = 1 << 23
-BRACKET = 1 << 24
-URL_PART = 1 << 25
-HOST_PART = 1 << 26
-LACKS_SYMBOL, LACKS_PUNCTUATION, LACKS_SPACE = 1 << 27, 1 << 28, 1 << 29
-"""No symbol, no punctuation, no white space: so that joined classes of several characters say what all of them are."""
+LACKS_SYMBOL = 1 << 3
+TERMINAL = 1 << 4
+LACKS_PUNCTUATION = 1 << 5
+PREFIX = 1 << 6
+ALNUM = 1 << 7
+"""Up to here one byte holds them: of chunks these six are kept."""
+MARK = 1 << 8
+DIGIT = 1 << 9
+LOWER = 1 << 10
+UPPER = 1 << 11
+SYMBOL = 1 << 12
+PUNCTUATION = 1 << 13
+SUFFIX = 1 << 14
+QUOTE = 1 << 15
+ICON = 1 << 16
+CURRENCY = 1 << 17
+UNSPACED = 1 << 18
+BEFORE_STOP = 1 << 19
+HYPHEN = 1 << 20
+COUNTED = 1 << 21
+CAPITAL = 1 << 22
+NUMERAL = 1 << 23
+PLAIN_ENGLISH = 1 << 24
+BLANK = 1 << 25
+BRACKET = 1 << 26
+URL_PART = 1 << 27
+HOST_PART = 1 << 28
+LACKS_SPACE = 1 << 29
+"""LACKS_...: no symbol, no punctuation, no white space: so that joined classes of several characters say what all of
+them are."""
 
 BULLETS = "•‣⁃⁌⁍∙○●◘◦⦾⦿"
 _NAMED = "’…»–—" + BULLETS

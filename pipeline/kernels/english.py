@@ -8,7 +8,7 @@ from functools import cache
 
 import numpy as np
 
-from pipeline.kernels.characters import Characters, longest_run
+from pipeline.kernels.characters import BLOCK, Characters, longest_run, lowest
 from pipeline.kernels.chunks import Chunks
 from pipeline.kernels.classes import (
     ALPHA,
@@ -26,7 +26,7 @@ from pipeline.kernels.classes import (
 from pipeline.kernels.compiled import called, compiled, inlined
 from pipeline.kernels.hashing import SEED, combine, has_slot, hash_bytes, hash_slice, low_bytes, slots_of
 from pipeline.kernels.lines import Lines, is_blank, strip
-from pipeline.kernels.machine import load64
+from pipeline.kernels.machine import having64, load64, ones, trailing_zeros
 from pipeline.kernels.phrases import Hits
 from pipeline.kernels.repeats import find_slot, slots_for
 
@@ -46,6 +46,7 @@ ELLIPSIS_MARKS = ("...", "[...]", "…", "(...)", "[…]", "-»", "read more..",
 _COUNTED = (PLAIN_ENGLISH, DIGIT, BLANK, BRACKET)
 _PART_BITS = np.uint64(16)  # of a number that holds four counts
 _PART = np.int64(0xFFFF)
+_ONE = np.uint64(1)
 _NEWLINE, _HASH, _COLON, _SLASH, _S = 0x0A, 0x23, 0x3A, 0x2F, 0x73
 _PACKED = 8  # bytes of a word that fit one number
 _LONGEST_MARK = 5  # of the ellipses without white space
@@ -104,7 +105,7 @@ def count_paragraphs(lines: Lines, offsets: np.ndarray, line_bytes: np.ndarray, 
 
 @compiled
 def _count_english(
-    data, codes, classes, byte_starts, doc_offsets, starts, ends, seen, chunk_offsets,
+    data, codes, classes, byte_starts, doc_offsets, starts, ends, kinds, chunk_offsets,
     line_starts, line_ends, line_seen, line_offsets, slots, factor, shift, common, tallies,
 ):  # fmt: skip
     found = np.zeros((len(doc_offsets) - 1, BULLETS + 1), np.int64)
@@ -113,7 +114,7 @@ def _count_english(
         k, after = chunk_offsets[d], chunk_offsets[d + 1]
         _count_characters(codes[low:high], tallies, found[d])
         _count_lengths(starts[k:after], ends[k:after], found[d])
-        _count_chunks(codes, classes, low, high, starts[k:after], ends[k:after], seen[k:after], found[d])
+        _count_chunks(codes, classes, low, high, starts[k:after], ends[k:after], kinds[k:after], found[d])
         found[d, COMMON_WORDS] = _count_short(data, byte_starts, starts[k:after], ends[k:after], slots, factor, shift)
         if len(common):
             found[d, COMMON_WORDS] += _count_long(data, byte_starts, starts[k:after], ends[k:after], common)
@@ -134,20 +135,21 @@ def _count_lengths(starts, ends, counts):
 
 
 @called
-def _count_chunks(codes, classes, low, high, starts, ends, seen, counts):
+def _count_chunks(codes, classes, low, high, starts, ends, kinds, counts):
     """Words with a letter, ellipses and number signs, characters of URLs."""
-    alpha, covered = np.int64(0), low  # up to where URLs have been counted
-    for k in range(len(starts)):
-        some = seen[k] | classes[codes[ends[k] - 1]]
-        lettered = some & ALPHA != 0
-        alpha += lettered
-        if lettered and not some & PREFIX:  # number signs and colons are prefixes too
-            continue
-        if seen[k] & PREFIX:
-            covered = _count_urls(codes, classes, low, starts[k], ends[k], high, covered, counts)
-        if not lettered or codes[starts[k]] == _HASH:
-            counts[SYMBOL_WORDS] += _is_symbol_word(codes, starts[k], ends[k])
-    counts[ALPHA_WORDS] = alpha
+    address, covered = np.intp(kinds.ctypes.data), low  # up to where URLs have been counted
+    for block in range(0, len(starts), BLOCK):
+        live = lowest(len(starts) - block)
+        lettered = having64(address + block, np.uint8(ALPHA)) & live
+        counts[ALPHA_WORDS] += np.int64(ones(lettered))
+        odd = (~lettered | having64(address + block, np.uint8(PREFIX))) & live  # number signs and colons are prefixes
+        while odd:
+            k = block + np.int64(trailing_zeros(odd))
+            odd &= odd - _ONE
+            if kinds[k] & PREFIX:
+                covered = _count_urls(codes, classes, low, starts[k], ends[k], high, covered, counts)
+            if not kinds[k] & ALPHA or codes[starts[k]] == _HASH:
+                counts[SYMBOL_WORDS] += _is_symbol_word(codes, starts[k], ends[k])
 
 
 @called

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pipeline.kernels.characters import BLOCK, Characters, beyond_ascii64, longest_run, lowest, point_at
-from pipeline.kernels.chunks import Chunks
+from pipeline.kernels.chunks import Chunks, count_having
 from pipeline.kernels.classes import ALNUM, CAPITAL, DIGIT, MARK, NUMERAL, SPACE, UNSPACED
 from pipeline.kernels.compiled import called, compiled, inlined
 from pipeline.kernels.lines import Lines
@@ -72,7 +72,7 @@ def correct_lines(
     limits = (c.max_capital_frac, c.max_numeral_frac, c.min_words, c.phrase_words)
     counted, phrases = _packed((c.counted,)), _packed((c.anywhere, c.at_end, c.at_start))
     *pieces, counts = _correct_lines(
-        data, *characters[:4], chunks.starts, chunks.doc_offsets,
+        data, *characters[:4], chunks.starts, chunks.kinds, chunks.doc_offsets,
         lines.starts, lines.ends, lines.seen, lines.doc_offsets, *limits, *counted[:2], *phrases,
     )  # fmt: skip
     return CorrectedLines(Pieces(*pieces), counts)
@@ -92,7 +92,7 @@ def _packed(groups: tuple[tuple[str, ...], ...]) -> tuple[np.ndarray, np.ndarray
 
 @compiled
 def _correct_lines(
-    data, codes, classes, byte_starts, doc_offsets, chunk_starts, chunk_offsets,
+    data, codes, classes, byte_starts, doc_offsets, chunk_starts, chunk_kinds, chunk_offsets,
     line_starts, line_ends, line_seen, line_offsets,
     max_capital_frac, max_numeral_frac, min_words, phrase_words,
     counted, counted_ends, letters, ends, groups, pairs,
@@ -107,8 +107,9 @@ def _correct_lines(
         k, after, line, last = chunk_offsets[d], chunk_offsets[d + 1], line_offsets[d], line_offsets[d + 1]
         if doc_offsets[d + 1] > doc_offsets[d]:  # an empty text has no line
             n = _correct_document(
-                data, codes, classes, byte_starts, chunk_starts[k:after], line_starts[line:last], line_ends[line:last],
-                line_seen[line:last], max_capital_frac, max_numeral_frac, min_words, phrase_words,
+                data, codes, classes, byte_starts, chunk_starts[k:after], chunk_kinds[k:after],
+                line_starts[line:last], line_ends[line:last], line_seen[line:last],
+                max_capital_frac, max_numeral_frac, min_words, phrase_words,
                 counted, counted_ends, letters, ends, groups, pairs, places, starts, stops, broken, n, counts[d],
             )  # fmt: skip
         piece_offsets[d + 1] = n
@@ -117,7 +118,7 @@ def _correct_lines(
 
 @called
 def _correct_document(
-    data, codes, classes, byte_starts, chunk_starts, line_starts, line_ends, line_seen,
+    data, codes, classes, byte_starts, chunk_starts, chunk_kinds, line_starts, line_ends, line_seen,
     max_capital_frac, max_numeral_frac, min_words, phrase_words,
     counted, counted_ends, letters, ends, groups, pairs, places, starts, stops, broken, n, counts,
 ):  # fmt: skip
@@ -125,11 +126,10 @@ def _correct_document(
     k, first = 0, n
     for line in range(len(line_starts)):
         low, high = line_starts[line], line_ends[line]
-        words = alnum = np.int64(0)
+        before = k
         while k < len(chunk_starts) and chunk_starts[k] < high:
-            words += 1
-            alnum += (classes[codes[chunk_starts[k]]] & ALNUM) != 0
             k += 1
+        words, alnum = k - before, count_having(chunk_kinds, before, k, ALNUM)
         if line_seen[line] & UNSPACED:
             words, alnum = _count_words(codes, classes, low, high)
         counts[LINES] += 1

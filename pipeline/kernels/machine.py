@@ -69,8 +69,21 @@ def _within64(_: Any, address: Any, first: Any, count: Any) -> Any:
     return types.uint64(types.intp, types.uint8, types.uint8), generate
 
 
+def _having64(_: Any, address: Any, bits: Any) -> Any:
+    """Which of the 64 bytes from an address on have some of the bits set, as in `within64`."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        kind = ir.VectorType(ir.IntType(8), 64)
+        numbers = builder.load(builder.inttoptr(arguments[0], kind.as_pointer()), align=1)
+        held = builder.and_(numbers, _splat(builder, arguments[1], 64))
+        return builder.bitcast(builder.icmp_unsigned("!=", held, ir.Constant(kind, None)), ir.IntType(64))
+
+    return types.uint64(types.intp, types.uint8), generate
+
+
 load64: Any = intrinsic(_load64)
 store64: Any = intrinsic(_store64)
 trailing_zeros: Any = intrinsic(_trailing_zeros)
 ones: Any = intrinsic(_ones)
 within64: Any = intrinsic(_within64)
+having64: Any = intrinsic(_having64)

@@ -71,7 +71,7 @@ def _assemble(data, characters, chunks, counts, lines, pieces):
         pieces.starts, pieces.ends, pieces.broken, piece_offsets,
     )  # fmt: skip
     made_chunks = _assemble_chunks(
-        chunks.starts, chunks.ends, chunks.seen, chunks.doc_offsets, counts,
+        chunks.starts, chunks.ends, chunks.kinds, chunks.doc_offsets, counts,
         pieces.starts, pieces.ends, pieces.broken, piece_offsets, codes, classes, doc_offsets,
     )  # fmt: skip
     made_lines = _assemble_lines(
@@ -118,27 +118,27 @@ def _assemble_characters(
 
 @compiled
 def _assemble_chunks(
-    starts, ends, seen, chunk_offsets, counts, piece_starts, piece_ends, broken, piece_offsets,
+    starts, ends, kinds, chunk_offsets, counts, piece_starts, piece_ends, broken, piece_offsets,
     new_codes, classes, new_doc_offsets,
 ):  # fmt: skip
     most = len(starts) + len(piece_starts) + 1  # a piece cuts one chunk in two at most
     new_starts, new_ends = np.empty(most, np.int32), np.empty(most, np.int32)
-    new_seen, new_counts = np.empty(most, np.uint32), np.empty(most, np.int32)
+    new_kinds, new_counts = np.empty(most + BLOCK, np.uint8), np.empty(most, np.int32)
     offsets = np.zeros(len(chunk_offsets), np.int64)
     m = np.int64(0)
     for d in range(len(offsets) - 1):
         p, last, k, after = piece_offsets[d], piece_offsets[d + 1], chunk_offsets[d], chunk_offsets[d + 1]
         low, high = new_doc_offsets[d], new_doc_offsets[d + 1]
         some = _copy_chunks(
-            starts[k:after], ends[k:after], seen[k:after], counts[k:after],
+            starts[k:after], ends[k:after], kinds[k:after], counts[k:after],
             piece_starts[p:last], piece_ends[p:last], broken[p:last],
-            new_starts, new_ends, new_seen, new_counts, low, m,
+            new_starts, new_ends, new_kinds, new_counts, low, m,
         )  # fmt: skip
         if some < 0:
-            some = scan_chunks(new_codes, classes, low, high, new_starts, new_ends, new_seen, m)
+            some = scan_chunks(new_codes, classes, low, high, new_starts, new_ends, new_kinds, m)
             new_counts[m:some] = _UNKNOWN
         m = offsets[d + 1] = some
-    return new_starts[:m], new_ends[:m], new_seen[:m], offsets, new_counts[:m]
+    return new_starts[:m], new_ends[:m], new_kinds[:m], offsets, new_counts[:m]
 
 
 @compiled
@@ -229,7 +229,7 @@ def _copy_characters(
 
 @called
 def _copy_chunks(
-    starts, ends, seen, counts, piece_starts, piece_ends, broken, new_starts, new_ends, new_seen, new_counts, n, m
+    starts, ends, kinds, counts, piece_starts, piece_ends, broken, new_starts, new_ends, new_kinds, new_counts, n, m
 ):  # fmt: skip
     """Write the chunks of a document's pieces, the first of which begins at character `n`, after the first `m`; how
     many there are then. -1 where a piece cuts a chunk, or may join two."""
@@ -249,7 +249,7 @@ def _copy_chunks(
         copied = k - first
         shift(starts[first:k], n - low, new_starts[m : m + copied])
         shift(ends[first:k], n - low, new_ends[m : m + copied])
-        copy(seen[first:k], new_seen[m : m + copied])
+        copy(kinds[first:k], new_kinds[m : m + copied])
         copy(counts[first:k], new_counts[m : m + copied])
         m += copied
         n += high - low

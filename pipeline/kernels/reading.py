@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pipeline.kernels.characters import BLOCK, Characters, decode_document, longest_run
-from pipeline.kernels.chunks import Chunks, scan_chunks
+from pipeline.kernels.chunks import Chunks, find_edges
 from pipeline.kernels.classes import coding
 from pipeline.kernels.compiled import called, compiled
 from pipeline.kernels.lines import NEWLINE, Lines, cut_lines, look_at_lines
@@ -51,7 +51,7 @@ def _read_texts(data, offsets, table, classes):
     newlines = np.empty(_count_newlines(data[offsets[0] : offsets[-1]]), np.int64)
     most_lines, most_chunks = len(newlines) + documents, most // 2 + documents
     chunk_starts, chunk_ends = np.empty(most_chunks, np.int32), np.empty(most_chunks, np.int32)
-    seen, per_chunk = np.empty(most_chunks, np.uint32), np.empty(most_chunks, np.int32)
+    shapes, per_chunk = np.empty(most_chunks + BLOCK, np.uint8), np.empty(most_chunks, np.int32)
     starts, ends, line_seen = (
         np.empty(most_lines, np.int64),
         np.empty(most_lines, np.int64),
@@ -68,7 +68,7 @@ def _read_texts(data, offsets, table, classes):
         low, chunk, line, found = n, k, m, newline
         n, newline = decode_document(data, offsets[d], offsets[d + 1], table, codes, byte_starts, n, newlines, newline)
         byte_starts[n] = offsets[d + 1]
-        k = scan_chunks(codes, classes, low, n, chunk_starts, chunk_ends, seen, k)
+        k = find_edges(codes, low, n, chunk_starts, chunk_ends, k)
         m = cut_lines(low, n, newlines[found:newline], starts, ends, m)
         look_at_lines(
             data,
@@ -85,13 +85,13 @@ def _read_texts(data, offsets, table, classes):
             chars = np.concatenate((chars, np.empty(most, np.int32)))
             kinds = np.concatenate((kinds, np.empty(most, np.uint8)))
         w = read_chunks(
-            data, codes, classes, byte_starts, chunk_starts[chunk:k], chunk_ends[chunk:k], seen[chunk:k],
+            data, codes, classes, byte_starts, chunk_starts[chunk:k], chunk_ends[chunk:k], shapes[chunk:k],
             breaks, hashes, chars, kinds, per_chunk[chunk:k], w,
         )  # fmt: skip
         doc_offsets[d + 1], chunk_offsets[d + 1], line_offsets[d + 1], word_offsets[d + 1] = n, k, m, w
     return (
         codes[:n], byte_starts[: n + 1], doc_offsets, newlines[:newline],
-        chunk_starts[:k], chunk_ends[:k], seen[:k], chunk_offsets,
+        chunk_starts[:k], chunk_ends[:k], shapes[:k], chunk_offsets,
         starts[:m], ends[:m], line_hashes[:m], line_seen[:m], line_offsets,
         hashes[:w], word_offsets, chars[:w], kinds[:w], per_chunk[:k],
     )  # fmt: skip

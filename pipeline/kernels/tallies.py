@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.kernels.boundaries import NOT_SIMPLE, WORD_AND_MARK, mark_chunk, simple_shape
-from pipeline.kernels.characters import Characters
-from pipeline.kernels.chunks import Chunks
+from pipeline.kernels.boundaries import NOT_SIMPLE, WORD_AND_MARK, mark_chunk
+from pipeline.kernels.characters import BLOCK, Characters, lowest
+from pipeline.kernels.chunks import SHAPE, Chunks, count_having
 from pipeline.kernels.classes import (
     BULLET,
     ELLIPSIS,
@@ -18,10 +18,12 @@ from pipeline.kernels.classes import (
 )
 from pipeline.kernels.compiled import called, compiled, inlined
 from pipeline.kernels.lines import Lines, is_blank, strip
+from pipeline.kernels.machine import having64, trailing_zeros
 from pipeline.kernels.phrases import find_phrases
 from pipeline.kernels.words import ALL_SYMBOLS, HAS_ALPHA, Words
 
 _CARRIAGE_RETURN, _DOT, _MINUS = 0x0D, 0x2E, 0x2D
+_ONE = np.uint64(1)
 _SIGNS = ("#", "…", "...")
 
 
@@ -120,40 +122,41 @@ def _count_listed(hashes, listed):
 
 @compiled
 def _count_sentences(
-    codes, classes, starts, ends, seen, doc_offsets, line_starts, line_ends, line_seen, line_offsets, longest
+    codes, classes, starts, ends, kinds, doc_offsets, line_starts, line_ends, line_seen, line_offsets, longest
 ):  # fmt: skip
     found = np.zeros(len(doc_offsets) - 1, np.int64)
     breaks = np.zeros(longest + 1, np.uint8)
     for d in range(len(doc_offsets) - 1):
-        k, after, line, last = doc_offsets[d], doc_offsets[d + 1], line_offsets[d], line_offsets[d + 1]
-        found[d] = _sentences_of(
-            codes, classes, starts[k:after], ends[k:after], seen[k:after],
-            line_starts[line:last], line_ends[line:last], line_seen[line:last], breaks,
-        )  # fmt: skip
+        k, last = doc_offsets[d], doc_offsets[d + 1]
+        for line in range(line_offsets[d], line_offsets[d + 1]):
+            first = k
+            while k < last and starts[k] < line_ends[line]:
+                k += 1
+            space = line_starts[line]
+            if line_seen[line] & LINE_END:  # another than a newline
+                for place in range(first, k):
+                    if place > first and _has_line_end(codes, classes, space, starts[place]):
+                        found[d] += _sentences_of(codes, classes, starts, ends, kinds, first, place, breaks)
+                        first = place
+                    space = np.int64(ends[place])
+            found[d] += _sentences_of(codes, classes, starts, ends, kinds, first, k, breaks)
     return found
 
 
 @called
-def _sentences_of(codes, classes, starts, ends, seen, line_starts, line_ends, line_seen, breaks):
-    """Sentences of one document's chunks."""
-    ended, found, k = True, np.int64(0), 0
-    for line in range(len(line_starts)):
-        new_line, space = True, line_starts[line]
-        while k < len(starts) and starts[k] < line_ends[line]:
-            if line_seen[line] & LINE_END:  # another than a newline
-                new_line = new_line or _has_line_end(codes, classes, space, starts[k])
-                space = np.int64(ends[k])
-            first, end = starts[k], ends[k]
-            every = seen[k] | classes[codes[end - 1]]
-            terminal = every & TERMINAL
-            if new_line or (ended and every & LACKS_PUNCTUATION and not terminal):
-                found += 1
-                ended = new_line = False
-            if terminal:
-                begun, ended = _end_sentences(codes, classes, first, end, seen[k], breaks, ended)
-                found += begun
-            k += 1
-    return found
+def _sentences_of(codes, classes, starts, ends, kinds, k, after, breaks):
+    """Sentences of the chunks `k..after`, a line: the first one begins one, and others where one has ended."""
+    address, found, ended, begun = np.intp(kinds.ctypes.data), np.int64(k < after), False, k
+    for block in range(k, after, BLOCK):
+        terminals = having64(address + block, np.uint8(TERMINAL)) & lowest(after - block)
+        while terminals:
+            k = block + np.int64(trailing_zeros(terminals))
+            terminals &= terminals - _ONE
+            begins = ended and count_having(kinds, begun, k, LACKS_PUNCTUATION) > 0
+            more, ended = _end_sentences(codes, classes, starts[k], ends[k], kinds[k], breaks, ended and not begins)
+            found += begins + more
+            begun = k + 1
+    return found + (ended and count_having(kinds, begun, after, LACKS_PUNCTUATION) > 0)
 
 
 @inlined
@@ -165,13 +168,12 @@ def _has_line_end(codes, classes, low, high):
 
 
 @called
-def _end_sentences(codes, classes, first, end, seen, breaks, ended):
+def _end_sentences(codes, classes, first, end, kind, breaks, ended):
     """Sentences that begin within a chunk that has terminal marks, and whether one has ended with it."""
-    shape = simple_shape(codes, classes, first, end, seen)
-    if shape == WORD_AND_MARK:  # a plain word, which begins one where the last has ended
-        return int(ended), classes[codes[end - 1]] & TERMINAL != 0
+    if kind & SHAPE == WORD_AND_MARK:  # a plain word, which begins one where the last has ended, and the mark
+        return int(ended), True
     breaks[0] = 1
-    if shape == NOT_SIMPLE:
+    if kind & SHAPE == NOT_SIMPLE:
         mark_chunk(codes, classes, first, end, breaks)
     begun, start = 0, first
     while first < end:

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.kernels.boundaries import NOT_SIMPLE, ONE_WORD, WORD_AND_MARK, mark_chunk, simple_shape
+from pipeline.kernels.boundaries import NOT_SIMPLE, ONE_WORD, WORD_AND_MARK, mark_chunk
 from pipeline.kernels.characters import Characters
-from pipeline.kernels.chunks import Chunks
+from pipeline.kernels.chunks import SHAPE, Chunks, kind_of
 from pipeline.kernels.classes import ALPHA, LACKS_SYMBOL
 from pipeline.kernels.compiled import called, compiled, inlined
 from pipeline.kernels.hashing import hash_slice
@@ -52,7 +52,7 @@ def find_words(data: np.ndarray, characters: Characters, chunks: Chunks) -> Word
     """
     longest = int(np.diff(characters.doc_offsets).max(initial=0))
     most = len(characters.codes)
-    return Words(*_find_words(data, *characters[:3], *chunks, most, longest))
+    return Words(*_find_words(data, *characters[:3], chunks.starts, chunks.ends, chunks.doc_offsets, most, longest))
 
 
 def count_words(characters: Characters, chunks: Chunks, known: np.ndarray | None = None) -> np.ndarray:
@@ -68,17 +68,17 @@ def count_words(characters: Characters, chunks: Chunks, known: np.ndarray | None
 
 
 @compiled
-def _find_words(data, codes, classes, byte_starts, starts, ends, seen, doc_offsets, most, longest):
+def _find_words(data, codes, classes, byte_starts, starts, ends, doc_offsets, most, longest):
     # most: only the pages of memory that are written to are ever taken
     hashes, chars = np.empty(most, np.uint64), np.empty(most, np.int32)
     kinds, word_offsets = np.empty(most, np.uint8), np.zeros(len(doc_offsets), np.int64)
-    per_chunk = np.empty(len(starts), np.int32)
+    shapes, per_chunk = np.empty(len(starts), np.uint8), np.empty(len(starts), np.int32)
     breaks = np.zeros(longest + 1, np.uint8)
     n = 0
     for d in range(len(doc_offsets) - 1):
         k, after = doc_offsets[d], doc_offsets[d + 1]
         n = read_chunks(
-            data, codes, classes, byte_starts, starts[k:after], ends[k:after], seen[k:after],
+            data, codes, classes, byte_starts, starts[k:after], ends[k:after], shapes[k:after],
             breaks, hashes, chars, kinds, per_chunk[k:after], n,
         )  # fmt: skip
         word_offsets[d + 1] = n
@@ -87,25 +87,25 @@ def _find_words(data, codes, classes, byte_starts, starts, ends, seen, doc_offse
 
 @called
 def read_chunks(
-    data, codes, classes, byte_starts, starts, ends, seen, breaks, hashes, chars, kinds, per_chunk, n
+    data, codes, classes, byte_starts, starts, ends, shapes, breaks, hashes, chars, kinds, per_chunk, n
 ):  # fmt: skip
-    """Write the words of a document's chunks after the first `n`; how many there are then."""
+    """Write the words of a document's chunks after the first `n`, and what kinds of chunks these are; how many words
+    there are then."""
     address = np.intp(data.ctypes.data)
     for k in range(len(starts)):
-        first, end, some, begun = starts[k], ends[k], seen[k], n
-        last = classes[codes[end - 1]]
+        first, end, begun = starts[k], ends[k], n
+        shape = shapes[k] = kind_of(codes, classes, first, end)
         start, after = np.int64(byte_starts[first]), np.int64(byte_starts[end])
-        shape = simple_shape(codes, classes, first, end, some)
-        if shape == ONE_WORD:
+        if shape & SHAPE == ONE_WORD:
             hashes[n] = hash_slice(data, address, start, after)
-            chars[n], kinds[n] = end - first, _kind(some | last)
+            chars[n], kinds[n] = end - first, _kind(shape)
             n += 1
-        elif shape == WORD_AND_MARK:
+        elif shape & SHAPE == WORD_AND_MARK:
             mark = np.int64(byte_starts[end - 1])
             hashes[n] = hash_slice(data, address, start, mark)
-            chars[n], kinds[n] = end - first - 1, _kind(some)
+            chars[n], kinds[n] = end - first - 1, _kind(shape | LACKS_SYMBOL)
             hashes[n + 1] = hash_slice(data, address, mark, after)
-            chars[n + 1], kinds[n + 1] = 1, _kind(last)
+            chars[n + 1], kinds[n + 1] = 1, _kind(classes[codes[end - 1]])
             n += 2
         else:
             mark_chunk(codes, classes, first, end, breaks)
@@ -132,18 +132,17 @@ def _read_words(data, address, codes, classes, byte_starts, first, end, breaks, 
 
 
 @compiled
-def _count_words(codes, classes, starts, ends, seen, counts, longest):
-    _count_chunks(codes, classes, starts, ends, seen, counts, np.zeros(longest + 1, np.uint8))
+def _count_words(codes, classes, starts, ends, shapes, counts, longest):
+    _count_chunks(codes, classes, starts, ends, shapes, counts, np.zeros(longest + 1, np.uint8))
 
 
 @called
-def _count_chunks(codes, classes, starts, ends, seen, counts, breaks):
+def _count_chunks(codes, classes, starts, ends, shapes, counts, breaks):
     for k in range(len(starts)):
         if counts[k] >= 0:
             continue
-        shape = simple_shape(codes, classes, starts[k], ends[k], seen[k])
-        counts[k] = shape  # one or two
-        if shape == NOT_SIMPLE:
+        counts[k] = shapes[k] & SHAPE  # one or two
+        if counts[k] == NOT_SIMPLE:
             mark_chunk(codes, classes, starts[k], ends[k], breaks)
             for i in range(ends[k] - starts[k]):
                 counts[k] += breaks[i]

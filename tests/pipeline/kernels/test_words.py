@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from pipeline.batch import DocumentBatch
 from pipeline.kernels import words as kinds
-from pipeline.kernels.classes import BULLETS, class_table, coded, coding
+from pipeline.kernels.chunks import ANYWHERE, SHAPE
+from pipeline.kernels.classes import ALNUM, ALPHA, BULLETS, PREFIX, SUFFIX, class_table, coded, coding
 from pipeline.kernels.hashing import hash_bytes, hash_text
 from pipeline.kernels.lines import ASKED
 from tests.pipeline.kernels import plain
@@ -68,9 +69,13 @@ def test_chunks_of_every_length_are_found_at_every_place() -> None:
     spans = list(zip(chunks.starts.tolist(), chunks.ends.tolist(), strict=True))
     assert [whole[start:end] for start, end in spans] == [chunk for text in batch.texts for chunk in text.split()]
     assert np.diff(chunks.doc_offsets).tolist() == [len(text.split()) for text in batch.texts]
-    for (start, end), seen in zip(spans, chunks.seen.tolist(), strict=True):
-        before_last = batch.characters.classes[batch.characters.codes[start : end - 1]]
-        assert seen == np.bitwise_or.reduce(before_last)
+    for (start, end), kind in zip(spans, chunks.kinds.tolist(), strict=True):
+        first, *_ = classes = batch.characters.classes[batch.characters.codes[start:end]]
+        before_last = np.bitwise_or.reduce(classes[:-1])
+        wanted = (before_last | classes[-1]) & ANYWHERE | before_last & PREFIX | first & ALNUM
+        assert kind & ~SHAPE == wanted
+        if kind & SHAPE:
+            assert kind & SHAPE == len(plain.split_words(whole[start:end]))
 
 
 def test_a_code_stands_for_every_class_of_its_characters() -> None:
@@ -79,6 +84,12 @@ def test_a_code_stands_for_every_class_of_its_characters() -> None:
     assert codes[:128].tolist() == list(range(128))
     for character in "’…»–—" + BULLETS:  # kernels ask for these by name
         assert np.count_nonzero(codes == coded(character)[0]) == 1
+
+
+def test_no_letter_is_a_mark_at_a_words_end() -> None:
+    """Of a plain word with a mark after it, the letters are the word's."""
+    _, classes = coding()
+    assert not np.any(classes[classes & ALPHA != 0] & SUFFIX)
 
 
 def test_a_batch_may_have_more_words_than_most() -> None:
