@@ -134,10 +134,9 @@ class DocumentBatch:
         """A batch of the texts that pieces of these make, as its only column; what is known of them is taken over."""
         made = assemble(self.utf8.data, self.characters, self.chunks, self.word_counts, self.lines, pieces)
         made.data.flags.writeable = False  # as `utf8_of` has it
-        offsets = made.characters.byte_starts[made.characters.doc_offsets].astype(np.int64)
-        batch = DocumentBatch({"text": _strings(made.data, offsets)})
+        batch = DocumentBatch({"text": _strings(made.data, made.offsets)})
         known = {"characters": made.characters, "chunks": made.chunks, "_carried": made.counts, "lines": made.lines}
-        batch.__dict__.update(known, utf8=Utf8(made.data, offsets))
+        batch.__dict__.update(known, utf8=Utf8(made.data, made.offsets))
         return batch
 
 

@@ -8,10 +8,11 @@ from typing import NamedTuple
 import numpy as np
 
 from pipeline.kernels.compiled import called, inlined
-from pipeline.kernels.machine import trailing_zeros, within64
+from pipeline.kernels.machine import ones, trailing_zeros, within64
 
 BLOCK = 64
 """Characters that are looked at together; the memory of codes goes on for as many, so that every block is whole."""
+_SHIFT = 6  # of a character to its block
 _NEWLINE, _ONE, _ALL = 0x0A, np.uint64(1), np.uint64(0xFFFFFFFFFFFFFFFF)
 
 
@@ -22,20 +23,22 @@ class Characters(NamedTuple):
         codes: uint8[characters], by `pipeline.kernels.classes`; of ASCII characters the characters themselves.
             The memory goes on for BLOCK bytes.
         classes: uint32[256], the bits of each code: the same table in every batch.
-        byte_starts: int32[characters + 1], where each begins in the UTF-8 buffer; the last is its end.
+        byte_index: int32, by which `byte_at` tells where a character begins in the UTF-8 buffer: of every BLOCK of
+            characters the place, further on in it, of how much further than as many bytes it begins; such numbers, one
+            after each character of more than a byte.
         doc_offsets: int64[documents + 1], characters.
         newlines: int64[newlines], the characters that are one.
     """
 
     codes: np.ndarray
     classes: np.ndarray
-    byte_starts: np.ndarray
+    byte_index: np.ndarray
     doc_offsets: np.ndarray
     newlines: np.ndarray
 
 
 @called
-def decode_document(data, i, end, table, codes, byte_starts, n, newlines, found):
+def decode_document(data, i, end, table, codes, n, newlines, found):
     """Write the characters of the bytes `i..end`, and where newlines are, after those of other documents; how many of
     both there are then. `table`: uint8, the code of every code point. Up to a block is written beyond the last."""
     address = np.intp(data.ctypes.data)
@@ -43,7 +46,6 @@ def decode_document(data, i, end, table, codes, byte_starts, n, newlines, found)
         if i + BLOCK <= len(data):
             run = min(np.int64(trailing_zeros(beyond_ascii64(address + i))), end - i)
             copy(data[i : i + BLOCK], codes[n : n + BLOCK])
-            _count_up(i, byte_starts[n : n + BLOCK])
             flags = within64(address + i, np.uint8(_NEWLINE), np.uint8(1)) & lowest(run)
             while flags:
                 newlines[found] = n + np.int64(trailing_zeros(flags))
@@ -53,13 +55,50 @@ def decode_document(data, i, end, table, codes, byte_starts, n, newlines, found)
             n += run
         while i < end and (data[i] >= 0x80 or i + BLOCK > len(data)):
             point, size = point_at(data, i)
-            codes[n], byte_starts[n] = table[point], i
+            codes[n] = table[point]
             if point == _NEWLINE:
                 newlines[found] = n
                 found += 1
             i += size
             n += 1
     return n, found
+
+
+@inlined
+def index_size(characters, wide):
+    """How long an index is at most, and where its first number is that is no place."""
+    first = (characters >> _SHIFT) + 1
+    return first + 1 + wide, first
+
+
+@called
+def index_bytes(data, codes, low, high, byte_index, last):
+    """Write what `byte_at` needs for the characters `low..high`, a document, after those of others. `last`: the place
+    of the last number; what it is then."""
+    address = np.intp(codes.ctypes.data)
+    for block in range(low >> _SHIFT, (high >> _SHIFT) + 1):
+        first = block << _SHIFT
+        wide = beyond_ascii64(address + first) & lowest(high - first)
+        if first < low:
+            wide &= ~lowest(low - first)
+        else:
+            byte_index[block] = last
+        while wide:
+            further = byte_index[last]
+            lead = data[first + np.int64(trailing_zeros(wide)) + further]
+            wide &= wide - _ONE
+            last += 1
+            byte_index[last] = further + 1 + (lead >= 0xE0) + (lead >= 0xF0)
+    return last
+
+
+@inlined
+def byte_at(codes, byte_index, i):
+    """Where character `i` of the batch begins in its UTF-8 buffer; of the one after the last, where that ends."""
+    place = np.int64(i)
+    first = place & ~(BLOCK - 1)
+    wide = beyond_ascii64(np.intp(codes.ctypes.data) + first) & lowest(place - first)
+    return place + byte_index[byte_index[first >> _SHIFT] + np.int64(ones(wide))]
 
 
 @inlined
@@ -93,12 +132,6 @@ def copy(source, target):
     """Copy an array over another of the same length."""
     for i in range(len(source)):
         target[i] = source[i]
-
-
-@called
-def _count_up(start, numbers):
-    for i in range(len(numbers)):
-        numbers[i] = start + i
 
 
 @inlined

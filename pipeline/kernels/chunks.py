@@ -22,6 +22,7 @@ from pipeline.kernels.classes import (
     NO_CHARACTER,
     PREFIX,
     TERMINAL,
+    WIDE,
 )
 from pipeline.kernels.compiled import called, inlined
 from pipeline.kernels.hashing import low_bytes
@@ -56,20 +57,21 @@ def scan_chunks(codes, classes, low, high, starts, ends, kinds, n):
     """Write the chunks of the characters `low..high`, a document, after the first `n`; how many there are then."""
     after = find_edges(codes, low, high, starts, ends, n)
     for k in range(n, after):
-        kinds[k] = kind_of(codes, classes, starts[k], ends[k])
+        kinds[k], _ = kind_of(codes, classes, np.int64(starts[k]), np.int64(ends[k]))
     return after
 
 
 @inlined
 def kind_of(codes, classes, start, end):
-    """What `Chunks.kinds` says of the characters `start..end`."""
-    address, first, last, some = np.intp(codes.ctypes.data), np.int64(start), np.int64(end) - 1, np.uint32(0)
+    """What `Chunks.kinds` says of the characters `start..end`, and whether one of them is WIDE."""
+    address, first, last, some = np.intp(codes.ctypes.data), start, end - 1, np.uint32(0)
     while first < last:
         some |= _classes_of_eight(load64(address + first), last - first, classes)
         first += _AT_ONCE
     every = some | classes[codes[last]]
-    shape = simple_shape(codes, classes, np.int64(start), last + 1, some)
-    return np.uint8(shape | every & ANYWHERE | some & PREFIX | classes[codes[start]] & ALNUM)
+    shape = simple_shape(codes, classes, start, end, some)
+    kind = np.uint8(shape | every & ANYWHERE | some & PREFIX | classes[codes[start]] & ALNUM)
+    return kind, every & WIDE != 0
 
 
 @called

@@ -48,6 +48,8 @@ HOST_PART = 1 << 28
 LACKS_SPACE = 1 << 29
 """LACKS_...: no symbol, no punctuation, no white space: so that joined classes of several characters say what all of
 them are."""
+WIDE = 1 << 30
+"""Of more than one byte in UTF-8."""
 
 BULLETS = "•‣⁃⁌⁍∙○●◘◦⦾⦿"
 _NAMED = "’…»–—" + BULLETS
@@ -152,6 +154,7 @@ def class_table() -> np.ndarray:
         table[[ord(c) for c in characters]] |= bit
     table[(table & (DIGIT | LOWER | QUOTE)) != 0] |= BEFORE_STOP
     table[0xA1:0x10000] |= HOST_PART
+    table[0x80:] |= WIDE
     for bit, lacking in ((SYMBOL, LACKS_SYMBOL), (PUNCTUATION, LACKS_PUNCTUATION), (SPACE, LACKS_SPACE)):
         table[table & bit == 0] |= lacking
     return table

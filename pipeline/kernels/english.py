@@ -8,7 +8,7 @@ from functools import cache
 
 import numpy as np
 
-from pipeline.kernels.characters import BLOCK, Characters, longest_run, lowest
+from pipeline.kernels.characters import BLOCK, Characters, byte_at, longest_run, lowest
 from pipeline.kernels.chunks import Chunks
 from pipeline.kernels.classes import (
     ALPHA,
@@ -85,27 +85,29 @@ def _tallies() -> np.ndarray:
 
 @cache
 def _packed(words: tuple[str, ...]) -> tuple[np.ndarray, np.uint64, np.uint64, np.ndarray]:
-    """Words of one to eight bytes as numbers, each in a slot of its own: uint64[slots], with what brings a word to its
-    slot: a factor, and a shift; uint64, hashes of longer words."""
-    encoded = {word.encode() for word in words if word}
-    longer = np.array([hash_bytes(word.decode()) for word in encoded if len(word) > _PACKED], np.uint64)
-    return (*slots_of(word for word in encoded if len(word) <= _PACKED), longer)
+    """Words of one to eight ASCII characters as numbers, each in a slot of its own: uint64[slots], with what brings a
+    word to its slot: a factor, and a shift; uint64, hashes of the others."""
+    packed = {word for word in words if word.isascii() and 0 < len(word) <= _PACKED}
+    others = np.array([hash_bytes(word) for word in sorted({*words} - packed - {""})], np.uint64)
+    return (*slots_of(word.encode() for word in packed), others)
 
 
-def count_paragraphs(lines: Lines, offsets: np.ndarray, line_bytes: np.ndarray, hits: Hits) -> np.ndarray:
+def count_paragraphs(characters: Characters, lines: Lines, offsets: np.ndarray, hits: Hits) -> np.ndarray:
     """int64[documents, 5]: paragraphs as `text.split("\\n\\n")` cuts them; those equal to an earlier one; the
     characters of all and of those; paragraphs with a phrase (where one of them is phrase 0, all).
 
     Args:
         offsets: int64[documents + 1], bytes of the texts that `hits` were found in.
-        line_bytes: int64[lines], byte where each line begins.
     """
-    return _count_paragraphs(lines.starts, lines.ends, lines.hashes, lines.doc_offsets, offsets, line_bytes, *hits)
+    return _count_paragraphs(
+        characters.codes, characters.byte_index, lines.starts, lines.ends, lines.hashes, lines.doc_offsets,
+        offsets, *hits,
+    )  # fmt: skip
 
 
 @compiled
 def _count_english(
-    data, codes, classes, byte_starts, doc_offsets, starts, ends, kinds, chunk_offsets,
+    data, codes, classes, byte_index, doc_offsets, starts, ends, kinds, chunk_offsets,
     line_starts, line_ends, line_seen, line_offsets, slots, factor, shift, common, tallies,
 ):  # fmt: skip
     found = np.zeros((len(doc_offsets) - 1, BULLETS + 1), np.int64)
@@ -115,9 +117,9 @@ def _count_english(
         _count_characters(codes[low:high], tallies, found[d])
         _count_lengths(starts[k:after], ends[k:after], found[d])
         _count_chunks(codes, classes, low, high, starts[k:after], ends[k:after], kinds[k:after], found[d])
-        found[d, COMMON_WORDS] = _count_short(data, byte_starts, starts[k:after], ends[k:after], slots, factor, shift)
+        found[d, COMMON_WORDS] = _count_short(codes, starts[k:after], ends[k:after], slots, factor, shift)
         if len(common):
-            found[d, COMMON_WORDS] += _count_long(data, byte_starts, starts[k:after], ends[k:after], common)
+            found[d, COMMON_WORDS] += _count_listed(data, codes, byte_index, starts[k:after], ends[k:after], common)
         for line in range(line_offsets[d], line_offsets[d + 1]):
             if not is_blank(line_seen[line]):
                 _judge_line(codes, classes, line_starts[line], line_ends[line], found[d])
@@ -153,39 +155,23 @@ def _count_chunks(codes, classes, low, high, starts, ends, kinds, counts):
 
 
 @called
-def _count_short(data, byte_starts, starts, ends, slots, factor, shift):
-    """Words of up to eight bytes that the table has. Without branches: many short words are common ones."""
-    address, count = np.intp(data.ctypes.data), np.int64(0)
+def _count_short(codes, starts, ends, slots, factor, shift):
+    """Words that the table has. Without branches: many short words are common ones."""
+    address, count = np.intp(codes.ctypes.data), np.int64(0)
     for k in range(len(starts)):
-        first, after = np.int64(byte_starts[starts[k]]), np.int64(byte_starts[ends[k]])
-        if first + _PACKED > len(data):
-            return count + _count_last(data, byte_starts, starts[k:], ends[k:], slots, factor, shift)
-        word = load64(address + first) & low_bytes(min(after - first, _PACKED))
-        count += has_slot(slots, factor, shift, word) & (after - first <= _PACKED)
-    return count
-
-
-@called
-def _count_last(data, byte_starts, starts, ends, slots, factor, shift):
-    """The same at the end of the buffer, a byte at a time."""
-    count = np.int64(0)
-    for k in range(len(starts)):
-        word, first = np.uint64(0), np.int64(byte_starts[starts[k]])
-        size = np.int64(byte_starts[ends[k]]) - first
-        for i in range(_PACKED if size > _PACKED else size):
-            word |= np.uint64(data[first + i]) << np.uint64(8 * i)
+        size = np.int64(ends[k] - starts[k])
+        word = load64(address + starts[k]) & low_bytes(min(size, _PACKED))  # of ASCII characters codes are the bytes
         count += has_slot(slots, factor, shift, word) & (size <= _PACKED)
     return count
 
 
 @called
-def _count_long(data, byte_starts, starts, ends, common):
-    """Words of over eight bytes whose hash is listed."""
+def _count_listed(data, codes, byte_index, starts, ends, common):
+    """Words whose hash is listed."""
     address, count = np.intp(data.ctypes.data), np.int64(0)
     for k in range(len(starts)):
-        first, after = np.int64(byte_starts[starts[k]]), np.int64(byte_starts[ends[k]])
-        if after - first > _PACKED:
-            count += _is_listed(hash_slice(data, address, first, after), common)
+        first, after = byte_at(codes, byte_index, starts[k]), byte_at(codes, byte_index, ends[k])
+        count += _is_listed(hash_slice(data, address, first, after), common)
     return count
 
 
@@ -285,7 +271,7 @@ def _judge_line(codes, classes, low, high, counts):
 
 
 @compiled
-def _count_paragraphs(starts, ends, hashes, line_offsets, offsets, line_bytes, hit_starts, hit_phrases):
+def _count_paragraphs(codes, byte_index, starts, ends, hashes, line_offsets, offsets, hit_starts, hit_phrases):
     found = np.zeros((len(offsets) - 1, BOILERPLATE + 1), np.int64)
     slots = slots_for(longest_run(line_offsets))
     keys, stamps = np.empty(slots, np.uint64), np.zeros(slots, np.int64)
@@ -301,7 +287,7 @@ def _count_paragraphs(starts, ends, hashes, line_offsets, offsets, line_bytes, h
                 line += 1
                 if line >= last or (starts[line] == ends[line] and line + 1 < last):
                     break
-            after = line_bytes[line] if line < last else offsets[d + 1]
+            after = byte_at(codes, byte_index, starts[line]) if line < last else offsets[d + 1]
             line += 1
             slot = find_slot(keys, stamps, d + 1, state, slots - 1)
             repeated = stamps[slot] == d + 1

@@ -55,20 +55,37 @@ def hash_slice(data, address, start, end):
     Each step is one to one in what was hashed before: texts of up to eight bytes never share a hash with others of
     their length.
     """
+    state, start, size = _hash_most(address, start, end)
+    if start + 2 * _WORD <= len(data):
+        return _hash_rest(address, state, start, size)
+    state = _mix(state, _load_slowly(data, start, min(size, _WORD)))
+    return finish(_mix(state, _load_slowly(data, start + _WORD, size - _WORD)))
+
+
+@inlined
+def hash_padded(address, start, end):
+    """The same of memory that goes on for two parts at least."""
+    state, start, size = _hash_most(address, start, end)
+    return _hash_rest(address, state, start, size)
+
+
+@inlined
+def _hash_most(address, start, end):
+    """All but the last two parts: the state, where these begin, and their bytes."""
     size = end - start
     state = SEED + np.uint64(size) * _LENGTH
     while size > 2 * _WORD:
         state = _mix(state, load64(address + start))
         start += _WORD
         size -= _WORD
-    if start + 2 * _WORD <= len(data):
-        first, second = min(size, _WORD), max(size - _WORD, 0)
-        state = _mix(state, load64(address + start) & low_bytes(first))
-        state = _mix(state, load64(address + start + _WORD) & low_bytes(second))
-    else:
-        state = _mix(state, _load_slowly(data, start, min(size, _WORD)))
-        state = _mix(state, _load_slowly(data, start + _WORD, size - _WORD))
-    return finish(state)
+    return state, start, size
+
+
+@inlined
+def _hash_rest(address, state, start, size):
+    first, second = min(size, _WORD), max(size - _WORD, 0)
+    state = _mix(state, load64(address + start) & low_bytes(first))
+    return finish(_mix(state, load64(address + start + _WORD) & low_bytes(second)))
 
 
 @inlined

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.kernels.characters import BLOCK, Characters, beyond_ascii64, longest_run, lowest, point_at
+from pipeline.kernels.characters import BLOCK, Characters, beyond_ascii64, byte_at, longest_run, lowest, point_at
 from pipeline.kernels.chunks import Chunks, count_having
 from pipeline.kernels.classes import ALNUM, CAPITAL, DIGIT, MARK, NUMERAL, SPACE, UNSPACED
 from pipeline.kernels.compiled import called, compiled, inlined
@@ -92,7 +92,7 @@ def _packed(groups: tuple[tuple[str, ...], ...]) -> tuple[np.ndarray, np.ndarray
 
 @compiled
 def _correct_lines(
-    data, codes, classes, byte_starts, doc_offsets, chunk_starts, chunk_kinds, chunk_offsets,
+    data, codes, classes, byte_index, doc_offsets, chunk_starts, chunk_kinds, chunk_offsets,
     line_starts, line_ends, line_seen, line_offsets,
     max_capital_frac, max_numeral_frac, min_words, phrase_words,
     counted, counted_ends, letters, ends, groups, pairs,
@@ -107,7 +107,7 @@ def _correct_lines(
         k, after, line, last = chunk_offsets[d], chunk_offsets[d + 1], line_offsets[d], line_offsets[d + 1]
         if doc_offsets[d + 1] > doc_offsets[d]:  # an empty text has no line
             n = _correct_document(
-                data, codes, classes, byte_starts, chunk_starts[k:after], chunk_kinds[k:after],
+                data, codes, classes, byte_index, chunk_starts[k:after], chunk_kinds[k:after],
                 line_starts[line:last], line_ends[line:last], line_seen[line:last],
                 max_capital_frac, max_numeral_frac, min_words, phrase_words,
                 counted, counted_ends, letters, ends, groups, pairs, places, starts, stops, broken, n, counts[d],
@@ -118,7 +118,7 @@ def _correct_lines(
 
 @called
 def _correct_document(
-    data, codes, classes, byte_starts, chunk_starts, chunk_kinds, line_starts, line_ends, line_seen,
+    data, codes, classes, byte_index, chunk_starts, chunk_kinds, line_starts, line_ends, line_seen,
     max_capital_frac, max_numeral_frac, min_words, phrase_words,
     counted, counted_ends, letters, ends, groups, pairs, places, starts, stops, broken, n, counts,
 ):  # fmt: skip
@@ -139,11 +139,11 @@ def _correct_document(
             capitals, numerals = np.int64(0), np.int64(0)
             if line_seen[line] & (CAPITAL | NUMERAL):
                 capitals, numerals = _count_kinds(codes, classes, low, high)
-            cause = _cause(data, codes, classes, byte_starts, low, high, words, capitals, numerals,
+            cause = _cause(data, codes, classes, byte_index, low, high, words, capitals, numerals,
                            max_capital_frac, max_numeral_frac, min_words, counted, counted_ends)  # fmt: skip
             if cause < 0 and words <= phrase_words and len(groups):
                 left = _cut_phrases(
-                    data, codes, classes, byte_starts, low, high, places, letters, ends, groups, pairs, phrase_words
+                    data, codes, classes, byte_index, low, high, places, letters, ends, groups, pairs, phrase_words
                 )
                 cause = PHRASE if left == 0 else -1
             if cause >= 0:
@@ -211,20 +211,20 @@ def _count_words(codes, classes, low, high):
 
 
 @inlined
-def _cause(data, codes, classes, byte_starts, low, high, words, capitals, numerals,
+def _cause(data, codes, classes, byte_index, low, high, words, capitals, numerals,
            max_capital_frac, max_numeral_frac, min_words, counted, counted_ends):  # fmt: skip
     """Why the line goes, phrases apart; -1 where it stays."""
     if capitals / (high - low) > max_capital_frac:
         return CAPITALS
     if numerals / (high - low) > max_numeral_frac:
         return NUMERALS
-    if numerals and _is_counter(data, codes, classes, byte_starts, low, high, counted, counted_ends):
+    if numerals and _is_counter(data, codes, classes, byte_index, low, high, counted, counted_ends):
         return COUNTER
     return FEW_WORDS if words < min_words else -1
 
 
 @called
-def _is_counter(data, codes, classes, byte_starts, low, high, counted, counted_ends):
+def _is_counter(data, codes, classes, byte_index, low, high, counted, counted_ends):
     """A number (1,234 or 1.2k) and what it counts, and no other letter or digit."""
     i = low
     while i < high and not _is_word_part(codes[i], classes[codes[i]]):
@@ -244,7 +244,7 @@ def _is_counter(data, codes, classes, byte_starts, low, high, counted, counted_e
         high -= 1
     for k in range(len(counted_ends) - 1):
         length = counted_ends[k + 1] - counted_ends[k]
-        if length == high - noun and _matches(data, byte_starts, noun, counted, counted_ends[k], length):
+        if length == high - noun and _matches(data, codes, byte_index, noun, counted, counted_ends[k], length):
             return True
     return False
 
@@ -255,23 +255,25 @@ def _is_word_part(point, cls):
 
 
 @inlined
-def _letter(data, byte_starts, i):
+def _letter(data, codes, byte_index, i):
     """The code point of a character, ASCII's letters in lower case."""
-    point, _ = point_at(data, byte_starts[i])
+    point = np.int32(codes[i])
+    if point >= 0x80:
+        point, _ = point_at(data, byte_at(codes, byte_index, i))
     return point | 0x20 if 0x41 <= point <= 0x5A else point
 
 
 @inlined
-def _matches(data, byte_starts, start, letters, first, length):
+def _matches(data, codes, byte_index, start, letters, first, length):
     for k in range(length):  # noqa: SIM110  numba compiles no generators into a caller
-        if _letter(data, byte_starts, start + k) != letters[first + k]:
+        if _letter(data, codes, byte_index, start + k) != letters[first + k]:
             return False
     return True
 
 
 @called
 def _cut_phrases(
-    data, codes, classes, byte_starts, low, high, places, letters, ends, groups, pairs, most_words
+    data, codes, classes, byte_index, low, high, places, letters, ends, groups, pairs, most_words
 ):  # fmt: skip
     """Put in `places` the characters of a line that are left without phrases; how many, 0 where only white
     space would be."""
@@ -280,7 +282,7 @@ def _cut_phrases(
     for group in range(3):
         for k in range(len(groups)):
             if groups[k] == group:
-                found = found or _occurs(data, byte_starts, low, high, letters, ends[k], ends[k + 1], pairs[k])
+                found = found or _occurs(data, codes, byte_index, low, high, letters, ends[k], ends[k + 1], pairs[k])
     if not found:
         return left
     for i in range(low, high):
@@ -288,22 +290,21 @@ def _cut_phrases(
     for k in range(len(groups)):
         before = left
         if _spaced_words(codes, classes, places, left) <= most_words:
-            left = _cut_phrase(
-                data, codes, classes, byte_starts, places, left, letters, ends[k], ends[k + 1], groups[k]
-            )
+            left = _cut_phrase(data, codes, classes, byte_index, places, left, letters, ends[k], ends[k + 1], groups[k])
         if before and _leading_spaces(codes, classes, places, 0, left, True) == left:
             return 0
     return left
 
 
 @inlined
-def _occurs(data, byte_starts, low, high, letters, first, after, pair):
+def _occurs(data, codes, byte_index, low, high, letters, first, after, pair):
     """Whether the phrase is anywhere in the line."""
-    if pair[0] and not _has_pair(data[byte_starts[low] : byte_starts[high]], pair[0] | _CASE, pair[1] | _CASE):
+    start, end = byte_at(codes, byte_index, low), byte_at(codes, byte_index, high)
+    if pair[0] and not _has_pair(data[start:end], pair[0] | _CASE, pair[1] | _CASE):
         return False
     for i in range(low, high - (after - first) + 1):
         k = first
-        while k < after and _alike(data, byte_starts, i + k - first, letters[k]):
+        while k < after and _alike(data, codes, byte_index, i + k - first, letters[k]):
             k += 1
         if k == after:
             return True
@@ -320,12 +321,12 @@ def _has_pair(data, first, second):
 
 
 @inlined
-def _alike(data, byte_starts, i, letter):
-    return letter == _DOT or _letter(data, byte_starts, i) == letter
+def _alike(data, codes, byte_index, i, letter):
+    return letter == _DOT or _letter(data, codes, byte_index, i) == letter
 
 
 @called
-def _cut_phrase(data, codes, classes, byte_starts, places, left, letters, first, after, group):
+def _cut_phrase(data, codes, classes, byte_index, places, left, letters, first, after, group):
     """Cut one phrase out: everywhere, or only at the end (1) or the start (2) of what is left. One white space
     before it goes too (after it, at the start)."""
     length = after - first
@@ -336,7 +337,7 @@ def _cut_phrase(data, codes, classes, byte_starts, places, left, letters, first,
             start = i + lead
             fits = start + length <= left and (group != 1 or start + length == left) and (group != 2 or i == 0)
             k = 0
-            while fits and k < length and _alike(data, byte_starts, places[start + k], letters[first + k]):
+            while fits and k < length and _alike(data, codes, byte_index, places[start + k], letters[first + k]):
                 k += 1
             if fits and k == length:
                 i = start + length

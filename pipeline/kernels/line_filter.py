@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.kernels.characters import Characters, copy
+from pipeline.kernels.characters import Characters, byte_at, copy
 from pipeline.kernels.chunks import Chunks
 from pipeline.kernels.classes import LINE_END, SPACE
 from pipeline.kernels.compiled import called, compiled, inlined
@@ -63,16 +63,23 @@ class FilteredLines(NamedTuple):
 
 
 def filter_lines(
-    data: np.ndarray, characters: Characters, chunks: Chunks, lines: Lines, limits: LineLimits, policy: Sequence[str]
+    data: np.ndarray,
+    offsets: np.ndarray,
+    characters: Characters,
+    chunks: Chunks,
+    lines: Lines,
+    limits: LineLimits,
+    policy: Sequence[str],
 ) -> FilteredLines:
     """Each document's lines (as `str.splitlines` cuts them, stripped) that `limits` let stay, the whole
     stripped.
 
     Phrases are found whatever the case of their ASCII letters. A line counts for the first cause that
-    applies, in the order of the columns; words are counted before citations are cut.
+    applies, in the order of the columns; words are counted before citations are cut. `data`: uint8, the UTF-8 decoded,
+    and `offsets`: int64[documents + 1], where documents end in it.
     """
     phrases = (*_SOUGHT, *policy)
-    hits = find_phrases(data, characters.byte_starts[characters.doc_offsets].astype(np.int64), phrases)
+    hits = find_phrases(data, offsets, phrases)
     packed = packed_phrases(phrases)
     longest = int((lines.ends - lines.starts).max(initial=0))
     *pieces, counts = _filter_lines(
@@ -84,7 +91,7 @@ def filter_lines(
 
 @compiled
 def _filter_lines(
-    data, codes, classes, byte_starts, doc_offsets, chunk_starts, chunk_ends, chunk_offsets,
+    data, codes, classes, byte_index, doc_offsets, chunk_starts, chunk_ends, chunk_offsets,
     line_starts, line_ends, line_seen, line_offsets, hit_starts, hit_phrases, letters, ends, longest_line,
     max_word_chars, min_words, terminal, citations, javascript, policy,
 ):  # fmt: skip
@@ -97,7 +104,7 @@ def _filter_lines(
     for d in range(len(doc_offsets) - 1):
         k, after, line, last = chunk_offsets[d], chunk_offsets[d + 1], line_offsets[d], line_offsets[d + 1]
         n, hit = _filter_document(
-            data, codes, classes, byte_starts, chunk_starts[k:after], chunk_ends[k:after],
+            data, codes, classes, byte_index, chunk_starts[k:after], chunk_ends[k:after],
             line_starts[line:last], line_ends[line:last], line_seen[line:last], hit_starts, hit_phrases, hit,
             letters, ends, uncited, starts, stops, broken, n, counts[d],
             max_word_chars, min_words, terminal, citations, javascript, policy,
@@ -108,7 +115,7 @@ def _filter_lines(
 
 @called
 def _filter_document(
-    data, codes, classes, byte_starts, chunk_starts, chunk_ends,
+    data, codes, classes, byte_index, chunk_starts, chunk_ends,
     line_starts, line_ends, line_seen, hit_starts, hit_phrases, hit,
     letters, ends, uncited, starts, stops, broken, n, counts,
     max_word_chars, min_words, terminal, citations, javascript, policy,
@@ -122,7 +129,7 @@ def _filter_document(
             low, high = strip(codes, classes, i, end)
             counts[LINES] += 1
             words, longest, k = _count_words(chunk_starts, chunk_ends, k, high)
-            seen, hit = _phrases_before(hit_starts, hit_phrases, hit, byte_starts[high])
+            seen, hit = _phrases_before(hit_starts, hit_phrases, hit, byte_at(codes, byte_index, high))
             before, cited = n, citations and seen & _SEEN_OPEN
             if cited:
                 n = _cut_citations(codes, classes, low, high, starts, stops, broken, n, first)
@@ -130,11 +137,11 @@ def _filter_document(
                 n = add_piece(starts, stops, broken, n, low, high, n > first)
             cited = cited and not (n == before + 1 and starts[before] == low and stops[before] == high)
             if cited:
-                size = _join(data, byte_starts, starts, stops, before, n, uncited)
+                size = _join(data, codes, byte_index, starts, stops, before, n, uncited)
                 seen = _phrases_in(uncited, size, letters, ends)
                 ends_well = _ends_well(uncited, np.int64(0), size)
             else:
-                ends_well = _ends_well(data, np.int64(byte_starts[low]), np.int64(byte_starts[high]))
+                ends_well = _ends_well(data, byte_at(codes, byte_index, low), byte_at(codes, byte_index, high))
             cause = _cause(longest > max_word_chars, terminal and not ends_well, words < min_words)
             if cause < 0:
                 cause = _phrase_cause(seen, javascript, policy)
@@ -208,11 +215,11 @@ def _cut_citations(codes, classes, low, high, starts, stops, broken, n, first):
 
 
 @called
-def _join(data, byte_starts, starts, stops, before, n, target):
+def _join(data, codes, byte_index, starts, stops, before, n, target):
     """Copy the bytes of a line's pieces to the front of an array; how many."""
     size = np.int64(0)
     for piece in range(before, n):
-        low, high = np.int64(byte_starts[starts[piece]]), np.int64(byte_starts[stops[piece]])
+        low, high = byte_at(codes, byte_index, starts[piece]), byte_at(codes, byte_index, stops[piece])
         copy(data[low:high], target[size : size + high - low])
         size += high - low
     return size

@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.kernels.characters import BLOCK, beyond_ascii64, lowest
+from pipeline.kernels.characters import BLOCK, beyond_ascii64, byte_at, lowest
 from pipeline.kernels.chunks import spaces64
 from pipeline.kernels.classes import CAPITAL, LACKS_SPACE, LINE_END, NUMERAL, SPACE, UNSPACED
 from pipeline.kernels.compiled import called, inlined
-from pipeline.kernels.hashing import hash_slice
+from pipeline.kernels.hashing import hash_padded, hash_slice
 from pipeline.kernels.machine import trailing_zeros, within64
 
 NEWLINE = 0x0A
@@ -56,13 +56,17 @@ def cut_lines(first, last, newlines, starts, ends, n):
 
 
 @called
-def look_at_lines(data, codes, classes, byte_starts, starts, ends, hashes, seen):
+def look_at_lines(data, codes, classes, byte_index, starts, ends, hashes, seen):
     """Write what `Lines` says of the lines between those characters."""
     address = np.intp(data.ctypes.data)
     for n in range(len(starts)):
         start, end = starts[n], ends[n]
-        hashes[n] = hash_slice(data, address, np.int64(byte_starts[start]), np.int64(byte_starts[end]))
-        seen[n] = _classes_of(codes, classes, start, end)
+        some, wide = _classes_of(codes, classes, start, end)
+        seen[n] = some
+        if wide:
+            hashes[n] = hash_slice(data, address, byte_at(codes, byte_index, start), byte_at(codes, byte_index, end))
+        else:  # its codes are its UTF-8
+            hashes[n] = hash_padded(np.intp(codes.ctypes.data), start, end)
 
 
 @inlined
@@ -83,8 +87,9 @@ def strip(codes, classes, low, high):
 
 @called
 def _classes_of(codes, classes, start, end):
-    """Of the classes ASKED those that some of the characters have: of ASCII's a block at a time."""
-    address, some = np.intp(codes.ctypes.data), np.uint32(0)
+    """Of the classes ASKED those that some of the characters have, and whether there is one beyond ASCII, whose are
+    looked at a block at a time."""
+    address, some, wide = np.intp(codes.ctypes.data), np.uint32(0), np.uint64(0)
     for block in range(start, end, BLOCK):
         at, live = address + block, lowest(end - block)
         capitals, digits = within64(at, np.uint8(0x41), np.uint8(26)), within64(at, np.uint8(0x30), np.uint8(10))
@@ -94,7 +99,8 @@ def _classes_of(codes, classes, start, end):
         some |= LINE_END if line_ends & live else 0
         some |= LACKS_SPACE if ~spaces64(at) & live else 0
         beyond = beyond_ascii64(at) & live
+        wide |= beyond
         while beyond:
             some |= classes[codes[block + np.int64(trailing_zeros(beyond))]] & ASKED
             beyond &= beyond - _ONE
-    return np.uint32(some)
+    return np.uint32(some), wide != 0

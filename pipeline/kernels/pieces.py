@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.kernels.characters import BLOCK, Characters, copy
+from pipeline.kernels.characters import BLOCK, Characters, byte_at, copy, index_bytes, index_size
 from pipeline.kernels.chunks import Chunks, scan_chunks
 from pipeline.kernels.classes import SPACE
 from pipeline.kernels.compiled import called, compiled, inlined
@@ -41,6 +41,7 @@ class Assembled(NamedTuple):
 
     Attributes:
         data: uint8[bytes], UTF-8.
+        offsets: int64[documents + 1], where documents end in it.
         characters: As `decode` would give them.
         chunks: As `find_chunks` would.
         counts: int32[chunks], words in each, -1 where the chunk is none of the other text's.
@@ -48,6 +49,7 @@ class Assembled(NamedTuple):
     """
 
     data: np.ndarray
+    offsets: np.ndarray
     characters: Characters
     chunks: Chunks
     counts: np.ndarray
@@ -59,15 +61,15 @@ def assemble(
 ) -> Assembled:
     """The text of the pieces. `counts` are the words in each of `chunks`."""
     found = _assemble(data, characters, chunks, counts, lines, pieces)
-    made = Characters(found[1], characters.classes, *found[2:5])
-    return Assembled(found[0], made, Chunks(*found[5:9]), found[9], Lines(*found[10:]))
+    made = Characters(found[2], characters.classes, *found[3:6])
+    return Assembled(*found[:2], made, Chunks(*found[6:10]), found[10], Lines(*found[11:]))
 
 
 @compiled
 def _assemble(data, characters, chunks, counts, lines, pieces):
     classes, piece_offsets = characters.classes, pieces.doc_offsets
-    text, codes, byte_starts, doc_offsets = _assemble_characters(
-        data, characters.codes, characters.byte_starts, characters.doc_offsets,
+    text, offsets, codes, byte_index, doc_offsets = _assemble_characters(
+        data, characters.codes, characters.byte_index, characters.doc_offsets,
         pieces.starts, pieces.ends, pieces.broken, piece_offsets,
     )  # fmt: skip
     made_chunks = _assemble_chunks(
@@ -75,12 +77,12 @@ def _assemble(data, characters, chunks, counts, lines, pieces):
         pieces.starts, pieces.ends, pieces.broken, piece_offsets, codes, classes, doc_offsets,
     )  # fmt: skip
     made_lines = _assemble_lines(
-        text, codes, classes, byte_starts, doc_offsets,
+        text, codes, classes, byte_index, doc_offsets,
         lines.starts, lines.ends, lines.hashes, lines.seen, lines.doc_offsets,
         pieces.starts, pieces.ends, pieces.broken, piece_offsets,
     )  # fmt: skip
     newlines = _newlines_of(made_lines[1], made_lines[4])
-    return (text, codes, byte_starts, doc_offsets, newlines) + made_chunks + made_lines  # noqa: RUF005  numba's way
+    return (text, offsets, codes, byte_index, doc_offsets, newlines) + made_chunks + made_lines  # noqa: RUF005  numba's way
 
 
 @compiled
@@ -96,24 +98,25 @@ def _newlines_of(ends, line_offsets):
 
 @compiled
 def _assemble_characters(
-    data, codes, byte_starts, doc_offsets, piece_starts, piece_ends, broken, piece_offsets
+    data, codes, byte_index, doc_offsets, piece_starts, piece_ends, broken, piece_offsets
 ):  # fmt: skip
     size = np.int64(0)
     for p in range(len(piece_starts)):
         size += piece_ends[p] - piece_starts[p] + broken[p]
-    text = np.empty(np.int64(byte_starts[-1] - byte_starts[0]) + len(piece_starts), np.uint8)
-    new_codes, new_bytes = np.empty(size + BLOCK, np.uint8), np.empty(size + 1, np.int32)
-    new_doc_offsets = np.zeros(len(doc_offsets), np.int64)
+    most = byte_at(codes, byte_index, len(codes)) - byte_at(codes, byte_index, 0) + len(piece_starts)
+    length, last = index_size(size, len(byte_index))
+    text, new_codes, new_index = np.empty(most, np.uint8), np.empty(size + BLOCK, np.uint8), np.empty(length, np.int32)
+    new_offsets, new_doc_offsets = np.zeros((2, len(doc_offsets)), np.int64)
+    new_index[0], new_index[last] = last, 0
     n = b = np.int64(0)
     for d in range(len(doc_offsets) - 1):
-        p, last = piece_offsets[d], piece_offsets[d + 1]
+        p, after, low = piece_offsets[d], piece_offsets[d + 1], n
         n, b = _copy_characters(
-            data, codes, byte_starts, piece_starts[p:last], piece_ends[p:last], broken[p:last],
-            text, new_codes, new_bytes, n, b,
-        )  # fmt: skip
-        new_doc_offsets[d + 1] = n
-    new_bytes[n] = b
-    return text[:b], new_codes[:n], new_bytes, new_doc_offsets
+            data, codes, byte_index, piece_starts[p:after], piece_ends[p:after], broken[p:after], text, new_codes, n, b
+        )
+        last = index_bytes(text, new_codes, low, n, new_index, last)
+        new_offsets[d + 1], new_doc_offsets[d + 1] = b, n
+    return text[:b], new_offsets, new_codes[:n], new_index[: last + 1], new_doc_offsets
 
 
 @compiled
@@ -143,7 +146,7 @@ def _assemble_chunks(
 
 @compiled
 def _assemble_lines(
-    text, new_codes, classes, new_bytes, new_doc_offsets, starts, ends, hashes, seen, line_offsets,
+    text, new_codes, classes, new_index, new_doc_offsets, starts, ends, hashes, seen, line_offsets,
     piece_starts, piece_ends, broken, piece_offsets,
 ):  # fmt: skip
     most = len(starts) + len(piece_starts) + len(line_offsets)
@@ -154,7 +157,7 @@ def _assemble_lines(
     for d in range(len(offsets) - 1):
         p, last, line, after = piece_offsets[d], piece_offsets[d + 1], line_offsets[d], line_offsets[d + 1]
         m = _copy_lines(
-            text, new_codes, classes, new_bytes, starts[line:after], ends[line:after], hashes[line:after],
+            text, new_codes, classes, new_index, starts[line:after], ends[line:after], hashes[line:after],
             seen[line:after], piece_starts[p:last], piece_ends[p:last], broken[p:last],
             new_starts, new_ends, new_hashes, new_seen, new_doc_offsets[d], m,
         )  # fmt: skip
@@ -164,7 +167,7 @@ def _assemble_lines(
 
 @called
 def _copy_lines(
-    text, new_codes, classes, new_bytes, starts, ends, hashes, seen, piece_starts, piece_ends, broken,
+    text, new_codes, classes, new_index, starts, ends, hashes, seen, piece_starts, piece_ends, broken,
     new_starts, new_ends, new_hashes, new_seen, n, m,
 ):  # fmt: skip
     """Write the lines of a document's pieces, the first of which begins at character `n`, after the first `m`; how many
@@ -175,7 +178,7 @@ def _copy_lines(
     for p in range(len(piece_starts)):
         low, high = np.int64(piece_starts[p]), np.int64(piece_ends[p])
         if broken[p]:
-            m = _end_line(text, new_codes, classes, new_bytes, new_starts, new_ends, new_hashes, new_seen, known, m)
+            m = _end_line(text, new_codes, classes, new_index, new_starts, new_ends, new_hashes, new_seen, known, m)
             n += 1
             begun = n
         known = n == begun
@@ -189,39 +192,36 @@ def _copy_lines(
                 new_hashes[m], new_seen[m] = hashes[line], seen[line]
             if ends[line] >= high:
                 break
-            m = _end_line(text, new_codes, classes, new_bytes, new_starts, new_ends, new_hashes, new_seen, known, m)
+            m = _end_line(text, new_codes, classes, new_index, new_starts, new_ends, new_hashes, new_seen, known, m)
             line += 1
             begun, known = n + starts[line] - low, True
         n += high - low
-    return _end_line(text, new_codes, classes, new_bytes, new_starts, new_ends, new_hashes, new_seen, known, m)
+    return _end_line(text, new_codes, classes, new_index, new_starts, new_ends, new_hashes, new_seen, known, m)
 
 
 @inlined
-def _end_line(text, new_codes, classes, new_bytes, new_starts, new_ends, new_hashes, new_seen, known, m):
+def _end_line(text, new_codes, classes, new_index, new_starts, new_ends, new_hashes, new_seen, known, m):
     """Look at line `m` where it is not known; the next one's number."""
     if not known:
         look_at_lines(
-            text, new_codes, classes, new_bytes, new_starts[m : m + 1], new_ends[m : m + 1],
+            text, new_codes, classes, new_index, new_starts[m : m + 1], new_ends[m : m + 1],
             new_hashes[m : m + 1], new_seen[m : m + 1],
         )  # fmt: skip
     return m + 1
 
 
 @called
-def _copy_characters(
-    data, codes, byte_starts, piece_starts, piece_ends, broken, text, new_codes, new_bytes, n, b
-):  # fmt: skip
+def _copy_characters(data, codes, byte_index, piece_starts, piece_ends, broken, text, new_codes, n, b):
     """Write the characters of a document's pieces after the first `n`, of `b` bytes; how many of both there are."""
     for p in range(len(piece_starts)):
         low, high = np.int64(piece_starts[p]), np.int64(piece_ends[p])
         if broken[p]:
-            text[b], new_codes[n], new_bytes[n] = NEWLINE, NEWLINE, b
+            text[b], new_codes[n] = NEWLINE, NEWLINE
             b += 1
             n += 1
-        first, after = np.int64(byte_starts[low]), np.int64(byte_starts[high])
+        first, after = byte_at(codes, byte_index, low), byte_at(codes, byte_index, high)
         copy(data[first:after], text[b : b + after - first])
         copy(codes[low:high], new_codes[n : n + high - low])
-        shift(byte_starts[low:high], b - first, new_bytes[n : n + high - low])
         b += after - first
         n += high - low
     return n, b

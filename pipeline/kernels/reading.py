@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.kernels.characters import BLOCK, Characters, decode_document, longest_run
+from pipeline.kernels.characters import BLOCK, Characters, decode_document, index_bytes, index_size, longest_run
 from pipeline.kernels.chunks import Chunks, find_edges
 from pipeline.kernels.classes import coding
 from pipeline.kernels.compiled import called, compiled
@@ -47,7 +47,8 @@ _CHARACTERS_A_WORD = 4
 @compiled
 def _read_texts(data, offsets, table, classes):
     documents, most, longest = len(offsets) - 1, offsets[-1] - offsets[0], longest_run(offsets)
-    codes, byte_starts = np.empty(most + BLOCK, np.uint8), np.empty(most + BLOCK, np.int32)
+    size, last = index_size(most, most // 2)  # what is beyond ASCII has two bytes or more
+    codes, byte_index = np.empty(most + BLOCK, np.uint8), np.empty(size, np.int32)
     newlines = np.empty(_count_newlines(data[offsets[0] : offsets[-1]]), np.int64)
     most_lines, most_chunks = len(newlines) + documents, most // 2 + documents
     chunk_starts, chunk_ends = np.empty(most_chunks, np.int32), np.empty(most_chunks, np.int32)
@@ -62,19 +63,19 @@ def _read_texts(data, offsets, table, classes):
     hashes, chars, kinds = np.empty(room, np.uint64), np.empty(room, np.int32), np.empty(room, np.uint8)
     doc_offsets, chunk_offsets, line_offsets, word_offsets = np.zeros((4, documents + 1), np.int64)
     breaks = np.zeros(longest + 1, np.uint8)
-    byte_starts[0] = offsets[0]
+    byte_index[0], byte_index[last] = last, offsets[0]
     n = k = m = w = newline = np.int64(0)
     for d in range(documents):
         low, chunk, line, found = n, k, m, newline
-        n, newline = decode_document(data, offsets[d], offsets[d + 1], table, codes, byte_starts, n, newlines, newline)
-        byte_starts[n] = offsets[d + 1]
+        n, newline = decode_document(data, offsets[d], offsets[d + 1], table, codes, n, newlines, newline)
+        last = index_bytes(data, codes, low, n, byte_index, last)
         k = find_edges(codes, low, n, chunk_starts, chunk_ends, k)
         m = cut_lines(low, n, newlines[found:newline], starts, ends, m)
         look_at_lines(
             data,
             codes,
             classes,
-            byte_starts,
+            byte_index,
             starts[line:m],
             ends[line:m],
             line_hashes[line:m],
@@ -85,12 +86,12 @@ def _read_texts(data, offsets, table, classes):
             chars = np.concatenate((chars, np.empty(most, np.int32)))
             kinds = np.concatenate((kinds, np.empty(most, np.uint8)))
         w = read_chunks(
-            data, codes, classes, byte_starts, chunk_starts[chunk:k], chunk_ends[chunk:k], shapes[chunk:k],
+            data, codes, classes, byte_index, chunk_starts[chunk:k], chunk_ends[chunk:k], shapes[chunk:k],
             breaks, hashes, chars, kinds, per_chunk[chunk:k], w,
         )  # fmt: skip
         doc_offsets[d + 1], chunk_offsets[d + 1], line_offsets[d + 1], word_offsets[d + 1] = n, k, m, w
     return (
-        codes[:n], byte_starts[: n + 1], doc_offsets, newlines[:newline],
+        codes[:n], byte_index[: last + 1], doc_offsets, newlines[:newline],
         chunk_starts[:k], chunk_ends[:k], shapes[:k], chunk_offsets,
         starts[:m], ends[:m], line_hashes[:m], line_seen[:m], line_offsets,
         hashes[:w], word_offsets, chars[:w], kinds[:w], per_chunk[:k],

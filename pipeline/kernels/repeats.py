@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.kernels.characters import Characters, longest_run
+from pipeline.kernels.characters import Characters, byte_at, longest_run
 from pipeline.kernels.compiled import called, compiled, inlined
 from pipeline.kernels.hashing import SEED, combine, hash_slice
 from pipeline.kernels.lines import Lines, is_blank, strip
@@ -37,7 +37,7 @@ def count_repeated_paragraphs(data: np.ndarray, characters: Characters, lines: L
     """The same between runs of two newlines or more, of the text stripped of white space at its ends. `data`: uint8,
     the UTF-8 decoded."""
     starts, ends, hashes, doc_offsets = _find_paragraphs(
-        data, characters.codes, characters.classes, characters.byte_starts, characters.doc_offsets,
+        data, characters.codes, characters.classes, characters.byte_index, characters.doc_offsets,
         lines.starts, lines.ends, lines.hashes, lines.doc_offsets,
     )  # fmt: skip
     return _count_repeated_lines(starts, ends, hashes, np.zeros(0, np.uint32), doc_offsets, False)
@@ -96,7 +96,7 @@ def _count_repeated_lines(starts, ends, hashes, seen, doc_offsets, filled):
 
 
 @compiled
-def _find_paragraphs(data, codes, classes, byte_starts, doc_offsets, line_starts, line_ends, line_hashes, line_offsets):
+def _find_paragraphs(data, codes, classes, byte_index, doc_offsets, line_starts, line_ends, line_hashes, line_offsets):
     address = np.intp(data.ctypes.data)
     starts, ends = np.empty(len(line_starts), np.int64), np.empty(len(line_starts), np.int64)
     hashes, offsets = np.empty(len(line_starts), np.uint64), np.zeros(len(doc_offsets), np.int64)
@@ -115,7 +115,9 @@ def _find_paragraphs(data, codes, classes, byte_starts, doc_offsets, line_starts
             whole = end - start == line_ends[line] - line_starts[line]
             line_hash = line_hashes[line]
             if not whole:
-                line_hash = hash_slice(data, address, np.int64(byte_starts[start]), np.int64(byte_starts[end]))
+                line_hash = hash_slice(
+                    data, address, byte_at(codes, byte_index, start), byte_at(codes, byte_index, end)
+                )
             hashes[n - 1] = combine(hashes[n - 1], line_hash)
             ends[n - 1] = end
             inside = True

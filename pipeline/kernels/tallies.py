@@ -45,11 +45,10 @@ def count_sentences(characters: Characters, chunks: Chunks, lines: Lines) -> np.
     )
 
 
-def count_marks(data: np.ndarray, characters: Characters, lines: Lines) -> np.ndarray:
+def count_marks(data: np.ndarray, offsets: np.ndarray, characters: Characters, lines: Lines) -> np.ndarray:
     """int64[documents, 5]: '#'; ellipses ("..." or "…"); lines as `str.splitlines` has them; lines that begin
     with a bullet (• or -); lines that end in an ellipsis. White space at a line's ends does not matter.
-    `data`: uint8, the UTF-8 decoded."""
-    offsets = characters.byte_starts[characters.doc_offsets].astype(np.int64)
+    `data`: uint8, the UTF-8 decoded, and `offsets`: int64[documents + 1], where documents end in it."""
     hits = find_phrases(data, offsets, _SIGNS)
     return _count_marks(
         characters.codes, characters.classes, characters.doc_offsets,

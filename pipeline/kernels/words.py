@@ -8,11 +8,11 @@ from typing import NamedTuple
 import numpy as np
 
 from pipeline.kernels.boundaries import NOT_SIMPLE, ONE_WORD, WORD_AND_MARK, mark_chunk
-from pipeline.kernels.characters import Characters
+from pipeline.kernels.characters import Characters, byte_at
 from pipeline.kernels.chunks import SHAPE, Chunks, kind_of
 from pipeline.kernels.classes import ALPHA, LACKS_SYMBOL
 from pipeline.kernels.compiled import called, compiled, inlined
-from pipeline.kernels.hashing import hash_slice
+from pipeline.kernels.hashing import hash_padded, hash_slice
 
 HAS_ALPHA = 1 << 0
 ALL_SYMBOLS = 1 << 1
@@ -68,7 +68,7 @@ def count_words(characters: Characters, chunks: Chunks, known: np.ndarray | None
 
 
 @compiled
-def _find_words(data, codes, classes, byte_starts, starts, ends, doc_offsets, most, longest):
+def _find_words(data, codes, classes, byte_index, starts, ends, doc_offsets, most, longest):
     # most: only the pages of memory that are written to are ever taken
     hashes, chars = np.empty(most, np.uint64), np.empty(most, np.int32)
     kinds, word_offsets = np.empty(most, np.uint8), np.zeros(len(doc_offsets), np.int64)
@@ -78,7 +78,7 @@ def _find_words(data, codes, classes, byte_starts, starts, ends, doc_offsets, mo
     for d in range(len(doc_offsets) - 1):
         k, after = doc_offsets[d], doc_offsets[d + 1]
         n = read_chunks(
-            data, codes, classes, byte_starts, starts[k:after], ends[k:after], shapes[k:after],
+            data, codes, classes, byte_index, starts[k:after], ends[k:after], shapes[k:after],
             breaks, hashes, chars, kinds, per_chunk[k:after], n,
         )  # fmt: skip
         word_offsets[d + 1] = n
@@ -87,35 +87,33 @@ def _find_words(data, codes, classes, byte_starts, starts, ends, doc_offsets, mo
 
 @called
 def read_chunks(
-    data, codes, classes, byte_starts, starts, ends, shapes, breaks, hashes, chars, kinds, per_chunk, n
+    data, codes, classes, byte_index, starts, ends, shapes, breaks, hashes, chars, kinds, per_chunk, n
 ):  # fmt: skip
     """Write the words of a document's chunks after the first `n`, and what kinds of chunks these are; how many words
     there are then."""
-    address = np.intp(data.ctypes.data)
     for k in range(len(starts)):
-        first, end, begun = starts[k], ends[k], n
-        shape = shapes[k] = kind_of(codes, classes, first, end)
-        start, after = np.int64(byte_starts[first]), np.int64(byte_starts[end])
+        first, end, begun = np.int64(starts[k]), np.int64(ends[k]), n
+        shape, wide = kind_of(codes, classes, first, end)
+        shapes[k] = shape
         if shape & SHAPE == ONE_WORD:
-            hashes[n] = hash_slice(data, address, start, after)
+            hashes[n] = _hash(data, codes, byte_index, wide, first, end)
             chars[n], kinds[n] = end - first, _kind(shape)
             n += 1
         elif shape & SHAPE == WORD_AND_MARK:
-            mark = np.int64(byte_starts[end - 1])
-            hashes[n] = hash_slice(data, address, start, mark)
+            hashes[n] = _hash(data, codes, byte_index, wide, first, end - 1)
             chars[n], kinds[n] = end - first - 1, _kind(shape | LACKS_SYMBOL)
-            hashes[n + 1] = hash_slice(data, address, mark, after)
+            hashes[n + 1] = _hash(data, codes, byte_index, wide, end - 1, end)
             chars[n + 1], kinds[n + 1] = 1, _kind(classes[codes[end - 1]])
             n += 2
         else:
             mark_chunk(codes, classes, first, end, breaks)
-            n = _read_words(data, address, codes, classes, byte_starts, first, end, breaks, hashes, chars, kinds, n)
+            n = _read_words(data, codes, classes, byte_index, wide, first, end, breaks, hashes, chars, kinds, n)
         per_chunk[k] = n - begun
     return n
 
 
 @called
-def _read_words(data, address, codes, classes, byte_starts, first, end, breaks, hashes, chars, kinds, n):
+def _read_words(data, codes, classes, byte_index, wide, first, end, breaks, hashes, chars, kinds, n):
     """Write the words that `breaks` marks between two characters; how many there are then."""
     start = first
     while start < end:
@@ -124,11 +122,20 @@ def _read_words(data, address, codes, classes, byte_starts, first, end, breaks, 
         while i < end and not breaks[i - first]:
             some |= classes[codes[i]]
             i += 1
-        hashes[n] = hash_slice(data, address, np.int64(byte_starts[start]), np.int64(byte_starts[i]))
+        hashes[n] = _hash(data, codes, byte_index, wide, start, i)
         chars[n], kinds[n] = i - start, _kind(some)
         n += 1
         start = i
     return n
+
+
+@inlined
+def _hash(data, codes, byte_index, wide, start, end):
+    """Hash of the UTF-8 of the characters `start..end`, which is their codes where none of their chunk is `wide`."""
+    if wide:
+        address = np.intp(data.ctypes.data)
+        return hash_slice(data, address, byte_at(codes, byte_index, start), byte_at(codes, byte_index, end))
+    return hash_padded(np.intp(codes.ctypes.data), start, end)
 
 
 @compiled

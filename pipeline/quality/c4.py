@@ -111,7 +111,7 @@ def correct_lines(batch: DocumentBatch, limits: LineLimits, policy: tuple[str, .
     word too long, no terminal punctuation, few words, lorem ipsum, javascript, curly bracket, policy. Lines
     with lorem ipsum or a curly bracket stay in the text: it is the page they speak against.
     """
-    filtered = filter_lines(batch.utf8.data, batch.characters, batch.chunks, batch.lines, limits, policy)
+    filtered = filter_lines(*batch.utf8, batch.characters, batch.chunks, batch.lines, limits, policy)
     rewritten = batch.of_pieces(filtered.pieces)
     return as_columns(
         {

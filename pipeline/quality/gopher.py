@@ -159,7 +159,7 @@ def measure_repetition(batch: DocumentBatch) -> Columns:
 def measure_quality(batch: DocumentBatch, stop_words: tuple[str, ...]) -> Columns:
     """`QUALITY_SIGNALS`."""
     words, not_symbols, chars, alpha, stops = count_word_kinds(batch.words, _hashes(stop_words)).T
-    hashes, ellipses, lines, bullets, trailing = count_marks(batch.utf8.data, batch.characters, batch.lines).T
+    hashes, ellipses, lines, bullets, trailing = count_marks(*batch.utf8, batch.characters, batch.lines).T
     return as_columns(
         {
             "word_count": not_symbols,

@@ -146,8 +146,7 @@ def measure(batch: DocumentBatch, common_words: tuple[str, ...], boilerplate: tu
 def _uniqueness(batch: DocumentBatch, boilerplate: tuple[str, ...]) -> dict[str, Ratio]:
     """Shares of lines and paragraphs that are not repeated, and of paragraphs that are boilerplate."""
     hits = find_phrases(batch.utf8.data, batch.utf8.offsets, ("lorem ipsum", *boilerplate))
-    line_bytes = batch.characters.byte_starts[batch.lines.starts]
-    paragraphs = english.count_paragraphs(batch.lines, batch.utf8.offsets, line_bytes, hits)
+    paragraphs = english.count_paragraphs(batch.characters, batch.lines, batch.utf8.offsets, hits)
     whole, repeated, chars, repeated_chars, phrased = paragraphs.T
     lines, repeated_lines, repeated_line_chars, line_chars = count_repeated_filled_lines(batch.lines).T
     some = sizes(batch.characters.doc_offsets) > 0  # an empty text has one empty paragraph, and nothing to say

@@ -72,8 +72,7 @@ def test_english_counts_equal_plain_python(texts: list[str]) -> None:
 def test_paragraphs_equal_plain_python(texts: list[str]) -> None:
     batch = DocumentBatch.of_texts(texts)
     hits = find_phrases(batch.utf8.data, batch.utf8.offsets, PHRASES)
-    line_bytes = batch.characters.byte_starts[batch.lines.starts]
-    counts = english.count_paragraphs(batch.lines, batch.utf8.offsets, line_bytes, hits)
+    counts = english.count_paragraphs(batch.characters, batch.lines, batch.utf8.offsets, hits)
     assert counts.tolist() == [plain.paragraphs(text, PHRASES) for text in texts]
 
 

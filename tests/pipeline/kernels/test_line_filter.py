@@ -16,7 +16,7 @@ FINEWEB = LineLimits(max_word_chars=1000, min_words=3, terminal=False, citations
 
 def filtered(texts: list[str], limits: LineLimits) -> tuple[list[str], FilteredLines]:
     batch = DocumentBatch.of_texts(texts)
-    result = filter_lines(batch.utf8.data, batch.characters, batch.chunks, batch.lines, limits, POLICY)
+    result = filter_lines(*batch.utf8, batch.characters, batch.chunks, batch.lines, limits, POLICY)
     return batch.of_pieces(result.pieces).texts, result
 
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from pipeline.batch import DocumentBatch
 from pipeline.kernels.pieces import Pieces
+from tests.pipeline.kernels.test_words import byte_starts
 from tests.pipeline.kernels.texts import hard_texts
 
 
@@ -45,6 +46,9 @@ def test_what_is_carried_over_is_what_would_be_found(cut: tuple[list[str], Piece
     assert made.utf8.offsets.tolist() == anew.utf8.offsets.tolist()
     for mine, other in ((made.characters, anew.characters), (made.chunks, anew.chunks), (made.lines, anew.lines)):
         for name, mine_part, other_part in zip(mine._fields, mine, other, strict=True):
+            if name == "byte_index":  # its parts lie further apart where memory was taken for more characters
+                assert byte_starts(made.characters) == byte_starts(anew.characters)
+                continue
             assert (name, mine_part.tolist()) == (name, other_part.tolist())
             assert mine_part.dtype == other_part.dtype
     assert made.word_counts.tolist() == anew.word_counts.tolist()

@@ -31,7 +31,7 @@ def test_word_kinds_equal_plain_python(texts: list[str]) -> None:
 @settings(deadline=None, max_examples=150)
 def test_marks_equal_plain_python(texts: list[str]) -> None:
     batch = DocumentBatch.of_texts(texts)
-    counts = tallies.count_marks(batch.utf8.data, batch.characters, batch.lines)
+    counts = tallies.count_marks(*batch.utf8, batch.characters, batch.lines)
     for row, text in zip(counts.tolist(), texts, strict=True):
         lines = text.splitlines()
         bullets, trailing = sum(map(plain.begins_with_bullet, lines)), sum(map(plain.ends_in_ellipsis, lines))
