@@ -3,7 +3,7 @@
 The rules are spaCy's rule-based English tokeniser (prefixes, suffixes, infixes, clitics, abbreviations, URLs
 kept whole) written over character classes, because FineWeb's filters count its tokens; see docs of
 `find_words` for what is ours. Every function takes the characters' `codes` and `classes`, and marks
-`breaks[i] = 1` where a word begins, counted from the chunk's first character.
+`breaks[i] = 1` where a word begins, counted from the chunk's first character; `breaks` goes on for AT_ONCE more.
 """
 
 # mypy: allow-untyped-defs, allow-untyped-calls, disable-error-code="no-any-return"
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from pipeline.kernels.characters import classes_between
 from pipeline.kernels.classes import (
     ALNUM,
     ALPHA,
@@ -34,13 +35,14 @@ from pipeline.kernels.classes import (
     QUOTE,
     RIGHT_QUOTE,
     SUFFIX,
+    TERMINAL,
     UNSPACED,
     UPPER,
     URL_PART,
 )
 from pipeline.kernels.compiled import called, inlined
 from pipeline.kernels.hashing import has_slot, low_bytes, slots_of
-from pipeline.kernels.machine import load64
+from pipeline.kernels.machine import load64, trailing_zeros, within64
 from pipeline.kernels.weblike import is_weblike
 
 ABBREVIATIONS = """
@@ -108,19 +110,11 @@ def mark_chunk(codes, classes, start, end, breaks):
     chunk's first, and all are 0 before."""
     breaks[0] = 1
     low, high = _peel(codes, classes, start, end, breaks)
-    if _classes_of(codes, classes, low, high) & _NOT_PLAIN:
-        _mark_core(codes, classes, start, low, high, breaks)
-    if _classes_of(codes, classes, start, end) & UNSPACED:
+    core = classes_between(codes, classes, low, high)
+    if core & _NOT_PLAIN:
+        _mark_core(codes, classes, start, low, high, core, breaks)
+    if (core | classes_between(codes, classes, start, low) | classes_between(codes, classes, high, end)) & UNSPACED:
         _mark_unspaced(codes, classes, start, end, breaks)
-
-
-@inlined
-def _classes_of(codes, classes, start, end):
-    """Every class that occurs."""
-    seen = np.uint32(0)
-    for i in range(start, end):
-        seen |= classes[codes[i]]
-    return seen
 
 
 @called
@@ -183,7 +177,7 @@ def _suffix_length(codes, classes, low, high):
 @inlined
 def _unit_length(codes, classes, low, high):
     """Length of the unit that ends at `high` and follows a digit; the longest, 0 for none."""
-    if not _classes_of(codes, classes, max(low, high - 5), high) & DIGIT:
+    if not classes_between(codes, classes, max(low, high - 5), high) & DIGIT:
         return 0
     packed = np.uint64(0)
     found = 0
@@ -198,24 +192,32 @@ def _unit_length(codes, classes, low, high):
 
 
 @called
-def _mark_core(codes, classes, start, low, high, breaks):
-    """Clitics and compounds of what is left when the edges are peeled."""
-    if _is_abbreviation(codes, low, high) or is_weblike(codes, classes, low, high):
+def _mark_core(codes, classes, start, low, high, seen, breaks):
+    """Clitics and compounds of what is left when the edges are peeled. `seen`: the classes of its characters."""
+    dotted = seen & TERMINAL  # a full stop is one
+    if dotted and (_is_abbreviation(codes, low, high) or is_weblike(codes, classes, low, high)):
         return
     clitic = _clitic_length(codes, classes, low, high)
     if clitic:
         breaks[high - clitic - start] = 1
         return
-    i = low + 1
+    i = low + 1 + _letters_from(codes, low + 1)
     while i < high:
         length = _infix_length(codes, classes, i, low, high)
         if length:
             breaks[i - start] = 1
             if i + length < high:
                 breaks[i + length - start] = 1
-            i += length
-        else:
-            i += 1
+        i += max(length, 1)
+        i += _letters_from(codes, i)
+
+
+@inlined
+def _letters_from(codes, i):
+    """How many of ASCII's letters, up to a block, stand from character `i` on: no joint is one."""
+    at = np.intp(codes.ctypes.data) + i
+    letters = within64(at, np.uint8(0x41), np.uint8(26)) | within64(at, np.uint8(0x61), np.uint8(26))
+    return np.int64(trailing_zeros(~letters))
 
 
 @inlined

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pipeline.kernels.boundaries import simple_shape
-from pipeline.kernels.characters import BLOCK, lowest
+from pipeline.kernels.characters import BLOCK, classes_between, lowest
 from pipeline.kernels.classes import (
     ALNUM,
     ALPHA,
@@ -25,11 +25,9 @@ from pipeline.kernels.classes import (
     WIDE,
 )
 from pipeline.kernels.compiled import called, inlined
-from pipeline.kernels.hashing import low_bytes
-from pipeline.kernels.machine import having64, load64, ones, trailing_zeros, within64
+from pipeline.kernels.machine import having64, ones, trailing_zeros, within64
 
-_ONE, _LAST, _BYTE = np.uint64(1), np.uint64(63), np.uint64(0xFF)
-_AT_ONCE = 8  # codes in a number
+_ONE, _LAST = np.uint64(1), np.uint64(63)
 SHAPE = 3
 ANYWHERE = ALPHA | LACKS_SYMBOL | TERMINAL | LACKS_PUNCTUATION
 
@@ -64,11 +62,8 @@ def scan_chunks(codes, classes, low, high, starts, ends, kinds, n):
 @inlined
 def kind_of(codes, classes, start, end):
     """What `Chunks.kinds` says of the characters `start..end`, and whether one of them is WIDE."""
-    address, first, last, some = np.intp(codes.ctypes.data), start, end - 1, np.uint32(0)
-    while first < last:
-        some |= _classes_of_eight(load64(address + first), last - first, classes)
-        first += _AT_ONCE
-    every = some | classes[codes[last]]
+    some = classes_between(codes, classes, start, end - 1)
+    every = some | classes[codes[end - 1]]
     shape = simple_shape(codes, classes, start, end, some)
     kind = np.uint8(shape | every & ANYWHERE | some & PREFIX | classes[codes[start]] & ALNUM)
     return kind, every & WIDE != 0
@@ -81,17 +76,6 @@ def count_having(kinds, first, after, bits):
     for block in range(first, after, BLOCK):
         count += np.int64(ones(having64(address + block, np.uint8(bits)) & lowest(after - block)))
     return count
-
-
-@inlined
-def _classes_of_eight(eight, count, classes):
-    """The classes of the first `count` of eight codes, of all where there are more. Without branches on the count,
-    which no processor can foresee."""
-    eight |= ~low_bytes(min(count, _AT_ONCE))  # NO_CHARACTER, which has no class
-    some = np.uint32(0)
-    for place in range(_AT_ONCE):
-        some |= classes[(eight >> np.uint64(8 * place)) & _BYTE]
-    return some
 
 
 @called

@@ -62,7 +62,7 @@ def assemble(
     """The text of the pieces. `counts` are the words in each of `chunks`."""
     found = _assemble(data, characters, chunks, counts, lines, pieces)
     made = Characters(found[2], characters.classes, *found[3:6])
-    return Assembled(*found[:2], made, Chunks(*found[6:10]), found[10], Lines(*found[11:]))
+    return Assembled(found[0], found[1], made, Chunks(*found[6:10]), found[10], Lines(*found[11:]))
 
 
 @compiled

@@ -10,7 +10,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.kernels.characters import BLOCK, Characters, decode_document, index_bytes, index_size, longest_run
+from pipeline.kernels.characters import (
+    AT_ONCE,
+    BLOCK,
+    Characters,
+    decode_document,
+    index_bytes,
+    index_size,
+    longest_run,
+)
 from pipeline.kernels.chunks import Chunks, find_edges
 from pipeline.kernels.classes import coding
 from pipeline.kernels.compiled import called, compiled
@@ -62,7 +70,7 @@ def _read_texts(data, offsets, table, classes):
     room = most // _CHARACTERS_A_WORD + longest  # made larger where it does not do
     hashes, chars, kinds = np.empty(room, np.uint64), np.empty(room, np.int32), np.empty(room, np.uint8)
     doc_offsets, chunk_offsets, line_offsets, word_offsets = np.zeros((4, documents + 1), np.int64)
-    breaks = np.zeros(longest + 1, np.uint8)
+    breaks = np.zeros(longest + AT_ONCE, np.uint8)
     byte_index[0], byte_index[last] = last, offsets[0]
     n = k = m = w = newline = np.int64(0)
     for d in range(documents):

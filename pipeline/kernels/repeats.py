@@ -15,6 +15,8 @@ from pipeline.kernels.lines import Lines, is_blank, strip
 from pipeline.kernels.words import Words
 
 _WORD, _BITS = np.uint64(6), np.uint64(63)
+_FREE = -1
+_FACTOR = np.uint64(0x9E3779B97F4A7C15)  # odd: of two grams that differ in their first word alone no two are alike
 SHORTEST_GRAM, TOP_GRAMS, LONGEST_GRAM = 2, 4, 10
 """n-grams of 2..4 words: the most frequent one; of 5..10 words: every repeated one."""
 
@@ -131,28 +133,23 @@ def _find_paragraphs(data, codes, classes, byte_index, doc_offsets, line_starts,
 @compiled
 def _count_repeated_grams(hashes, chars, doc_offsets, longest):
     found = np.zeros((len(doc_offsets) - 1, LONGEST_GRAM - SHORTEST_GRAM + 1), np.int64)
-    slots = slots_for(longest)
-    keys, stamps = np.empty(slots, np.uint64), np.zeros(slots, np.int64)
-    counts, firsts = np.empty(slots, np.int32), np.empty(slots, np.int32)
     grams, ends = np.empty(longest, np.uint64), np.zeros(longest + 1, np.int64)
-    live, held = np.empty(longest + 1, np.int64), np.empty(longest, np.int64)
-    met = np.empty((2, slots // 2 + 16), np.uint64)
-    stamp = 0
+    live, counts, owners = np.empty(longest + 1, np.int64), np.empty(longest, np.int32), np.empty(longest, np.int32)
+    slots = slots_for(longest)
+    table, met = np.empty(2 * slots, np.int32), np.empty((2, slots // 2 + 16), np.uint64)
     for d in range(len(doc_offsets) - 1):
         first, after = doc_offsets[d], doc_offsets[d + 1]
         words, total = hashes[first:after], after - first
-        mask = slots_for(total) - 1
         _add_up(chars[first:after], ends)
         alive = _begin_grams(words, grams, met, live)  # live[:alive]: where n-grams begin that occur again, ascending
         for n in range(SHORTEST_GRAM, min(LONGEST_GRAM, total) + 1):
-            stamp += 1
             if n > SHORTEST_GRAM:
                 alive = _extend(grams, live, alive, words, n)
             if n <= TOP_GRAMS:
-                best, place, alive = _top_gram(grams, live, alive, keys, stamps, stamp, counts, firsts, held, mask)
+                best, place, alive = _top_gram(grams, live, alive, counts, owners, table)
                 found[d, n - SHORTEST_GRAM] = best * (ends[place + n] - ends[place] + n - 1)
             elif alive:
-                found[d, n - SHORTEST_GRAM] = _repeated_grams(grams, live, alive, ends, n, keys, stamps, stamp, mask)
+                found[d, n - SHORTEST_GRAM] = _repeated_grams(grams, live, alive, ends, n, table)
             else:
                 break
     return found
@@ -162,6 +159,12 @@ def _count_repeated_grams(hashes, chars, doc_offsets, longest):
 def _add_up(chars, ends):
     for i in range(len(chars)):
         ends[i + 1] = ends[i] + chars[i]
+
+
+@inlined
+def _join(gram, word):
+    """Hash of an n-gram and one word more. Hashes of words are as good as random, so this step need not mix them."""
+    return gram * _FACTOR + word
 
 
 @called
@@ -179,8 +182,9 @@ def _begin_grams(words, grams, met, live):
     again[:] = 0
     mask = np.uint64(size * 64 - 1)
     for i in range(len(words) - 1):
-        gram = combine(words[i], words[i + 1])
-        grams[i] = gram
+        grams[i] = _join(words[i], words[i + 1])
+    for i in range(len(words) - 1):
+        gram = grams[i]
         word, bit = (gram & mask) >> _WORD, np.uint64(1) << (gram & _BITS)
         before = once[word]
         again[word] |= before & bit
@@ -199,45 +203,58 @@ def _extend(grams, live, alive, words, n):
     for k in range(alive - 1):
         i = live[k]
         if live[k + 1] == i + 1:
-            grams[i] = combine(grams[i], words[i + n - 1])
+            grams[i] = _join(grams[i], words[i + n - 1])
             live[kept] = i
             kept += 1
     return kept
 
 
 @called
-def _top_gram(grams, live, alive, keys, stamps, stamp, counts, firsts, held, mask):
+def _top_gram(grams, live, alive, counts, owners, table):
     """Count and place of the most frequent n-gram, the first seen among equals, and how many are left in `live`: those
     seen twice."""
-    best, best_first = np.int64(1), np.int64(0)
+    mask = _clear(table, alive)
+    counts[:alive] = 0
     for k in range(alive):
-        i = live[k]
-        slot = find_slot(keys, stamps, stamp, grams[i], mask)
-        if stamps[slot] != stamp:
-            keys[slot], stamps[slot], counts[slot], firsts[slot] = grams[i], stamp, 0, i
-        counts[slot] += 1
-        held[k] = slot
-        if counts[slot] > best or (counts[slot] == best and firsts[slot] < best_first):
-            best, best_first = np.int64(counts[slot]), np.int64(firsts[slot])
-    kept = 0
+        owners[k] = _first_alike(grams, live, k, table, mask)
+        counts[owners[k]] += 1
+    best, place, kept = np.int64(1), np.int64(0), 0
     for k in range(alive):
+        if counts[k] > best:
+            best, place = np.int64(counts[k]), live[k]
         live[kept] = live[k]
-        kept += counts[held[k]] > 1
-    return best, best_first, kept
+        kept += counts[owners[k]] > 1
+    return best, place, kept
 
 
 @called
-def _repeated_grams(grams, live, alive, ends, n, keys, stamps, stamp, mask):
+def _repeated_grams(grams, live, alive, ends, n, table):
     """Characters of n-grams seen before, without overlap."""
+    mask = _clear(table, alive)
     repeated = after = np.int64(0)
     for k in range(alive):
         i = live[k]
-        if i < after:
-            continue
-        slot = find_slot(keys, stamps, stamp, grams[i], mask)
-        if stamps[slot] == stamp:
+        if i >= after and _first_alike(grams, live, k, table, mask) < k:
             repeated += ends[i + n] - ends[i]
             after = i + n
-        else:
-            keys[slot], stamps[slot] = grams[i], stamp
     return repeated
+
+
+@inlined
+def _clear(table, entries):
+    """Make room for so many n-grams; what brings one to its slot."""
+    slots = slots_for(2 * entries)  # a quarter full at most: nearly every look is the only one
+    table[:slots] = _FREE
+    return slots - 1
+
+
+@inlined
+def _first_alike(grams, live, k, table, mask):
+    """The first of those looked up whose n-gram is that of `live[k]`; `k` itself, which is kept then, where none is."""
+    gram = grams[live[k]]
+    slot = np.int64(gram & np.uint64(mask))
+    while table[slot] != _FREE and grams[live[table[slot]]] != gram:
+        slot = (slot + 1) & mask
+    first = k if table[slot] == _FREE else np.int64(table[slot])
+    table[slot] = first
+    return first

@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 
 from pipeline.kernels.boundaries import NOT_SIMPLE, WORD_AND_MARK, mark_chunk
-from pipeline.kernels.characters import BLOCK, Characters, lowest
+from pipeline.kernels.characters import AT_ONCE, BLOCK, Characters, lowest
 from pipeline.kernels.chunks import SHAPE, Chunks, count_having
 from pipeline.kernels.classes import (
     BULLET,
@@ -124,7 +124,7 @@ def _count_sentences(
     codes, classes, starts, ends, kinds, doc_offsets, line_starts, line_ends, line_seen, line_offsets, longest
 ):  # fmt: skip
     found = np.zeros(len(doc_offsets) - 1, np.int64)
-    breaks = np.zeros(longest + 1, np.uint8)
+    breaks = np.zeros(longest + AT_ONCE, np.uint8)
     for d in range(len(doc_offsets) - 1):
         k, last = doc_offsets[d], doc_offsets[d + 1]
         for line in range(line_offsets[d], line_offsets[d + 1]):

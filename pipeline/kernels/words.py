@@ -8,14 +8,16 @@ from typing import NamedTuple
 import numpy as np
 
 from pipeline.kernels.boundaries import NOT_SIMPLE, ONE_WORD, WORD_AND_MARK, mark_chunk
-from pipeline.kernels.characters import Characters, byte_at
+from pipeline.kernels.characters import AT_ONCE, Characters, byte_at, classes_between
 from pipeline.kernels.chunks import SHAPE, Chunks, kind_of
 from pipeline.kernels.classes import ALPHA, LACKS_SYMBOL
 from pipeline.kernels.compiled import called, compiled, inlined
 from pipeline.kernels.hashing import hash_padded, hash_slice
+from pipeline.kernels.machine import load64, trailing_zeros
 
 HAS_ALPHA = 1 << 0
 ALL_SYMBOLS = 1 << 1
+_BYTE_BITS = np.uint64(3)  # a number of bits to one of bytes
 
 
 class Words(NamedTuple):
@@ -73,7 +75,7 @@ def _find_words(data, codes, classes, byte_index, starts, ends, doc_offsets, mos
     hashes, chars = np.empty(most, np.uint64), np.empty(most, np.int32)
     kinds, word_offsets = np.empty(most, np.uint8), np.zeros(len(doc_offsets), np.int64)
     shapes, per_chunk = np.empty(len(starts), np.uint8), np.empty(len(starts), np.int32)
-    breaks = np.zeros(longest + 1, np.uint8)
+    breaks = np.zeros(longest + AT_ONCE, np.uint8)
     n = 0
     for d in range(len(doc_offsets) - 1):
         k, after = doc_offsets[d], doc_offsets[d + 1]
@@ -117,16 +119,25 @@ def _read_words(data, codes, classes, byte_index, wide, first, end, breaks, hash
     """Write the words that `breaks` marks between two characters; how many there are then."""
     start = first
     while start < end:
-        some, i = classes[codes[start]], start + 1
         breaks[start - first] = 0
-        while i < end and not breaks[i - first]:
-            some |= classes[codes[i]]
-            i += 1
-        hashes[n] = _hash(data, codes, byte_index, wide, start, i)
-        chars[n], kinds[n] = i - start, _kind(some)
+        after = min(_next_break(breaks, start - first + 1, end - first) + first, end)
+        hashes[n] = _hash(data, codes, byte_index, wide, start, after)
+        chars[n], kinds[n] = after - start, _kind(classes_between(codes, classes, start, after))
         n += 1
-        start = i
+        start = after
     return n
+
+
+@inlined
+def _next_break(breaks, i, end):
+    """Where the first break from `i` on is; `end` or beyond where there is none before."""
+    address = np.intp(breaks.ctypes.data)
+    while i < end:
+        flags = load64(address + i)
+        if flags:
+            return i + np.int64(trailing_zeros(flags) >> _BYTE_BITS)
+        i += AT_ONCE
+    return i
 
 
 @inlined
@@ -140,7 +151,7 @@ def _hash(data, codes, byte_index, wide, start, end):
 
 @compiled
 def _count_words(codes, classes, starts, ends, shapes, counts, longest):
-    _count_chunks(codes, classes, starts, ends, shapes, counts, np.zeros(longest + 1, np.uint8))
+    _count_chunks(codes, classes, starts, ends, shapes, counts, np.zeros(longest + AT_ONCE, np.uint8))
 
 
 @called
