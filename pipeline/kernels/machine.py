@@ -81,9 +81,27 @@ def _having64(_: Any, address: Any, bits: Any) -> Any:
     return types.uint64(types.intp, types.uint8), generate
 
 
+def _paired64(_: Any, address: Any, first: Any, first_set: Any, second: Any, second_set: Any) -> Any:
+    """Which of the 64 bytes from an address on are `first`, and the one after it `second`, when the bits `..._set` are
+    set in them; as in `within64`."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        kind = ir.VectorType(ir.IntType(8), 64)
+        found = []
+        for place, (byte, bits) in enumerate(zip(arguments[1::2], arguments[2::2], strict=True)):
+            at = builder.add(arguments[0], ir.Constant(arguments[0].type, place))
+            numbers = builder.load(builder.inttoptr(at, kind.as_pointer()), align=1)
+            held = builder.or_(numbers, _splat(builder, bits, 64))
+            found.append(builder.icmp_unsigned("==", held, _splat(builder, byte, 64)))
+        return builder.bitcast(builder.and_(*found), ir.IntType(64))
+
+    return types.uint64(types.intp, types.uint8, types.uint8, types.uint8, types.uint8), generate
+
+
 load64: Any = intrinsic(_load64)
 store64: Any = intrinsic(_store64)
 trailing_zeros: Any = intrinsic(_trailing_zeros)
 ones: Any = intrinsic(_ones)
 within64: Any = intrinsic(_within64)
 having64: Any = intrinsic(_having64)
+paired64: Any = intrinsic(_paired64)

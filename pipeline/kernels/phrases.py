@@ -15,9 +15,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.kernels.characters import longest_run
+from pipeline.kernels.characters import BLOCK, longest_run, lowest
 from pipeline.kernels.compiled import called, compiled, inlined
-from pipeline.kernels.machine import load64, trailing_zeros
+from pipeline.kernels.machine import paired64, trailing_zeros
 
 _RAREST_FIRST = b"zqxjkvbpygfwmucldrhsnioate "
 _MOST_FREQUENT, _FALL = 0.15, 1.25
@@ -25,7 +25,7 @@ _MOST_FREQUENT, _FALL = 0.15, 1.25
 _COMPARISONS = 220
 """How many passes over a byte, one among dozens compared at a time, take as long as looking at one place."""
 _CASE, _ANY, _EXACT = 0x20, 0xFF, 0
-_SHIFT, _BITS = np.uint64(3), np.uint64(0xFF)
+_ONE = np.uint64(1)
 
 
 class Hits(NamedTuple):
@@ -127,11 +127,12 @@ def phrase_at(data, first, after, letters, ends, p):
 @compiled
 def _find_phrases(data, offsets, letters, ends, anchors, pairs, owners):
     starts, found = np.empty(1024, np.int64), np.empty(1024, np.int64)
-    flags, places = np.zeros(longest_run(offsets) + 8, np.uint8), np.empty(longest_run(offsets), np.int32)
+    longest = longest_run(offsets)
+    flags, places = np.empty(longest // BLOCK + 1, np.uint64), np.empty(longest, np.int64)
     n = 0
     for d in range(len(offsets) - 1):
         low, high = offsets[d], offsets[d + 1]
-        flagged = _find_pairs(data[low:high], pairs, flags, places)
+        flagged = _find_pairs(data, low, high, pairs, flags, places)
         while n + flagged * len(anchors) > len(starts):
             starts, found = np.concatenate((starts, starts)), np.concatenate((found, found))
         n = _compare(data, low, high, places[:flagged], letters, ends, anchors, pairs, owners, starts, found, n)
@@ -139,25 +140,39 @@ def _find_phrases(data, offsets, letters, ends, anchors, pairs, owners):
 
 
 @called
-def _find_pairs(text, pairs, flags, places):
-    """Put in `places` where some pair stands; how many."""
-    _flag_pairs(text, pairs, flags)
-    address, n = np.intp(flags.ctypes.data), 0
-    for block in range(0, len(text), 8):
-        flagged = load64(address + block)
+def _find_pairs(data, low, high, pairs, flags, places):
+    """Put in `places` where some pair stands in the text `low..high`; how many. What follows on it may be looked at as
+    a pair's second byte."""
+    blocks, n = (high - low + BLOCK - 1) // BLOCK, 0
+    flags[:blocks] = 0
+    for p in range(len(pairs)):
+        _flag_pair(data, low, blocks, pairs[p, 0], pairs[p, 1], pairs[p, 2], pairs[p, 3], flags)
+    for block in range(blocks):
+        first = low + block * BLOCK
+        flagged = flags[block] & lowest(high - first)
         while flagged:
-            place = trailing_zeros(flagged) >> _SHIFT
-            flagged &= ~(_BITS << (place << _SHIFT))
-            places[n] = block + np.int64(place)
+            places[n] = first + np.int64(trailing_zeros(flagged))
+            flagged &= flagged - _ONE
             n += 1
     return n
 
 
 @called
+def _flag_pair(data, low, blocks, a, case_a, b, case_b, flags):
+    """Set a bit where the pair stands, 64 places at a time: the hot loop."""
+    address = np.intp(data.ctypes.data) + low
+    whole = min(blocks, (len(data) - low - 1) // BLOCK)
+    for block in range(whole):
+        flags[block] |= paired64(address + block * BLOCK, a, case_a, b, case_b)
+    for i in range(low + whole * BLOCK, len(data) if whole < blocks else 0):
+        second = b == _ANY or (i + 1 < len(data) and (data[i + 1] | case_b) == b)
+        flags[(i - low) // BLOCK] |= np.uint64((data[i] | case_a) == a and second) << np.uint64((i - low) % BLOCK)
+
+
+@called
 def _compare(data, low, high, places, letters, ends, anchors, pairs, owners, starts, found, n):
     """Write the phrases that stand around those pairs of the text `low..high`; how many there are then."""
-    for place in places:
-        i = low + place
+    for i in places:
         for p in range(len(anchors)):
             first = i - anchors[p]
             paired = first >= low and _is_pair(data, i, high, pairs, owners[p])
@@ -165,20 +180,6 @@ def _compare(data, low, high, places, letters, ends, anchors, pairs, owners, sta
                 starts[n], found[n] = first, p
                 n += 1
     return n
-
-
-@called
-def _flag_pairs(text, pairs, flags):
-    """Set a flag where some pair stands; none beyond the text. Without branches, pair by pair: the hot loop."""
-    last = len(text) - 1
-    for i in range(len(text) + 7):
-        flags[i] = 0
-    for p in range(len(pairs)):
-        a, case_a, b, case_b = pairs[p, 0], pairs[p, 1], pairs[p, 2], pairs[p, 3]
-        for i in range(last):
-            flags[i] |= np.uint8(((text[i] | case_a) == a) & ((text[i + 1] | case_b) == b))
-        if last >= 0 and b == _ANY:
-            flags[last] |= np.uint8((text[last] | case_a) == a)
 
 
 @inlined
