@@ -13,7 +13,8 @@ from pipeline.kernels.chunks import Chunks, count_having
 from pipeline.kernels.classes import ALNUM, CAPITAL, DIGIT, MARK, NUMERAL, SPACE, UNSPACED
 from pipeline.kernels.compiled import called, compiled, inlined
 from pipeline.kernels.lines import Lines
-from pipeline.kernels.machine import ones, trailing_zeros, within64
+from pipeline.kernels.machine import ones, paired64, trailing_zeros, within64
+from pipeline.kernels.phrases import rarest_pair
 from pipeline.kernels.pieces import Pieces, add_piece, strip_pieces
 
 CAPITALS, NUMERALS, COUNTER, FEW_WORDS, PHRASE, EDITED, LINES, WORDS, WORDS_LEFT = range(9)
@@ -80,13 +81,14 @@ def correct_lines(
 
 @cache
 def _packed(groups: tuple[tuple[str, ...], ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Code points of all phrases, int64 where each ends (from 0), the number of the group of each, and two bytes that
-    stand side by side in each, whatever "." stands for (uint8[phrases, 2]; 0 and 0 where there are none)."""
+    """Code points of all phrases, int64 where each ends (from 0), the number of the group of each, and two of ASCII's
+    characters that stand side by side in it, whatever "." stands for: uint8[phrases, 2]; 0 and 0 where none do."""
     phrases = [(phrase.lower(), number) for number, group in enumerate(groups) for phrase in group if phrase]
     points = np.array([ord(c) for phrase, _ in phrases for c in phrase], np.int32)
     ends = np.cumsum([0, *(len(phrase) for phrase, _ in phrases)]).astype(np.int64)
-    pairs = [max(phrase.encode().split(b"."), key=len)[:2] for phrase, _ in phrases]
-    packed = np.array([[*pair] if len(pair) == 2 else [0, 0] for pair in pairs], np.uint8).reshape(-1, 2)
+    parts = [max(phrase.split("."), key=len) for phrase, _ in phrases]
+    pairs = [rarest_pair(part.encode()) if len(part) > 1 and part.isascii() else bytes(2) for part in parts]
+    packed = np.frombuffer(b"".join(pairs), np.uint8).reshape(-1, 2)
     return points, ends, np.array([number for _, number in phrases], np.int64), packed
 
 
@@ -279,10 +281,9 @@ def _cut_phrases(
     space would be."""
     left = high - low
     found = False
-    for group in range(3):
-        for k in range(len(groups)):
-            if groups[k] == group:
-                found = found or _occurs(data, codes, byte_index, low, high, letters, ends[k], ends[k + 1], pairs[k])
+    for k in range(len(groups)):
+        if _has_pair(codes, low, high, pairs[k, 0], pairs[k, 1]):
+            found = found or _occurs(data, codes, byte_index, low, high, letters, ends[k], ends[k + 1])
     if not found:
         return left
     for i in range(low, high):
@@ -297,11 +298,21 @@ def _cut_phrases(
 
 
 @inlined
-def _occurs(data, codes, byte_index, low, high, letters, first, after, pair):
+def _has_pair(codes, low, high, first, second):
+    """Whether two of ASCII's characters stand side by side in the line, whatever their case; true of a pair of zeros.
+    Some other pairs, and one that goes on beyond the line, are taken for it."""
+    if first == 0:
+        return True
+    address, found = np.intp(codes.ctypes.data), np.uint64(0)
+    for block in range(low, high, BLOCK):
+        stands = paired64(address + block, first | _CASE, _CASE, second | _CASE, _CASE)
+        found |= stands & lowest(high - block)
+    return found != 0
+
+
+@called
+def _occurs(data, codes, byte_index, low, high, letters, first, after):
     """Whether the phrase is anywhere in the line."""
-    start, end = byte_at(codes, byte_index, low), byte_at(codes, byte_index, high)
-    if pair[0] and not _has_pair(data[start:end], pair[0] | _CASE, pair[1] | _CASE):
-        return False
     for i in range(low, high - (after - first) + 1):
         k = first
         while k < after and _alike(data, codes, byte_index, i + k - first, letters[k]):
@@ -309,15 +320,6 @@ def _occurs(data, codes, byte_index, low, high, letters, first, after, pair):
         if k == after:
             return True
     return False
-
-
-@called
-def _has_pair(data, first, second):
-    """Whether two bytes stand side by side, whatever their case and a few more; many places at a time."""
-    found = np.uint8(0)
-    for i in range(len(data) - 1):
-        found |= np.uint8(((data[i] | _CASE) == first) & ((data[i + 1] | _CASE) == second))
-    return found != 0
 
 
 @inlined

@@ -95,6 +95,11 @@ def _choose_pairs(phrases: list[bytes]) -> list[bytes]:
     return [chosen[phrase] for phrase in phrases]
 
 
+def rarest_pair(phrase: bytes) -> bytes:
+    """The two neighbouring bytes of a phrase that a text has least often; the phrase itself where it is shorter."""
+    return min(_pairs_of(phrase), key=lambda pair: (_cost(pair), pair))
+
+
 def _pairs_of(phrase: bytes) -> set[bytes]:
     return {phrase[place : place + 2] for place in range(max(len(phrase) - 1, 1))}
 
