@@ -28,6 +28,7 @@ from pipeline.kernels.compiled import called, inlined
 from pipeline.kernels.machine import having64, ones, trailing_zeros, within64
 
 _ONE, _LAST = np.uint64(1), np.uint64(63)
+OFTEN = 16  # chunks that begin among 64 characters
 SHAPE = 3
 ANYWHERE = ALPHA | LACKS_SYMBOL | TERMINAL | LACKS_PUNCTUATION
 
@@ -52,7 +53,8 @@ class Chunks(NamedTuple):
 
 @called
 def scan_chunks(codes, classes, low, high, starts, ends, kinds, n):
-    """Write the chunks of the characters `low..high`, a document, after the first `n`; how many there are then."""
+    """Write the chunks of the characters `low..high`, a document, after the first `n`; how many there are then. Up to
+    OFTEN are written beyond the last."""
     after = find_edges(codes, low, high, starts, ends, n)
     for k in range(n, after):
         kinds[k], _ = kind_of(codes, classes, np.int64(starts[k]), np.int64(ends[k]))
@@ -80,25 +82,36 @@ def count_having(kinds, first, after, bits):
 
 @called
 def find_edges(codes, low, high, starts, ends, n):
-    """Write where chunks begin and end, 64 characters at a time; how many there are then."""
+    """Write where chunks begin and end, 64 characters at a time; how many there are then. Up to OFTEN are written
+    beyond the last."""
     address = np.intp(codes.ctypes.data)
     begun, ended, inside = np.int64(n), np.int64(n), np.uint64(0)  # whether a chunk goes on from the block before
     for block in range(low, high, BLOCK):
         filled = ~spaces64(address + block) & lowest(high - block)
         edges = filled ^ (filled << _ONE | inside)
         begins, finishes = edges & filled, edges & ~filled
-        while begins:
-            starts[begun] = block + np.int64(trailing_zeros(begins))
-            begins &= begins - _ONE
-            begun += 1
-        while finishes:
-            ends[ended] = block + np.int64(trailing_zeros(finishes))
-            finishes &= finishes - _ONE
-            ended += 1
+        _write_places(starts, begun, block, begins)
+        _write_places(ends, ended, block, finishes)
+        begun += np.int64(ones(begins))
+        ended += np.int64(ones(finishes))
         inside = filled >> _LAST
     if ended < begun:
         ends[ended] = high
     return begun
+
+
+@inlined
+def _write_places(places, n, block, flags):
+    """Write where flags are set from `n` on. OFTEN places are written, whatever there are: how many no processor can
+    foresee, and few blocks have more."""
+    for k in range(OFTEN):
+        places[n + k] = block + np.int64(trailing_zeros(flags))
+        flags &= flags - _ONE
+    n += OFTEN
+    while flags:
+        places[n] = block + np.int64(trailing_zeros(flags))
+        flags &= flags - _ONE
+        n += 1
 
 
 @inlined

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pipeline.kernels.characters import BLOCK, Characters, byte_at, copy, index_bytes, index_size
-from pipeline.kernels.chunks import Chunks, scan_chunks
+from pipeline.kernels.chunks import OFTEN, Chunks, scan_chunks
 from pipeline.kernels.classes import SPACE
 from pipeline.kernels.compiled import called, compiled, inlined
 from pipeline.kernels.lines import NEWLINE, Lines, look_at_lines
@@ -125,7 +125,7 @@ def _assemble_chunks(
     new_codes, classes, new_doc_offsets,
 ):  # fmt: skip
     most = len(starts) + len(piece_starts) + 1  # a piece cuts one chunk in two at most
-    new_starts, new_ends = np.empty(most, np.int32), np.empty(most, np.int32)
+    new_starts, new_ends = np.empty(most + OFTEN, np.int32), np.empty(most + OFTEN, np.int32)
     new_kinds, new_counts = np.empty(most + BLOCK, np.uint8), np.empty(most, np.int32)
     offsets = np.zeros(len(chunk_offsets), np.int64)
     m = np.int64(0)

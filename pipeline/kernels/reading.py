@@ -19,7 +19,7 @@ from pipeline.kernels.characters import (
     index_size,
     longest_run,
 )
-from pipeline.kernels.chunks import Chunks, find_edges
+from pipeline.kernels.chunks import OFTEN, Chunks, find_edges
 from pipeline.kernels.classes import coding
 from pipeline.kernels.compiled import called, compiled
 from pipeline.kernels.lines import NEWLINE, Lines, cut_lines, look_at_lines
@@ -59,7 +59,7 @@ def _read_texts(data, offsets, table, classes):
     codes, byte_index = np.empty(most + BLOCK, np.uint8), np.empty(size, np.int32)
     newlines = np.empty(_count_newlines(data[offsets[0] : offsets[-1]]), np.int64)
     most_lines, most_chunks = len(newlines) + documents, most // 2 + documents
-    chunk_starts, chunk_ends = np.empty(most_chunks, np.int32), np.empty(most_chunks, np.int32)
+    chunk_starts, chunk_ends = np.empty(most_chunks + OFTEN, np.int32), np.empty(most_chunks + OFTEN, np.int32)
     shapes, per_chunk = np.empty(most_chunks + BLOCK, np.uint8), np.empty(most_chunks, np.int32)
     starts, ends, line_seen = (
         np.empty(most_lines, np.int64),
