@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import torch
@@ -28,7 +27,3 @@ def main(spec: TrainingSpec) -> None:
             train(spec.model_copy(update={"out_dir": f"{spec.out_dir}/stopped"}), ranks, stop)
         except Fatal as error:
             Path(spec.out_dir, f"stopped-{ranks.rank}").write_text(error.message)
-
-
-if __name__ == "__main__":
-    main(TrainingSpec.model_validate_json(Path(sys.argv[1]).read_text()))
