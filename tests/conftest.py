@@ -8,10 +8,12 @@ import ipaddress
 import os
 import socket
 from collections.abc import Generator, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer import main, testing
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -57,6 +59,16 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("the shared third-party data is not beside this checkout (../shared/data)")
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def commands_made_once() -> Iterator[None]:
+    """The command line's parser, made anew for every command that a test runs, would take longer than most of them."""
+    with pytest.MonkeyPatch.context() as patch:
+        made = cache(main.get_command)
+        patch.setattr(main, "get_command", made)
+        patch.setattr(testing, "_get_command", made)
+        yield
 
 
 @pytest.fixture(autouse=True)
