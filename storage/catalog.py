@@ -53,6 +53,7 @@ class Catalog:
     def __init__(self, lake: Lake) -> None:
         self.lake = Lake(str(local_path(lake.root).absolute())) if is_local(lake.root) else lake
         self._store: KnownFiles | None = None
+        self._session: duckdb.DuckDBPyConnection | None = None
 
     def rebuild(self) -> None:
         """Write `winnow.duckdb` anew. Readers of the old one go on undisturbed.
@@ -97,6 +98,24 @@ class Catalog:
             except duckdb.Error as error:
                 raise UserError(first_words(error), hint_for(error)) from error
 
+    @contextmanager
+    def session(self) -> Iterator[None]:
+        """All queries in the block see the lake as it is now, over one connection: to open one takes longer than most
+        questions. Where the views are made for each statement, each still opens its own.
+
+        Raises:
+            UserError: There is no lake.
+        """
+        self.lake.check_exists()
+        with self._connection() as connection:
+            if self._attach_file(connection):
+                self._confine(connection, allow_files=False)
+                self._session = connection
+            try:
+                yield
+            finally:
+                self._session = None
+
     def export_ducklake(self, target: str) -> dict[str, int]:
         """Register the files in force in a DuckLake catalogue, without copying; of each table those it did not have.
 
@@ -133,34 +152,47 @@ class Catalog:
 
     @contextmanager
     def _reader(self, statement: str, allow_files: bool) -> Iterator[duckdb.DuckDBPyConnection]:
+        if self._session and not allow_files:
+            yield self._session
+            return
+        with self._connection() as connection:
+            if not self._attach_file(connection):
+                self._define(connection, _Variables(connection, self._store).list_of, views.needed(statement))
+            self._confine(connection, allow_files)
+            yield connection
+
+    @contextmanager
+    def _connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
         spill = Path(tempfile.gettempdir()) / f"winnow-{writer_tag()}"
         self._store = None if self._protocol is None else KnownFiles(fsspec.filesystem(self._protocol))
         with closing(connect(spill, self._store, {})) as connection:
-            self._attach(connection, statement)
-            if not allow_files:
-                connection.execute("SET allowed_directories = $1", [self._readable()])
-                connection.execute("SET enable_external_access = false")
-            connection.execute("SET lock_configuration = true")
             try:
                 yield connection
             finally:
                 shutil.rmtree(spill, ignore_errors=True)
 
-    def _attach(self, connection: duckdb.DuckDBPyConnection, statement: str) -> None:
-        """Have the views a statement needs in the connection: from the file, or made on the spot without one.
+    def _confine(self, connection: duckdb.DuckDBPyConnection, allow_files: bool) -> None:
+        if not allow_files:
+            connection.execute("SET allowed_directories = $1", [self._readable()])
+            connection.execute("SET enable_external_access = false")
+        connection.execute("SET lock_configuration = true")
+
+    def _attach_file(self, connection: duckdb.DuckDBPyConnection) -> bool:
+        """Have the views of the lake's catalog file in the connection; where they must be made on the spot, none.
 
         On the spot too where there are many archives: their files are then named by variables of the connection, where
         the file would have to spell each of them out in every view, which takes longer to read than to make.
         """
         many = self._protocol is None and files.holds_more_than(self.lake.absolute("archives"), _MOST_SPELT)
-        if self._protocol is None and not many and self._anything():
-            path = self.lake.absolute(CATALOG_FILE)
-            with suppress(Fatal):  # a lake that cannot be written to can still be read
-                if not self._open_current(connection, path):
-                    self.rebuild()
-                    open_read_only(connection, path)
-                return
-        self._define(connection, _Variables(connection, self._store).list_of, views.needed(statement))
+        if self._protocol is not None or many or not self._anything():
+            return False
+        path = self.lake.absolute(CATALOG_FILE)
+        with suppress(Fatal):  # a lake that cannot be written to can still be read
+            if not self._open_current(connection, path):
+                self.rebuild()
+                open_read_only(connection, path)
+            return True
+        return False
 
     def _open_current(self, connection: duckdb.DuckDBPyConnection, path: str) -> bool:
         """Open the catalog file if it is there, is one, and was made from what is in the lake now."""

@@ -67,22 +67,22 @@ def write_report(lake: Lake, path: str = "") -> Path:
 
 def render(lake: Lake, now: datetime | None = None) -> str:
     """The page's HTML, as of `now`."""
-    source = Source(lake)
-    sections: list[Section] = [section(source) for section in SECTIONS]
     environment = Environment(
         autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_clean
     )
     environment.filters["prose"] = prose
-    return environment.from_string(_shipped("page.html")).render(
-        style=Markup(_shipped("page.css")),
-        name=source.recipe.get("name", lake.root.rstrip("/").rpartition("/")[2]),
-        lake=lake.root,
-        made_at=(now or datetime.now(UTC)).strftime("%Y-%m-%d %H:%M UTC"),
-        headlines=headlines(source),
-        script=script(),
-        script_digest=script_digest(),
-        sections=sections,
-    )
+    with Source(lake) as source:
+        sections: list[Section] = [section(source) for section in SECTIONS]
+        return environment.from_string(_shipped("page.html")).render(
+            style=Markup(_shipped("page.css")),
+            name=source.recipe.get("name", lake.root.rstrip("/").rpartition("/")[2]),
+            lake=lake.root,
+            made_at=(now or datetime.now(UTC)).strftime("%Y-%m-%d %H:%M UTC"),
+            headlines=headlines(source),
+            script=script(),
+            script_digest=script_digest(),
+            sections=sections,
+        )
 
 
 def _clean(value: object) -> object:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import ExitStack
 from functools import cached_property
+from types import TracebackType
 from typing import Any
 
 from storage.catalog import Catalog
@@ -16,11 +18,21 @@ NEWEST_RUN = "SELECT recipe FROM runs WHERE flow = 'corpus' ORDER BY started_at 
 
 
 class Source:
-    """Reads one lake through its views."""
+    """Reads one lake through its views; in a `with` block all of it as it is when the block begins."""
 
     def __init__(self, lake: Lake) -> None:
         self.lake = lake
         self._catalog = Catalog(lake)
+        self._session = ExitStack()
+
+    def __enter__(self) -> Source:
+        self._session.enter_context(self._catalog.session())
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._session.close()
 
     def rows(self, sql: str) -> list[Row]:
         """Rows of one SELECT."""

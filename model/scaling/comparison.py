@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from pydantic import Field
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from model.config import Device
 from model.scaling.fit import LEVEL
@@ -143,7 +143,7 @@ def _noise(groups: Sequence[Sequence[float]]) -> tuple[float, int]:
 def _difference(name: str, group: Sequence[Pair], noise: float, free: int, names: tuple[str, str]) -> Difference:
     first, count = group[0], len(group)
     value = sum(pair.delta for pair in group) / count
-    half = noise / math.sqrt(count) * float(student.ppf((1 + LEVEL) / 2, free))
+    half = noise / math.sqrt(count) * float(stdtrit(free, (1 + LEVEL) / 2))
     delta = Estimate(value, value - half, value + half)
     loss_a, loss_b = (sum(getattr(pair, key) for pair in group) / count for key in ("loss_a", "loss_b"))
     size = (first.params, first.tokens, first.flops)
@@ -161,7 +161,7 @@ def _line(x: np.ndarray, y: np.ndarray, far: float) -> tuple[Estimate, Estimate,
     level = float(y.mean())
     off = y - level - slope * (x - middle)
     sigma = math.sqrt(float((off**2).sum()) / free) if free > 0 else math.inf
-    reach = float(student.ppf((1 + LEVEL) / 2, free)) * sigma if free > 0 else math.inf
+    reach = float(stdtrit(free, (1 + LEVEL) / 2)) * sigma if free > 0 else math.inf
 
     def estimate(value: float, scale: float) -> Estimate:
         return Estimate(value, value - reach * scale, value + reach * scale)

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import rankdata
 
 from storage.errors import UserError
 
@@ -92,9 +91,16 @@ def _products(first: Vectors, second: Vectors) -> Vectors:
     return np.asarray((first * second).sum(axis=1).clip(-1.0, 1.0))  # the last bits of a perfect one may be over
 
 
+def _ranks(values: Vectors) -> Vectors:
+    """Ranks within each row from 1, ties at their mean."""
+    from scipy.stats import rankdata  # a second of imports, for which no report without embeddings waits
+
+    return np.asarray(rankdata(values, axis=-1))
+
+
 def _standard_ranks(values: Vectors) -> Vectors:
     """Ranks of each row, ties at their mean, brought to mean 0 and length 1."""
-    ranks = rankdata(values, axis=-1)
+    ranks = _ranks(values)
     ranks -= ranks.mean(axis=-1, keepdims=True)
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.asarray(ranks / np.linalg.norm(ranks, axis=-1, keepdims=True))
@@ -129,7 +135,7 @@ def _area(vectors: Vectors, labels: Sequence[str]) -> float | None:
     same = names[first] == names[second]
     if not same.any() or same.all():
         return None
-    ranks, count = rankdata(near), int(same.sum())
+    ranks, count = _ranks(near), int(same.sum())
     return float((ranks[same].sum() - count * (count + 1) / 2) / (count * (len(near) - count)))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 ROOMS = ("flows", "pipeline", "model", "storage")
@@ -39,6 +40,7 @@ def imports_of(path: Path) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
+@cache
 def graph(root: Path) -> dict[str, set[str]]:
     files = {module_name(p, root): p for room in ROOMS for p in sorted((root / room).rglob("*.py"))}
     return {name: set(imports_of(path)) for name, path in files.items()}

@@ -15,7 +15,6 @@ from typer.testing import CliRunner
 from flows.annotate_task import annotate
 from flows.check import check
 from flows.cli import app
-from flows.corpus_flow import corpus_flow
 from flows.corpus_plan import CorpusRequest, plan_corpus
 from flows.forgetting.erase import Eraser
 from flows.query import sql
@@ -24,6 +23,7 @@ from pipeline.tokens_config import TokensConfig
 from storage import schema
 from storage.lake import Lake
 from storage.shards import read_table, write_table
+from tests.flows import plain
 from tests.flows.archives import article, page, write_warc
 
 PLANTED = "Zanzibar Quokkington hid the violet trombone under the municipal carousel."
@@ -41,7 +41,7 @@ def made(api: str, in_threads: None, tmp_path_factory: pytest.TempPathFactory) -
     write_warc(folder / "0.warc.gz", {**pages, SECRET: planted, COPY: planted})
     others = {f"http://b{number}.test/": page(article(20 + number)) for number in range(8)}
     write_warc(folder / "1.warc.gz", {**others, "http://deep.secret.test/": page(article(50))})
-    corpus_flow(request(folder, folder / "lake", "mix.shard_bytes=2000"))
+    make_corpus(request(folder, folder / "lake", "mix.shard_bytes=2000"))
     tokens_flow(TokensRequest(config=TOKENS, lake=str(folder / "lake"), workers=1))
     add_training(Lake(str(folder / "lake")))
     return folder
@@ -57,6 +57,12 @@ def lake(made: Path, tmp_path: Path) -> Lake:
 def request(folder: Path, lake: Path, *changes: str) -> CorpusRequest:
     inputs = tuple(str(folder / f"{number}.warc.gz") for number in range(2))
     return CorpusRequest(recipe="fineweb", inputs=inputs, lake=str(lake), workers=1, changes=changes)
+
+
+def make_corpus(asked: CorpusRequest) -> None:
+    """Without Prefect, which is what the tokens are made with."""
+    with plain.without_prefect():
+        plain.run_corpus(asked)
 
 
 def read_again(folder: Path, lake: Lake, *changes: str) -> list[dict[str, Any]]:
@@ -144,7 +150,7 @@ def test_a_forgotten_page_leaves_no_trace_and_stays_away(lake, made) -> None:
     assert (mixture["documents"], mixture["held_out_documents"]) == (16, 1)
     counted = json.loads(next(r for r in lake.rows("steps") if r["step"] == "tokens")["summary"])
     assert counted["train"]["total"]["documents"] + counted["held_out"]["total"]["documents"] == 17
-    corpus_flow(request(made, Path(lake.root), "mix.shard_bytes=2000"))
+    make_corpus(request(made, Path(lake.root), "mix.shard_bytes=2000"))
     read_again(made, lake, "gopher.min_words=10")
     assert places_of(lake, *names) == {}
     assert check(lake).problems == ()
@@ -164,7 +170,7 @@ def test_a_held_out_page_goes_from_an_older_corpus_and_its_tokens_too(lake, made
     """Of two corpora of one name the older one has the tokens: those are made again, of it, and none of the newer."""
     url, tokens = "http://a1.test/", next(row for row in lake.rows("steps") if row["step"] == "tokens")
     name, before = id_of(lake, url), sql(lake, "SELECT * FROM mixture").to_pylist()[0]
-    corpus_flow(request(made, Path(lake.root), "mix.shard_bytes=2000", "mix.seed=1"))
+    make_corpus(request(made, Path(lake.root), "mix.shard_bytes=2000", "mix.seed=1"))
     corpora = [row["fingerprint"] for row in lake.rows("steps") if row["step"] == "mix"]
     done = forget(lake, "--doc", name, "--trainings", "keep")
     assert done.exit_code == 0, (done.output, done.exception)

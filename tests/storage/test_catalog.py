@@ -47,8 +47,11 @@ def fates(lake: Lake) -> dict[str, str]:
 def test_every_view_answers_on_a_lake_and_on_an_empty_directory_in_plain_types(still: Lake, tmp_path: Path) -> None:
     empty = Lake(str(tmp_path / "empty"))
     (tmp_path / "empty").mkdir()
-    for view in VIEWS:
-        filled, bare = Catalog(still).query(f"FROM {view}"), Catalog(empty).query(f"FROM {view}")
+    catalog = Catalog(still)
+    with catalog.session():
+        tables = {view: catalog.query(f"FROM {view}") for view in VIEWS}
+    for view, filled in tables.items():
+        bare = Catalog(empty).query(f"FROM {view}")
         assert set(bare.column_names) <= set(filled.column_names), view
         assert bare.num_rows == (2 if view == "funnel" else 0), view  # `read` and `archive`, of nothing
         kinds = [column.type for column in filled.schema]

@@ -313,6 +313,7 @@ def test_any_part_of_a_file_through_any_mishaps(
     server: CrawlServer, troubles: list[Trouble], start: int, length: int
 ) -> None:
     pace_of.cache_clear()
+    web._pool.cache_clear()  # an answer cut after its end leaves a connection that is about to fail: a fifth mishap
     server.fail("a.warc.gz", *troubles)
     assert WebFile(server.url + "a.warc.gz").read(start, start + length) == CONTENT[start : start + length]
     server._next.clear()

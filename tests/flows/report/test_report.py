@@ -54,8 +54,8 @@ def page(hostile_lake: Lake) -> str:
 
 
 def test_every_section_has_figures_and_every_figure_its_origin(hostile_lake: Lake) -> None:
-    source = Source(hostile_lake)
-    sections = [make(source) for make in SECTIONS]
+    with Source(hostile_lake) as source:
+        sections = [make(source) for make in SECTIONS]
     assert [section.id for section in sections if not section.figures] == []
     figures = [figure for section in sections for figure in section.figures]
     assert len({figure.id for figure in figures}) == len(figures) >= 20
@@ -66,11 +66,11 @@ def test_every_section_has_figures_and_every_figure_its_origin(hostile_lake: Lak
 
 
 def test_the_queries_shown_are_queries_that_run(hostile_lake: Lake) -> None:
-    source = Source(hostile_lake)
-    for section in (make(source) for make in SECTIONS):
-        for figure in section.figures:
-            if figure.sql:
-                assert source.rows(figure.sql), figure.id
+    with Source(hostile_lake) as source:
+        for section in (make(source) for make in SECTIONS):
+            for figure in section.figures:
+                if figure.sql:
+                    assert source.rows(figure.sql), figure.id
 
 
 def test_the_page_is_one_file_that_loads_nothing(page: str) -> None:
