@@ -35,6 +35,7 @@ from flows.options import (
     JsonOption,
     LakeOption,
     RecipeArgument,
+    RunOption,
     SetOption,
     WaitOption,
     WhereOption,
@@ -149,11 +150,13 @@ def show_recipe(
         str | None, typer.Argument(help="A shipped recipe or a .toml file; none lists the shipped ones.")
     ] = None,
     changes: SetOption = [],  # noqa: B006
+    run: RunOption = None,
+    lake: LakeOption = DEFAULT_LAKE,
 ) -> None:
-    """Every key of a recipe with its value, or the names of the shipped recipes."""
+    """Every key of a recipe, or of a lake's run, with its value; or the names of the shipped recipes."""
     from flows.commands import print_recipe
 
-    print_recipe(recipe, changes)
+    print_recipe(recipe, changes, run, lake)
 
 
 @app.command()

@@ -20,7 +20,8 @@ from flows.corpus_plan import CorpusPlan, CorpusRequest, plan_corpus
 from flows.highlights import highlighted
 from flows.index_task import describe_choice
 from flows.progress import tell
-from flows.recipe import STAGE_SECTIONS, Recipe, load_recipe, shipped_recipes
+from flows.recipe import STAGE_SECTIONS, Recipe, changed_recipe, load_recipe, shipped_recipes
+from flows.recorded import find_run
 from flows.work import prefect_api
 from pipeline.batch import DocumentBatch
 from pipeline.judging import run_stages
@@ -60,12 +61,17 @@ def print_plan(plan: CorpusPlan) -> None:
         print(f"{state:6} {job.source.domain:14} {job.label}  {job.fingerprint}  {size}".rstrip())
 
 
-def print_recipe(name: str | None, changes: Sequence[str]) -> None:
-    """A recipe's keys and values as TOML would have them, or the shipped names."""
-    if name is None:
+def print_recipe(name: str | None, changes: Sequence[str], run: str | None, lake: str) -> None:
+    """Keys and values, as TOML would have them, of a recipe or of a lake's run; without either the shipped names."""
+    if name and run:
+        raise UserError("a recipe and --run are two answers;", "give one of them.")
+    if name is None and run is None:
+        if changes:
+            raise UserError("--set changes a recipe, and none is named;", "put its name before it.")
         print("\n".join(shipped_recipes()))
         return
-    for key, value in _flat(load_recipe(name, changes).model_dump(mode="json")):
+    loaded = load_recipe(name, changes) if name else changed_recipe(find_run(Lake(lake), run).recipe, changes)
+    for key, value in _flat(loaded.model_dump(mode="json")):
         print(f"{key} = {json.dumps(value, ensure_ascii=False)}")
 
 

@@ -165,6 +165,19 @@ def load_recipe(name_or_path: str, changes: Sequence[str] = ()) -> Recipe:
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"recipe {name_or_path} is not valid TOML: {error}.") from error
     data.setdefault("name", Path(name_or_path).stem)
+    return _made(data, changes)
+
+
+def changed_recipe(recipe: Recipe, changes: Sequence[str]) -> Recipe:
+    """A recipe with `section.key=value` changes applied: the one that has these beside all it was made of.
+
+    Raises:
+        UserError: An unknown key or a value out of range, as from `load_recipe`.
+    """
+    return _made(recipe.model_dump(), changes) if changes else recipe
+
+
+def _made(data: dict[str, Any], changes: Sequence[str]) -> Recipe:
     for change in changes:
         _apply(data, change)
     try:
