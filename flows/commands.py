@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -42,9 +42,39 @@ def run_corpus(request: CorpusRequest, dry_run: bool) -> None:
     with prefect_api():
         result = corpus_flow(request)
     query.print_view(Lake(request.lake), "funnel", as_json=False)
+    tell_losses(Lake(request.lake), result.archives)
     tell_alarms(Lake(request.lake), result.run_id)
     if result.failures:
         tell(f"{len(result.failures)} archives failed and were left out; the same command tries them again.")
+
+
+def tell_losses(lake: Lake, archives: Sequence[Mapping[str, Any]]) -> None:
+    """What of a run's archives could not be read, and what removed most where nothing was kept."""
+    if lost := [row for row in archives if row["unreadable_records"]]:
+        records, size = (sum(row[f"unreadable_{unit}"] for row in lost) for unit in ("records", "bytes"))
+        tell(f"{records:,} records ({size:,} bytes) of {len(lost):,} archives could not be read:")
+        for row in query.sql(lake, _CAUSES, [[row["archive"] for row in lost]]).to_pylist():
+            tell(f"  {row['records']:,} of {row['archive']}{' and others' * row['more']}: {row['detail']}")
+    if archives and not any(row["kept_records"] for row in archives):
+        removed = query.sql(lake, _REMOVED, [[row["archive"] for row in archives]]).to_pylist()
+        most = [f"; most pages fell to {row['rule']}{_in_brackets(row['detail'])}" for row in removed]
+        tell(f"no page was kept{''.join(most)}. `winnow funnel` and `winnow why URL` say more.")
+
+
+_CAUSES = """
+    SELECT detail, count(*) AS records, min(archive) AS archive, count(DISTINCT archive) > 1 AS more
+    FROM ledger WHERE fate = 'unreadable' AND list_contains($1, archive)
+    GROUP BY detail ORDER BY records DESC, detail LIMIT 3
+"""
+
+_REMOVED = """
+    SELECT dropped_by_rule AS rule, mode(detail) AS detail FROM ledger
+    WHERE fate = 'dropped' AND list_contains($1, archive) GROUP BY rule ORDER BY count(*) DESC, rule LIMIT 1
+"""
+
+
+def _in_brackets(detail: str | None) -> str:
+    return f" ({detail})" if detail else ""
 
 
 def print_plan(plan: CorpusPlan) -> None:

@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 from flows import query, tables
 from flows.check import check
 from flows.cli import app
+from flows.commands import tell_losses
 from flows.narrow import wrapped
 from flows.tables import cell_text, print_table, table_of, to_csv, to_json
 from flows.why import explain
@@ -106,6 +107,36 @@ def test_texts_go_on_behind_a_sign_and_numbers_stay_whole() -> None:
     assert wrapped(">= 50, <= 100,000", 10) == [">= 50, <=", "100,000"]
     assert wrapped("abcdefgh", 3) == ["abc", "def", "gh"]
     assert wrapped("", 5) == [""]
+
+
+def test_what_could_not_be_read_is_told_with_its_cause_and_so_is_a_run_that_kept_nothing(
+    lake: Lake, capsys: Capture
+) -> None:
+    tell_losses(lake, lake.archive_rows())
+    assert capsys.readouterr().err.splitlines() == [
+        "1 records (37 bytes) of 1 archives could not be read:",
+        "  1 of a.warc.gz: truncated",
+    ]
+    nothing = [PageSpec("x", ("archive.no_text",)), PageSpec("y", ("archive.no_text",)), PageSpec("z", ("c4.lines",))]
+    row = add_archive(lake, "none.jsonl", nothing)
+    tell_losses(lake, [row])
+    assert "no page was kept; most pages fell to archive.no_text." in capsys.readouterr().err
+    tell_losses(lake, [row for row in lake.archive_rows() if row["archive"] == "deep/b.warc.gz"])
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("name", ["funnel", "books", "alarms"])
+def test_a_directory_that_is_no_lake_is_told_from_one_whose_answer_is_empty(
+    name: str, still: Lake, tmp_path: Path, capsys: Capture
+) -> None:
+    for as_json in (False, True):
+        query.print_view(Lake(str(tmp_path)), name, as_json)
+        assert "holds no run: is it the lake that was meant?" in capsys.readouterr().err
+    assert query.print_check(Lake(str(tmp_path)), deep=True, as_json=False)
+    assert "holds no run" in capsys.readouterr().err
+    query.print_view(still, name, as_json=False)
+    query.print_check(still, deep=False, as_json=False)
+    assert capsys.readouterr().err == ""
 
 
 def test_repair_writes_manifest_and_views_from_the_rows(lake: Lake) -> None:
