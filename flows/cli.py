@@ -22,7 +22,7 @@ from flows.embeddings_commands import embeddings
 from flows.evaluation_commands import evaluate
 from flows.finetune_commands import finetune
 from flows.forget_command import forget
-from flows.interrupts import stop_on_interrupt
+from flows.interrupts import INTERRUPTED, stop_on_interrupt
 from flows.learning_commands import export, generate, import_, params, pretrain, tokens
 from flows.lineage_commands import lineage
 from flows.memory_commands import memory
@@ -324,7 +324,11 @@ def main() -> None:
     except WinnowError as error:
         _fail(str(error), 1)
     except KeyboardInterrupt:
-        _fail("interrupted; nothing is lost, the same command goes on from here.", 130)
+        _fail(INTERRUPTED, 130)
+    except SystemExit as ended:
+        if ended.code == 130:  # Typer's own way to end on Ctrl-C, which says nothing
+            _fail(INTERRUPTED, 130)
+        raise
 
 
 def _fail(sentence: str, code: int) -> None:
