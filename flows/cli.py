@@ -22,7 +22,7 @@ from flows.embeddings_commands import embeddings
 from flows.evaluation_commands import evaluate
 from flows.finetune_commands import finetune
 from flows.forget_command import forget
-from flows.interrupts import stop_on_interrupt
+from flows.interrupts import INTERRUPTED, stop_on_interrupt
 from flows.learning_commands import export, generate, import_, params, pretrain, tokens
 from flows.lineage_commands import lineage
 from flows.memory_commands import memory
@@ -35,6 +35,7 @@ from flows.options import (
     JsonOption,
     LakeOption,
     RecipeArgument,
+    RunOption,
     SetOption,
     WaitOption,
     WhereOption,
@@ -57,19 +58,14 @@ app = typer.Typer(
     help="Raw Common Crawl in, a pre-training corpus, a model and a scaling law out; every page accounted for.",
 )
 scaling_app = typer.Typer(no_args_is_help=True, help="Ladders of small runs, fits, and plans for bigger ones.")
-app.add_typer(scaling_app, name="scaling")
-app.add_typer(quality_app, name="quality")
-app.add_typer(dedup_app, name="dedup")
-app.add_typer(decontaminate_app, name="decontaminate")
-app.add_typer(toxicity_app, name="toxicity")
-app.add_typer(pii_app, name="pii")
-app.add_typer(domains_app, name="domains")
-app.command()(forget)
-app.add_typer(catalog_app, name="catalog")
 
-LEARNING: tuple[Callable[..., None], ...] = (
-    *(tokens, pretrain, finetune, predict, evaluate, probe, embeddings, lineage, generate, export, params, memory),
+MAKING, ASKING, LEARNING = "Making a corpus", "Asking what happened", "Learning"
+"""Panels of `winnow --help`, which lists commands in the order in which they are added here."""
+
+TRAINING: tuple[Callable[..., None], ...] = (
+    *(tokens, pretrain, generate, evaluate, finetune, predict, probe, embeddings, lineage, export),
 )
+SIZES: tuple[Callable[..., None], ...] = (params, memory)
 SCALING: tuple[Callable[..., None], ...] = (
     scaling_commands.ladder,
     scaling_commands.run,
@@ -78,15 +74,9 @@ SCALING: tuple[Callable[..., None], ...] = (
     scaling_commands.compare,
     scaling_commands.figures,
 )
-LEDGER: tuple[Callable[..., None], ...] = (ledger_commands.funnel, ledger_commands.alarms, ledger_commands.what_if)
-for command in (*LEDGER, *LEARNING):
-    app.command()(command)
-app.command("import")(import_)
-for command in SCALING:
-    scaling_app.command()(command)
 
 
-@app.command()
+@app.command(rich_help_panel=MAKING)
 def demo(lake: LakeOption = "demo-lake", workers: WorkersOption = DEFAULT_WORKERS) -> None:
     """The whole mission on documentation that is already on this machine, without a network."""
     from flows.demo.run import run_demo
@@ -96,7 +86,7 @@ def demo(lake: LakeOption = "demo-lake", workers: WorkersOption = DEFAULT_WORKER
         run_demo(lake, workers)
 
 
-@app.command()
+@app.command(rich_help_panel=MAKING)
 def corpus(
     recipe: RecipeArgument,
     inputs: Annotated[
@@ -143,38 +133,57 @@ def corpus(
     run_corpus(request, dry_run)
 
 
-@app.command("recipe")
+@app.command("recipe", rich_help_panel=MAKING)
 def show_recipe(
     recipe: Annotated[
         str | None, typer.Argument(help="A shipped recipe or a .toml file; none lists the shipped ones.")
     ] = None,
     changes: SetOption = [],  # noqa: B006
+    run: RunOption = None,
+    lake: LakeOption = DEFAULT_LAKE,
 ) -> None:
-    """Every key of a recipe with its value, or the names of the shipped recipes."""
+    """Every key of a recipe, or of a lake's run, with its value; or the names of the shipped recipes."""
     from flows.commands import print_recipe
 
-    print_recipe(recipe, changes)
+    print_recipe(recipe, changes, run, lake)
 
 
-@app.command()
-def books(lake: LakeOption = DEFAULT_LAKE, as_json: JsonOption = False) -> None:
-    """That nothing is lost: records and bytes of every archive, and where each of them went."""
-    _print_view("books", lake, as_json)
+@app.command("try", rich_help_panel=MAKING)
+def try_stage(
+    stage: Annotated[
+        str,
+        typer.Argument(
+            help="url, extract, language, gopher, c4, lines, nemo, pii, toxicity, decontaminate...: a section."
+        ),
+    ],
+    file: Annotated[Path, typer.Argument(help="An HTML page or a text file; - for standard input.")],
+    url: Annotated[str, typer.Option(help="The page's address, for the rules about it.")] = "",
+    recipe: Annotated[str, typer.Option(help="Recipe whose settings to use.")] = "fineweb",
+    changes: SetOption = [],  # noqa: B006
+    as_json: JsonOption = False,
+    why: Annotated[bool, typer.Option("--why", help="With extract: every block of the page and its scores.")] = False,
+) -> None:
+    """One page through one stage: what it measures, what its rules say, the text it gives."""
+    from flows.commands import try_page
+
+    try_page(stage, file, url, recipe, changes, as_json, why)
 
 
-@app.command()
-def cost(lake: LakeOption = DEFAULT_LAKE, as_json: JsonOption = False) -> None:
-    """CPU seconds, pages a second and bytes of every stage."""
-    _print_view("cost", lake, as_json)
+@app.command(rich_help_panel=MAKING)
+def up(
+    port: Annotated[int, typer.Option(help="Port of the Prefect server and its UI.")] = 4200,
+    lake: LakeOption = DEFAULT_LAKE,
+) -> None:
+    """Prefect server, worker, deployments and schedules on this machine, until Ctrl-C."""
+    from flows.service import serve
+
+    serve(port, lake)
 
 
-@app.command()
-def mixture(lake: LakeOption = DEFAULT_LAKE, as_json: JsonOption = False) -> None:
-    """Domains asked for and given, and why they differ."""
-    _print_view("mixture", lake, as_json)
+app.command(rich_help_panel=ASKING)(ledger_commands.funnel)
 
 
-@app.command()
+@app.command(rich_help_panel=ASKING)
 def why(
     page: Annotated[str, typer.Argument(help="URL or doc_id.")],
     lake: LakeOption = DEFAULT_LAKE,
@@ -187,7 +196,11 @@ def why(
     query.print_why(Lake(lake), page, as_json)
 
 
-@app.command()
+for command in (ledger_commands.what_if, ledger_commands.alarms):
+    app.command(rich_help_panel=ASKING)(command)
+
+
+@app.command(rich_help_panel=ASKING)
 def sql(
     statement: Annotated[str, typer.Argument(help="A SELECT over the views; `SHOW TABLES` lists them.")],
     lake: LakeOption = DEFAULT_LAKE,
@@ -204,7 +217,25 @@ def sql(
     query.print_sql(Lake(lake), statement, "json" if as_json else format, allow_files)
 
 
-@app.command()
+@app.command(rich_help_panel=ASKING)
+def books(lake: LakeOption = DEFAULT_LAKE, as_json: JsonOption = False) -> None:
+    """That nothing is lost: records and bytes of every archive, and where each of them went."""
+    _print_view("books", lake, as_json)
+
+
+@app.command(rich_help_panel=ASKING)
+def mixture(lake: LakeOption = DEFAULT_LAKE, as_json: JsonOption = False) -> None:
+    """Domains asked for and given, and why they differ."""
+    _print_view("mixture", lake, as_json)
+
+
+@app.command(rich_help_panel=ASKING)
+def cost(lake: LakeOption = DEFAULT_LAKE, as_json: JsonOption = False) -> None:
+    """CPU seconds, pages a second and bytes of every stage."""
+    _print_view("cost", lake, as_json)
+
+
+@app.command(rich_help_panel=ASKING)
 def check(
     lake: LakeOption = DEFAULT_LAKE,
     deep: Annotated[bool, typer.Option(help="Read every file again and compare its digest.")] = True,
@@ -231,28 +262,7 @@ def check(
         raise typer.Exit(1)
 
 
-@app.command("try")
-def try_stage(
-    stage: Annotated[
-        str,
-        typer.Argument(
-            help="url, extract, language, gopher, c4, lines, nemo, pii, toxicity, decontaminate...: a section."
-        ),
-    ],
-    file: Annotated[Path, typer.Argument(help="An HTML page or a text file; - for standard input.")],
-    url: Annotated[str, typer.Option(help="The page's address, for the rules about it.")] = "",
-    recipe: Annotated[str, typer.Option(help="Recipe whose settings to use.")] = "fineweb",
-    changes: SetOption = [],  # noqa: B006
-    as_json: JsonOption = False,
-    why: Annotated[bool, typer.Option("--why", help="With extract: every block of the page and its scores.")] = False,
-) -> None:
-    """One page through one stage: what it measures, what its rules say, the text it gives."""
-    from flows.commands import try_page
-
-    try_page(stage, file, url, recipe, changes, as_json, why)
-
-
-@app.command()
+@app.command(rich_help_panel=ASKING)
 def report(
     lake: LakeOption = DEFAULT_LAKE,
     output: Annotated[str, typer.Option(help="File to write; by default report.html in the lake.")] = "",
@@ -274,15 +284,25 @@ def report(
         typer.launch(str(path))
 
 
-@app.command()
-def up(
-    port: Annotated[int, typer.Option(help="Port of the Prefect server and its UI.")] = 4200,
-    lake: LakeOption = DEFAULT_LAKE,
-) -> None:
-    """Prefect server, worker, deployments and schedules on this machine, until Ctrl-C."""
-    from flows.service import serve
-
-    serve(port, lake)
+app.command(rich_help_panel=ASKING)(forget)
+for command in TRAINING:
+    app.command(rich_help_panel=LEARNING)(command)
+app.command("import", rich_help_panel=LEARNING)(import_)
+for command in SIZES:
+    app.command(rich_help_panel=LEARNING)(command)
+for command in SCALING:
+    scaling_app.command()(command)
+for name, group, panel in (
+    ("quality", quality_app, MAKING),
+    ("domains", domains_app, MAKING),
+    ("pii", pii_app, MAKING),
+    ("toxicity", toxicity_app, MAKING),
+    ("dedup", dedup_app, ASKING),
+    ("decontaminate", decontaminate_app, ASKING),
+    ("catalog", catalog_app, ASKING),
+    ("scaling", scaling_app, LEARNING),
+):
+    app.add_typer(group, name=name, rich_help_panel=panel)
 
 
 def _print_view(name: str, lake: str, as_json: bool) -> None:
@@ -305,7 +325,11 @@ def main() -> None:
     except WinnowError as error:
         _fail(str(error), 1)
     except KeyboardInterrupt:
-        _fail("interrupted; nothing is lost, the same command goes on from here.", 130)
+        _fail(INTERRUPTED, 130)
+    except SystemExit as ended:
+        if ended.code == 130:  # Typer's own way to end on Ctrl-C, which says nothing
+            _fail(INTERRUPTED, 130)
+        raise
 
 
 def _fail(sentence: str, code: int) -> None:

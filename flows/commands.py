@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,7 +20,8 @@ from flows.corpus_plan import CorpusPlan, CorpusRequest, plan_corpus
 from flows.highlights import highlighted
 from flows.index_task import describe_choice
 from flows.progress import tell
-from flows.recipe import STAGE_SECTIONS, Recipe, load_recipe, shipped_recipes
+from flows.recipe import STAGE_SECTIONS, Recipe, changed_recipe, load_recipe, shipped_recipes
+from flows.recorded import find_run
 from flows.work import prefect_api
 from pipeline.batch import DocumentBatch
 from pipeline.judging import run_stages
@@ -41,9 +42,39 @@ def run_corpus(request: CorpusRequest, dry_run: bool) -> None:
     with prefect_api():
         result = corpus_flow(request)
     query.print_view(Lake(request.lake), "funnel", as_json=False)
+    tell_losses(Lake(request.lake), result.archives)
     tell_alarms(Lake(request.lake), result.run_id)
     if result.failures:
         tell(f"{len(result.failures)} archives failed and were left out; the same command tries them again.")
+
+
+def tell_losses(lake: Lake, archives: Sequence[Mapping[str, Any]]) -> None:
+    """What of a run's archives could not be read, and what removed most where nothing was kept."""
+    if lost := [row for row in archives if row["unreadable_records"]]:
+        records, size = (sum(row[f"unreadable_{unit}"] for row in lost) for unit in ("records", "bytes"))
+        tell(f"{records:,} records ({size:,} bytes) of {len(lost):,} archives could not be read:")
+        for row in query.sql(lake, _CAUSES, [[row["archive"] for row in lost]]).to_pylist():
+            tell(f"  {row['records']:,} of {row['archive']}{' and others' * row['more']}: {row['detail']}")
+    if archives and not any(row["kept_records"] for row in archives):
+        removed = query.sql(lake, _REMOVED, [[row["archive"] for row in archives]]).to_pylist()
+        most = [f"; most pages fell to {row['rule']}{_in_brackets(row['detail'])}" for row in removed]
+        tell(f"no page was kept{''.join(most)}. `winnow funnel` and `winnow why URL` say more.")
+
+
+_CAUSES = """
+    SELECT detail, count(*) AS records, min(archive) AS archive, count(DISTINCT archive) > 1 AS more
+    FROM ledger WHERE fate = 'unreadable' AND list_contains($1, archive)
+    GROUP BY detail ORDER BY records DESC, detail LIMIT 3
+"""
+
+_REMOVED = """
+    SELECT dropped_by_rule AS rule, mode(detail) AS detail FROM ledger
+    WHERE fate = 'dropped' AND list_contains($1, archive) GROUP BY rule ORDER BY count(*) DESC, rule LIMIT 1
+"""
+
+
+def _in_brackets(detail: str | None) -> str:
+    return f" ({detail})" if detail else ""
 
 
 def print_plan(plan: CorpusPlan) -> None:
@@ -60,12 +91,17 @@ def print_plan(plan: CorpusPlan) -> None:
         print(f"{state:6} {job.source.domain:14} {job.label}  {job.fingerprint}  {size}".rstrip())
 
 
-def print_recipe(name: str | None, changes: Sequence[str]) -> None:
-    """A recipe's keys and values as TOML would have them, or the shipped names."""
-    if name is None:
+def print_recipe(name: str | None, changes: Sequence[str], run: str | None, lake: str) -> None:
+    """Keys and values, as TOML would have them, of a recipe or of a lake's run; without either the shipped names."""
+    if name and run:
+        raise UserError("a recipe and --run are two answers;", "give one of them.")
+    if name is None and run is None:
+        if changes:
+            raise UserError("--set changes a recipe, and none is named;", "put its name before it.")
         print("\n".join(shipped_recipes()))
         return
-    for key, value in _flat(load_recipe(name, changes).model_dump(mode="json")):
+    loaded = load_recipe(name, changes) if name else changed_recipe(find_run(Lake(lake), run).recipe, changes)
+    for key, value in _flat(loaded.model_dump(mode="json")):
         print(f"{key} = {json.dumps(value, ensure_ascii=False)}")
 
 

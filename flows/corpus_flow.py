@@ -26,7 +26,7 @@ from flows.dataset_card import provenance_of
 from flows.dedup_steps import dedup_all, outputs_of, texts_to_mix
 from flows.events import announce
 from flows.progress import progress, tell
-from flows.recorded import recipe_record
+from flows.recorded import name_of, recipe_record
 from flows.runners import Pools, open_pools
 from flows.settings import settings
 from flows.stall import watched
@@ -160,7 +160,7 @@ def annotate_all(plan: CorpusPlan, submit: Submit, pools: Pools) -> tuple[list[d
 def mix_all(plan: CorpusPlan, rows: Sequence[dict[str, Any]], dedup: Mapping[str, Step]) -> Step:
     """The corpus: survivors of every crawl without their duplicates, in the proportions asked for."""
     recipe, lake = plan.recipe, plan.lake
-    name = recipe.mix.name or recipe.name
+    name = name_of(recipe)
     upstream = [sorted(row["fingerprint"] for row in rows), [step.fingerprint for step in dedup.values()]]
     counter = sha256_of(recipe.mix.tokenizer) if recipe.mix.tokenizer else None
     key = fingerprint("mix", mix_task.VERSION, recipe.mix, counter, name, upstream)
@@ -192,7 +192,7 @@ def write_run(
     row = {
         "run_id": plan.run_id,
         "flow": "corpus",
-        "name": plan.recipe.mix.name or plan.recipe.name,
+        "name": name_of(plan.recipe),
         "recipe": redacted(json.dumps(recipe_record(plan.recipe), sort_keys=True)),
         "state": state,
         "started_at": read_table(path)["started_at"][0].as_py() if exists(path) else now,

@@ -48,7 +48,8 @@ def generate(lake: Lake, prompt: str, training: str = "latest", **settings: Any)
 def write(
     lake: Lake, prompts: Sequence[str], training: str = "latest", stop: Sequence[str] = (), **settings: Any
 ) -> Iterator[Piece]:
-    """What follows some prompts, as it comes; each is taken as a document's beginning, for a T5 as its source.
+    """What follows some prompts, as it comes; each is taken as a document's beginning, for a T5 as its source. A
+    mistake is told before anything comes.
 
     Args:
         lake: Where trainings are.
@@ -71,7 +72,10 @@ def write(
         pad_id=tokens.pad_id,
         **settings,
     )
-    texts = [Text(tokenizer, stop) for _ in prompts]
+    return _pieces(spec, tokenizer, [Text(tokenizer, stop) for _ in prompts])
+
+
+def _pieces(spec: GenerationSpec, tokenizer: Tokenizer, texts: Sequence[Text]) -> Iterator[Piece]:
     with closing(run_child("model.generate", "-", spec.model_dump_json())) as events:
         for event in events:
             if event["event"] == "token" and not texts[event["row"]].ended:

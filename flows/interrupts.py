@@ -19,6 +19,8 @@ from types import FrameType
 GRACE_SECONDS = 4.0
 """For telling the Prefect server that the run was stopped."""
 
+INTERRUPTED = "interrupted; nothing is lost, the same command goes on from here."
+
 _PR_SET_PDEATHSIG = 1
 
 leaving: list[Callable[[], object]] = []
@@ -31,6 +33,8 @@ groups: set[int] = set()
 def stop_on_interrupt() -> None:
     """Make Ctrl-C end this process within `GRACE_SECONDS`, whatever its libraries still wait for."""
     signal.signal(signal.SIGINT, _interrupted)
+    # for multiprocessing's resource tracker, which tidies up behind us and would say so below our sentence
+    sys.warnoptions.append("ignore:resource_tracker:UserWarning")
 
 
 @contextmanager
@@ -89,7 +93,7 @@ def _leave_later(code: int) -> None:
 
 
 def _leave(code: int) -> None:
-    abandon("interrupted; nothing is lost, the same command goes on from here.", code)
+    abandon(INTERRUPTED, code)
 
 
 def abandon(sentence: str, code: int) -> None:

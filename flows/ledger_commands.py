@@ -12,7 +12,7 @@ from flows.options import (
     DEFAULT_WORKERS,
     JsonOption,
     LakeOption,
-    RecipeArgument,
+    RunOption,
     SetOption,
     WorkersOption,
 )
@@ -49,9 +49,13 @@ def alarms(lake: LakeOption = DEFAULT_LAKE, as_json: JsonOption = False) -> None
 
 
 def what_if(
-    recipe: RecipeArgument,
+    recipe: Annotated[
+        str | None,
+        typer.Argument(help="A shipped recipe or a .toml file; none: the settings that the run was made with."),
+    ] = None,
     changes: SetOption = [],  # noqa: B006  typer reads the default, nobody changes it
     lake: LakeOption = DEFAULT_LAKE,
+    run: RunOption = None,
     apply: Annotated[
         bool, typer.Option("--apply", help="Make the corpus too: only pages let in are read again, by byte range.")
     ] = False,
@@ -60,13 +64,19 @@ def what_if(
     as_json: JsonOption = False,
 ) -> None:
     """The funnel under other limits beside the one there is, told from the ledger: nothing is read or run again."""
-    from flows.recipe import load_recipe
-    from flows.what_if.question import ask
-    from flows.what_if.show import print_answer
+    from flows.progress import tell
+    from flows.what_if.question import ask_for
+    from flows.what_if.show import print_answer, which_run
     from storage.lake import Lake
 
-    print_answer(ask(Lake(lake), load_recipe(recipe, changes)), examples, as_json)
+    question = ask_for(Lake(lake), recipe, changes, run)
+    if recipe is None and run is None and question.run.others:
+        tell(which_run(question.run))
+    print_answer(question, examples, as_json)
     if apply:
         from flows.what_if.apply_flow import ApplyRequest, run_apply
 
-        run_apply(ApplyRequest(recipe=recipe, changes=tuple(changes), lake=lake, workers=workers), as_json)
+        request = ApplyRequest(
+            recipe=recipe, changes=tuple(changes), lake=lake, run=question.run.run_id, workers=workers
+        )
+        run_apply(request, as_json)

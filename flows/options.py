@@ -21,6 +21,12 @@ AllowPrivateOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Rows as JSON instead of a table.")]
 RecipeArgument = Annotated[str, typer.Argument(help="A shipped recipe (see `winnow recipe`) or a .toml file.")]
+RunOption = Annotated[
+    str | None,
+    typer.Option(
+        "--run", help="Corpus run of the lake: its id, or its recipe's name for the newest of that; `latest`: of all."
+    ),
+]
 RecipeOption = Annotated[str, typer.Option("--recipe", help="Recipe whose sections to use.")]
 IndexOption = Annotated[
     bool,

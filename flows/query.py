@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
 
 from flows.check import Report, check
+from flows.progress import tell
 from flows.tables import print_table, table_of, to_json
 from flows.why import explain, print_explanation
 from storage.catalog import Catalog
@@ -34,9 +36,9 @@ def shown_columns(name: str) -> list[str]:
 _BOOKS = ("kept", "dropped", "duplicate", "skipped", "unreadable")
 
 
-def sql(lake: Lake, statement: str, allow_files: bool = False) -> pa.Table:
+def sql(lake: Lake, statement: str, params: Sequence[Any] = (), allow_files: bool = False) -> pa.Table:
     """Rows of one SELECT over the views; reads the lake and, unless files are allowed, nothing else."""
-    return Catalog(lake).query(statement, allow_files=allow_files)
+    return Catalog(lake).query(statement, params, allow_files)
 
 
 def view(lake: Lake, name: str) -> pa.Table:
@@ -75,11 +77,13 @@ def print_view(lake: Lake, name: str, as_json: bool) -> None:
         _print_books(rows)
     else:
         print_table(rows.select(list(_SHOWN.get(name, rows.column_names))), title=name)
+    if not rows.num_rows or (name == "funnel" and not rows["pages_in"][0].as_py()):
+        _tell_if_empty(lake)
 
 
 def print_sql(lake: Lake, statement: str, format: str, allow_files: bool = False) -> None:
     """Print the rows of a statement as table, csv, json or parquet."""
-    print_table(sql(lake, statement, allow_files), format)
+    print_table(sql(lake, statement, allow_files=allow_files), format)
 
 
 def print_why(lake: Lake, page: str, as_json: bool) -> None:
@@ -99,7 +103,15 @@ def print_check(lake: Lake, deep: bool, as_json: bool) -> bool:
         print(to_json(report.to_dict()))
     else:
         _print_report(report)
+    if not report.archives:
+        _tell_if_empty(lake)
     return not report.problems
+
+
+def _tell_if_empty(lake: Lake) -> None:
+    """That there is nothing to be seen, and why: a directory that is not the one that was meant looks the same."""
+    if not lake.files_of("runs"):
+        tell(f"{lake.root} holds no run: is it the lake that was meant? --lake or WINNOW_LAKE name one.")
 
 
 def _print_books(rows: pa.Table) -> None:

@@ -165,6 +165,19 @@ def load_recipe(name_or_path: str, changes: Sequence[str] = ()) -> Recipe:
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"recipe {name_or_path} is not valid TOML: {error}.") from error
     data.setdefault("name", Path(name_or_path).stem)
+    return _made(data, changes)
+
+
+def changed_recipe(recipe: Recipe, changes: Sequence[str]) -> Recipe:
+    """A recipe with `section.key=value` changes applied: the one that has these beside all it was made of.
+
+    Raises:
+        UserError: An unknown key or a value out of range, as from `load_recipe`.
+    """
+    return _made(recipe.model_dump(), changes) if changes else recipe
+
+
+def _made(data: dict[str, Any], changes: Sequence[str]) -> Recipe:
     for change in changes:
         _apply(data, change)
     try:
@@ -186,8 +199,13 @@ def _read(name_or_path: str) -> str:
     if name_or_path in shipped_recipes():
         return str((_recipe_folder() / f"{name_or_path}.toml").read_text())
     path = Path(name_or_path)
-    if path.suffix == ".toml" and path.is_file():
-        return path.read_text()
+    if path.suffix == ".toml":
+        try:
+            return path.read_text("utf-8")
+        except OSError as error:
+            raise UserError(f"the recipe {path} cannot be read: {error.strerror}.", "Check the path.") from error
+        except UnicodeDecodeError as error:
+            raise UserError(f"the recipe {path} is not valid TOML: it is not UTF-8.") from error
     nearest = difflib.get_close_matches(name_or_path, shipped_recipes(), 1)
     guess = f"did you mean {nearest[0]}?" if nearest else f"shipped ones: {', '.join(shipped_recipes())}."
     raise UserError(f"there is no recipe {name_or_path!r};", f"{guess} A file of your own must end in .toml.")
@@ -212,10 +230,13 @@ def _apply(data: dict[str, Any], change: str) -> None:
 def _explain(error: ValidationError) -> str:
     first = error.errors()[0]
     where = [str(part) for part in first["loc"]]
+    if first["type"] == "model_type":
+        return f"recipe key {'.'.join(where)} is a section, got {first['input']!r}: give {'.'.join(where)}.KEY a value."
     if first["type"] != "extra_forbidden":
         return f"recipe key {'.'.join(where)}: {first['msg'].lower()}, got {first['input']!r}."
-    nearest = difflib.get_close_matches(".".join(where), known_keys(), 1, cutoff=0.4)
-    hint = f" Did you mean {nearest[0]}?" if nearest else ""
+    same = [key for key in known_keys() if len(where) == 1 and key.endswith(f".{where[0]}")]
+    nearest = same or difflib.get_close_matches(".".join(where), known_keys(), 1, cutoff=0.4)
+    hint = f" Did you mean {' or '.join(nearest)}?" if nearest else ""
     return f"there is no recipe key {'.'.join(where)}.{hint}"
 
 

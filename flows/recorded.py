@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -18,17 +18,29 @@ from storage.lake import Lake
 from storage.manifest import committed
 from storage.sources import Source
 
+LATEST = "latest"
+"""As a run: the newest of all."""
+
 _NOT_SETTINGS = ("stages", "rules", "files")
 """What a recorded recipe holds besides its keys."""
 
 
 @dataclass(frozen=True)
 class RecordedRun:
-    """A finished corpus run, its recipe, and the committed row of every archive it put in force, in its order."""
+    """A finished corpus run.
+
+    Attributes:
+        recipe: As it was made, every `--set` in it.
+        archives: The committed row of every archive it put in force, in its order.
+        others: Of every other recipe that the lake has a finished run of, the id of the newest and its name, newest
+            first; another value of one key makes another recipe.
+    """
 
     run_id: str
+    name: str
     recipe: Recipe
     archives: tuple[Mapping[str, Any], ...]
+    others: tuple[tuple[str, str], ...]
 
 
 def recipe_record(recipe: Recipe) -> dict[str, Any]:
@@ -54,25 +66,50 @@ def recorded_recipe(text: str) -> Recipe:
         ) from error
 
 
-def find_run(lake: Lake, recipe: Recipe) -> RecordedRun:
-    """The newest finished corpus run of a recipe of that name.
+def name_of(recipe: Recipe) -> str:
+    """What a lake calls the runs and the corpus of a recipe."""
+    return recipe.mix.name or recipe.name
+
+
+def find_run(lake: Lake, wanted: str | None = None) -> RecordedRun:
+    """The newest finished corpus run of a recipe of that name, or whose id begins so; of any, where nothing or "latest"
+    is wanted.
 
     Raises:
         UserError: There is none.
     """
     lake.check_exists()
-    name = recipe.mix.name or recipe.name
-    runs = [run for run in lake.rows("runs") if run["flow"] == "corpus" and run["state"] == "finished"]
-    named = [run for run in runs if run["name"] == name]
-    if not named:
-        known = ", ".join(sorted({run["name"] for run in runs}))
-        hint = f"It has: {known}." if known else f"Make one: `winnow corpus {name} INPUT... --lake {lake.root}`."
-        raise UserError(f"the lake {lake.root} has no finished run of a recipe named {name!r}.", hint)
-    newest = max(named, key=lambda run: (run["finished_at"], run["run_id"]))
-    wanted = [(step["key"], step["fingerprint"]) for step in newest["steps"] if step["step"] == "annotate"]
-    rows = _archive_rows(lake, set(wanted))
-    archives = tuple(rows[name] for name in wanted if name in rows)
-    return RecordedRun(newest["run_id"], recorded_recipe(newest["recipe"]), archives)
+    wanted = None if wanted == LATEST else wanted
+    finished = [run for run in lake.rows("runs") if run["flow"] == "corpus" and run["state"] == "finished"]
+    runs = sorted(finished, key=lambda run: (run["finished_at"], run["run_id"]), reverse=True)
+    if not runs:
+        raise UserError(
+            f"the lake {lake.root} has no finished corpus run.",
+            f"Make one: `winnow corpus {wanted or 'fineweb'} INPUT... --lake {lake.root}`.",
+        )
+    found = [run for run in runs if wanted in (None, run["name"])]
+    found = found or [run for run in runs if wanted and run["run_id"].startswith(wanted)]
+    if not found:
+        names = list(dict.fromkeys(run["name"] for run in runs))
+        raise UserError(
+            f"the lake {lake.root} has no finished run of a recipe named {wanted!r}, nor one of that id.",
+            f"It has {', '.join(names)}; `--run` takes {'that' if len(names) == 1 else 'one of these'}.",
+        )
+    taken = found[0]
+    steps = [(step["key"], step["fingerprint"]) for step in taken["steps"] if step["step"] == "annotate"]
+    rows = _archive_rows(lake, set(steps))
+    archives = tuple(rows[step] for step in steps if step in rows)
+    return RecordedRun(
+        taken["run_id"], taken["name"], recorded_recipe(taken["recipe"]), archives, _of_other_recipes(taken, runs)
+    )
+
+
+def _of_other_recipes(taken: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, str], ...]:
+    newest: dict[str, tuple[str, str]] = {}
+    for run in runs:
+        newest.setdefault(run["recipe"], (run["run_id"], run["name"]))
+    newest.pop(taken["recipe"])
+    return tuple(newest.values())
 
 
 def job_of(lake: Lake, recipe: Recipe, row: Mapping[str, Any]) -> AnnotateJob:

@@ -50,8 +50,11 @@ def serve(port: int, lake: str) -> None:
         tell(f"Prefect UI: http://127.0.0.1:{port}   lake: {environment['WINNOW_LAKE']}   stop with Ctrl-C")
         tell(f"report:     {environment['WINNOW_REPORT_URL']}")
         tell("start a run: PREFECT_API_URL=" + api + " prefect deployment run corpus/corpus")
-        while server.poll() is None and worker.poll() is None:
-            time.sleep(0.5)
+        try:
+            while server.poll() is None and worker.poll() is None:
+                time.sleep(0.5)
+        except KeyboardInterrupt:  # how it is meant to end
+            return
         raise Fatal("the Prefect server or its worker ended.", "Its last lines above say why.")
 
 

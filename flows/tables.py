@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from flows.narrow import Column, framed_width, narrow_table
 from storage.errors import UserError
 
 FORMATS = ("table", "json", "csv", "parquet")
@@ -45,15 +46,29 @@ def print_table(table: pa.Table, format: str = "table", title: str = "") -> None
 
 
 def print_rich(table: pa.Table, title: str = "") -> None:
-    """Print rows as a table for reading: numbers grouped, fractions as per cent, long texts cut."""
-    shown = Table(title=title or None, title_justify="left", header_style="bold", caption_justify="left")
-    for column in table.schema:
-        shown.add_column(column.name, justify="right" if _is_number(column.type) else "left", overflow="fold")
-    for row in table.to_pylist():
-        shown.add_row(*(Text(cell_text(name, value)) for name, value in row.items()))
-    console().print(shown)
+    """Print rows as a table for reading: numbers grouped, fractions as per cent, long texts cut; without its frame on
+    a screen that is too narrow for it."""
+    columns = [
+        Column(field.name, [cell_text(field.name, value) for value in cells.to_pylist()], _is_number(field.type))
+        for field, cells in zip(table.schema, table.columns, strict=True)
+    ]
+    screen = console()
+    if framed_width(columns) <= screen.width:
+        screen.print(_framed(columns, title))
+    else:
+        title = f"{title}\n" if title else ""
+        screen.print(Text(title, style="italic"), narrow_table(columns, screen.width), sep="", no_wrap=True)
     if not table.num_rows:
         print("(no rows)")
+
+
+def _framed(columns: Sequence[Column], title: str) -> Table:
+    shown = Table(title=title or None, title_justify="left", header_style="bold", caption_justify="left")
+    for column in columns:
+        shown.add_column(column.name, justify="right" if column.is_number else "left", overflow="fold")
+    for row in zip(*(column.cells for column in columns), strict=True):
+        shown.add_row(*map(Text, row))
+    return shown
 
 
 def console() -> Console:

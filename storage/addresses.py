@@ -102,6 +102,9 @@ def _refusal(host: str, address: str) -> UserError:
 
 
 class _Guarded(HTTPConnection):
+    def __str__(self) -> str:  # as messages name it
+        return f"{self.host}:{self.port}"
+
     def _new_conn(self) -> socket.socket:
         _check_host(self._dns_host, self.port)
         made = super()._new_conn()
@@ -113,8 +116,8 @@ class _Guarded(HTTPConnection):
         return made
 
 
-class _GuardedSecure(HTTPSConnection):
-    _new_conn = _Guarded._new_conn
+class _GuardedSecure(_Guarded, HTTPSConnection):
+    pass
 
 
 class _GuardedPool(HTTPConnectionPool):

@@ -73,8 +73,9 @@ class Catalog:
                 connection.execute("COMMIT")
             files.publish(temporary, target)
         finally:
-            temporary.unlink(missing_ok=True)
-            temporary.with_name(f"{temporary.name}.wal").unlink(missing_ok=True)
+            for made in (temporary, temporary.with_name(f"{temporary.name}.wal")):
+                with suppress(OSError):  # where nothing can be written nothing can be removed: the first error counts
+                    made.unlink()
 
     def query(
         self, statement: str, params: Sequence[Any] | Mapping[str, Any] = (), allow_files: bool = False

@@ -204,6 +204,8 @@ def hint_for(error: duckdb.Error) -> str:
     """What to do about a statement DuckDB refuses."""
     if isinstance(error, duckdb.CatalogException | duckdb.BinderException):
         return "`SHOW TABLES` lists the views, `DESCRIBE name` the columns of one."
+    if isinstance(error, duckdb.PermissionException):
+        return "--allow-files lets a statement read files outside the lake."
     return ""
 
 

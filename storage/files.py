@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, cast
 import fsspec
 
 from storage.errors import Fatal, UserError
-from storage.remote import list_remote, mark_of, open_remote, read_errors, stamps_remote, upload
+from storage.remote import client_failure, list_remote, mark_of, open_remote, read_errors, stamps_remote, upload
 from storage.unfinished import UNFINISHED, make_directory_of, temporary_for
 from storage.uris import is_local, local_path
 
@@ -217,6 +217,10 @@ def write_errors(path: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise _write_failure(path, error) from error
+    except Exception as error:
+        if failure := client_failure(path, error):
+            raise failure from error
+        raise
 
 
 def _write_failure(path: str, error: OSError) -> Fatal:

@@ -19,6 +19,12 @@ _BUFFER_BYTES = 1 << 20
 _BLOCK_BYTES = 8 << 20
 """Asked of an object store at a time; s3fs would keep 50 MiB of every open file."""
 
+_CLIENTS = ("aiobotocore", "botocore", "google", "azure")
+_CREDENTIALS = (
+    "Give the store's credentials as its own tools take them: for S3 AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or a "
+    "profile, for a public bucket FSSPEC_S3_ANON=true."
+)
+
 _MISSING = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 
 
@@ -31,9 +37,21 @@ def read_errors(uri: str) -> Iterator[None]:
         status = _http_status(error)
         if isinstance(error, ImportError) or str(error).startswith("Protocol not known"):
             raise UserError(f"{uri} cannot be read: {error}.", "Check the part before `://`.") from error
+        if failure := client_failure(uri, error):
+            raise failure from error
         if not isinstance(error, OSError) and status is None:
             raise
         raise _read_failure(uri, error, status) from error
+
+
+def client_failure(uri: str, error: Exception) -> WinnowError | None:
+    """What the client of an object store says in exceptions of its own, which are no OSError; None of others."""
+    if type(error).__module__.partition(".")[0] not in _CLIENTS:
+        return None
+    reason = " ".join(str(error).split()) or type(error).__name__
+    if "Credentials" in type(error).__name__:
+        return UserError(f"{uri} cannot be reached: {reason}.", _CREDENTIALS)
+    return Transient(f"{uri} cannot be reached: {reason}.")
 
 
 class RemoteStream(io.RawIOBase):

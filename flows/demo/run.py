@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import time
 from pathlib import Path
 
@@ -46,6 +47,11 @@ QUESTIONS = {
         WHERE language IS NOT NULL GROUP BY language ORDER BY pages DESC LIMIT 10""",
 }
 """What the demo proposes to ask of its lake."""
+
+ONE_PAGE = """
+    SELECT url FROM ledger WHERE dropped_by_rule LIKE 'gopher%' AND url IS NOT NULL
+    ORDER BY len(failed_rules), url LIMIT 1
+"""
 
 
 def run_demo(root: str, workers: int) -> None:
@@ -120,7 +126,7 @@ def crawl(folder: Path) -> list[Path]:
 
 
 def tell_result(lake: Lake, training: str, report: Path, seconds: float) -> None:
-    """The funnel, a sample of what the model learnt, where everything lies, and three questions to ask."""
+    """The funnel, a sample of what the model learnt, where everything lies, and what to ask next."""
     query.print_view(lake, "funnel", as_json=False)
     query.print_view(lake, "mixture", as_json=False)
     print("The model, continuing 'The function returns':")
@@ -131,10 +137,19 @@ def tell_result(lake: Lake, training: str, report: Path, seconds: float) -> None
     print(f"\nDone in {seconds:.0f} s. Everything lies in {Path(lake.root).resolve()}:")
     for folder, what in PLACES:
         print(f"  {folder:12} {what}")
-    print("\nThree questions to ask it:")
-    for question, statement in QUESTIONS.items():
-        print(f"  # {question}\n  winnow sql --lake {lake.root} {_quoted(statement)}")
+    print("\nThings to ask it:")
+    for question, command in proposals(lake).items():
+        print(f"  # {question}\n  {command}")
     print(f"\nReport: {report.resolve()}")
+
+
+def proposals(lake: Lake) -> dict[str, str]:
+    """Questions, and for each the command that answers it, as a shell takes it."""
+    asked = {question: ["sql", " ".join(statement.split())] for question, statement in QUESTIONS.items()}
+    for page in query.sql(lake, ONE_PAGE).to_pylist():
+        asked["a page that was removed: every value against its limit, its text"] = ["why", page["url"]]
+    asked["the funnel under another limit, with pages let in"] = ["what-if", "--set", "gopher.min_words=30"]
+    return {question: shlex.join(["winnow", *words, "--lake", lake.root]) for question, words in asked.items()}
 
 
 PLACES = (
@@ -148,8 +163,3 @@ PLACES = (
     ("trainings", "one row a training; weights and checkpoints in checkpoints/"),
     ("evaluations", "fits of the scaling law, looks into the models, vectors of words, fine-tunings"),
 )
-
-
-def _quoted(statement: str) -> str:
-    """On one line, in single quotes for a shell."""
-    return "'" + " ".join(statement.split()) + "'"

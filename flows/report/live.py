@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from flows.progress import tell
@@ -79,7 +80,8 @@ def serve_report(lake: Lake, port: int) -> None:
     """Serve until Ctrl-C."""
     with make_server(lake, port) as server:
         tell(f"report: http://127.0.0.1:{server.server_port}   lake: {lake.root}   stop with Ctrl-C")
-        server.serve_forever()
+        with suppress(KeyboardInterrupt):  # how it is meant to end
+            server.serve_forever()
 
 
 def _is_local(host: str) -> bool:

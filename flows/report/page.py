@@ -30,6 +30,7 @@ from flows.report.interactive import script, script_digest
 from flows.report.source import Source
 from flows.report.words import harmless
 from storage import files
+from storage.errors import UserError
 from storage.lake import Lake
 from storage.uris import is_local, local_path
 
@@ -61,7 +62,10 @@ def write_report(lake: Lake, path: str = "") -> Path:
     """
     lake.check_exists()
     target = path or lake.absolute(lake.report_path())
-    files.write_bytes(target, render(lake).encode())
+    try:
+        files.write_bytes(target, render(lake).encode())
+    except UserError as error:
+        raise UserError(error.message, "--output FILE writes it elsewhere.") from error
     return local_path(target) if is_local(target) else Path(target)
 
 

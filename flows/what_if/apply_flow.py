@@ -14,12 +14,11 @@ from flows.alarms import tell_alarms
 from flows.corpus_flow import CorpusResult, run_plan
 from flows.corpus_plan import CorpusPlan
 from flows.progress import tell
-from flows.recipe import load_recipe
 from flows.recorded import job_of
 from flows.runners import local_pools
 from flows.settings import settings
 from flows.what_if.derive import DeriveJob, derive
-from flows.what_if.question import Question, ask
+from flows.what_if.question import Question, ask_for
 from flows.work import prefect_api, unit_of_work
 from flows.writing import writing
 from storage.lake import Lake
@@ -30,19 +29,30 @@ from storage.schema import Section
 class ApplyRequest(Section):
     """What applying other limits needs to know; Prefect shows it as a form."""
 
-    recipe: str = Field("fineweb", description="a shipped recipe, or the path of a TOML file")
+    recipe: str | None = Field(
+        None, description="a shipped recipe, or the path of a TOML file; null: the settings that the run had"
+    )
     changes: tuple[str, ...] = Field((), description="section.key=value changes to the recipe")
     lake: str = Field(default_factory=lambda: settings().lake, description="directory or URL prefix of the lake")
+    run: str | None = Field(
+        None,
+        description="run of the lake, its id or its recipe's name; null: the newest, of the recipe if there is one",
+    )
     workers: int = Field(default_factory=lambda: settings().workers, ge=1, description="processes")
 
+    @property
+    def label(self) -> str:
+        """What it starts from, in a word."""
+        return self.recipe or self.run or "newest"
 
-@flow(name="what-if", flow_run_name="what-if-{request.recipe}")
+
+@flow(name="what-if", flow_run_name="what-if-{request.label}")
 def apply_flow(request: ApplyRequest) -> CorpusResult:
-    """The newest run of a recipe, made again under other limits: archives derived, then duplicates and mix anew."""
+    """A run made again under other limits: archives derived, then duplicates and mix anew."""
     lake = Lake(request.lake)
     lake.check_writable()
-    with writing(lake, f"winnow what-if {request.recipe} --apply") as lease:
-        question = ask(lake, load_recipe(request.recipe, request.changes))
+    with writing(lake, f"winnow what-if {request.label} --apply") as lease:
+        question = ask_for(lake, request.recipe, request.changes, request.run)
         jobs = derivations(question)
         plan = CorpusPlan(lake, question.recipe, request.workers, tuple(job.new for job in jobs))
         lease.tell_run(plan.run_id)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import shlex
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
 from types import FunctionType, MethodType
@@ -54,36 +52,26 @@ class Difference:
     measures: tuple[Change, ...]
     later: tuple[Change, ...]
 
-    def check_answerable(self) -> None:
-        """Raises UserError where the ledger does not hold the answer, naming the keys at fault."""
-        if self.measures:
-            keys = ", ".join(change.key for change in self.measures)
-            raise UserError(
-                f"the ledger cannot say what {keys} would do: it changes what is measured or the text itself, not a "
-                "limit.",
-                f"{_as_it_was(self.measures)}`winnow corpus` with these settings reads the archives again; the lake "
-                "keeps both.",
-            )
+    def check_answerable(self, asked: Collection[str] | None = None) -> None:
+        """Raises UserError where the ledger does not hold the answer, naming the keys at fault.
+
+        Args:
+            asked: Keys given on the command line beside a recipe: others at fault are the recipe's, not the user's
+                question, and the sentence says how to do without it.
+        """
+        if not self.measures:
+            return
+        keys = ", ".join(change.key for change in self.measures)
+        sentence = f"the ledger cannot say what {keys} would do: it changes what is measured or the text itself, not a "
+        hint = "`winnow corpus` with these settings reads the archives again; the lake keeps both."
+        if asked is not None and not all(any(_within(change.key, key) for key in asked) for change in self.measures):
+            hint = f"Leave RECIPE out to start from the settings that the run had. Else {hint}"
+        raise UserError(f"{sentence}limit.", hint)
 
 
-def _as_it_was(changes: tuple[Change, ...]) -> str:
-    """The options that give these keys the values that the run had, as a shell takes them; nothing where a key of a
-    single language was not there, which no option says."""
-    if any(change.old is None and _BY_LANGUAGE in change.key.split(".") for change in changes):
-        return ""
-    options = [part for change in changes for part in ("--set", f"{change.key}={_toml(change.old)}")]
-    return f"To ask about the run as it was: {shlex.join(options)}. "
-
-
-def _toml(value: Any) -> str:
-    """A value as a recipe has it: JSON, but for tables, and for what is switched off."""
-    if isinstance(value, BaseModel):
-        value = value.model_dump(exclude_defaults=True)
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{json.dumps(key)} = {_toml(each)}" for key, each in value.items()) + "}"
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(map(_toml, value)) + "]"
-    return json.dumps("off" if value is None else value, ensure_ascii=False)
+def _within(key: str, section: str) -> bool:
+    """Whether a key is that key, or one of a table given under it."""
+    return f"{key}.".startswith(f"{section}.")
 
 
 def compare(old: Recipe, new: Recipe) -> Difference:

@@ -7,15 +7,15 @@ funnels, rules and sums.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from flows.recipe import Recipe
-from flows.recorded import RecordedRun, find_run, job_of
+from flows.recipe import Recipe, changed_recipe, load_recipe
+from flows.recorded import RecordedRun, find_run, job_of, name_of
 from flows.what_if.groups import Groups, Part, count_groups
 from flows.what_if.movable import Difference, compare
 from flows.what_if.tally import DROPPED, KEPT, UNKNOWN
@@ -57,9 +57,38 @@ def ask(lake: Lake, recipe: Recipe) -> Question:
         UserError: There is no such run, its archives were read by another version of Winnow, or the ledger cannot
             answer: a change touches what is measured.
     """
-    run = find_run(lake, recipe)
+    return _put(lake, find_run(lake, name_of(recipe)), recipe)
+
+
+def ask_for(lake: Lake, recipe: str | None, changes: Sequence[str], run: str | None = None) -> Question:
+    """What the command line asks: a run against a recipe, each of them optional.
+
+    Args:
+        recipe: A shipped recipe or a .toml file, its settings with `changes` the new ones; None takes the run's own
+            settings, so that nothing but `changes` is asked about.
+        changes: As `section.key=value`.
+        run: Of the lake: its id, or the name of its recipe, whose newest it then is. None takes the newest of the
+            recipe's name, or the newest of all.
+
+    Raises:
+        UserError: As of `ask`.
+    """
+    if recipe is None:
+        taken = find_run(lake, run)
+        return _put(lake, taken, changed_recipe(taken.recipe, changes))
+    loaded = load_recipe(recipe, changes)
+    taken = find_run(lake, run or name_of(loaded))
+    return _put(lake, taken, loaded, {change.partition("=")[0].strip() for change in changes})
+
+
+def _put(lake: Lake, run: RecordedRun, recipe: Recipe, asked: Collection[str] | None = None) -> Question:
+    """The question, if it can be answered.
+
+    Args:
+        asked: Keys that the user wants changed, where the others come from a recipe that the run need not have had.
+    """
     difference = compare(run.recipe, recipe)
-    difference.check_answerable()
+    difference.check_answerable(asked)
     return Question(lake, run, recipe, difference)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from flows.recorded import RecordedRun
 from flows.tables import cell_text, console, print_table, table_of, to_json
 from flows.what_if import question as questions
 from flows.what_if.examples import examples
@@ -13,6 +14,9 @@ from flows.what_if.question import Question
 
 _FUNNEL = ("stage", "old_in", "old_dropped", "old_out", "new_in", "new_dropped", "unmeasured", "new_out")
 _RULES = ("rule", "old_limit", "new_limit", *(f"{w}_{c}" for c in ("failed", "first", "alone") for w in ("old", "new")))
+
+_OTHERS_NAMED = 3
+"""Runs that are listed; `winnow sql "FROM runs"` has them all."""
 
 
 def answer(question: Question, pages_each: int) -> dict[str, Any]:
@@ -45,6 +49,15 @@ def print_answer(question: Question, pages_each: int, as_json: bool) -> None:
         _print_page(page)
     for sentence in sentences(found):
         print(sentence)
+
+
+def which_run(run: RecordedRun) -> str:
+    """The run that was taken, where the lake has runs of several recipes, and how to name another."""
+    others = [f"{run_id} ({name})" for run_id, name in run.others]
+    listed = ", ".join(others[:_OTHERS_NAMED])
+    if len(others) > _OTHERS_NAMED:
+        listed += f" and {len(others) - _OTHERS_NAMED:,} more"
+    return f"asking the lake's newest run, {run.run_id} ({run.name}); --run takes another: {listed}."
 
 
 def sentences(found: Mapping[str, Any]) -> list[str]:

@@ -6,12 +6,28 @@ from collections import Counter
 
 import numpy as np
 
+from pipeline.kernels.html_attributes import ARIA_HIDDEN
 from pipeline.kernels.html_blocks import Blocks
-from pipeline.kernels.html_columns import BYTES, CELL, END, ITEM, NAME, NODE, PARENT, ROW, START
+from pipeline.kernels.html_columns import (
+    BYTES,
+    CELL,
+    CONCEALS,
+    END,
+    ITEM,
+    NAME,
+    NO_ORDINAL,
+    NODE,
+    ORDINAL,
+    PARENT,
+    REVERSED,
+    ROW,
+    START,
+)
 from pipeline.kernels.html_tags import TAG
 
 _OL, _PRE, _DT, _DD, _LI = (TAG[name] for name in ("ol", "pre", "dt", "dd", "li"))
 _TERMS = {_DT, _DD}
+_LISTS = {_OL, TAG["ul"], TAG["menu"]}
 _MAX_ROW_BYTES = 2_000  # a table row of more is layout, and its cells are paragraphs
 _MAX_CELL_BLOCKS = 3
 _INDENT = "  "
@@ -20,12 +36,13 @@ _INDENT = "  "
 def render_blocks(blocks: Blocks, kept: np.ndarray) -> str:
     """The text of the blocks that are kept (bool[blocks]).
 
-    Paragraphs, headings and code are parted by an empty line. An item of a list begins with "- " or its number and a
-    dot, two spaces deeper for each list around it. A row of a table is one line, its cells parted by " | ".
+    Paragraphs, headings and code are parted by an empty line. An item of a list begins with "- " or, where a browser
+    shows one, its number and a dot, two spaces deeper for each list around it. A row of a table is one line, its cells
+    parted by " | ".
     """
     if not kept.any():
         return ""
-    page = _Page(blocks)
+    page = _Page(blocks, kept)
     text = blocks.text.tobytes()
     parts: list[str] = []
     before: list[int] | None = None
@@ -49,10 +66,10 @@ def _shape(words: str, element: list[int], in_line: bool) -> str:
 class _Page:
     """What of a page's elements its text depends on."""
 
-    def __init__(self, blocks: Blocks) -> None:
-        self.elements: list[list[int]] = blocks.elements.tolist()
+    def __init__(self, blocks: Blocks, kept: np.ndarray) -> None:
+        self.elements: list[list[int]] = blocks.elements[:, :ORDINAL].tolist()
         self._lines = self._data_rows(blocks)
-        self._numbers = self._number_items(self.elements)
+        self._numbers = self._number_items(blocks, kept)
         self._marked: set[int] = set()
 
     def _data_rows(self, blocks: Blocks) -> set[int]:
@@ -70,16 +87,42 @@ class _Page:
             if size <= _MAX_ROW_BYTES and max(cells[row].values()) <= _MAX_CELL_BLOCKS
         }
 
-    @staticmethod
-    def _number_items(elements: list[list[int]]) -> dict[int, int]:
-        """The number of each item of a numbered list."""
-        counts: Counter[int] = Counter()
+    def _number_items(self, blocks: Blocks, kept: np.ndarray) -> dict[int, int]:
+        """The ordinal value of each item of a numbered list. One that is not displayed has none, unless its text is
+        kept all the same.
+
+        Source: WHATWG HTML, the li element, https://html.spec.whatwg.org/#ordinal-value
+        """
+        owned = self._owned_items(blocks, kept)
         numbers = {}
-        for index, element in enumerate(elements):
-            if element[NAME] == _LI and elements[element[PARENT]][NAME] == _OL:
-                counts[element[PARENT]] += 1
-                numbers[index] = counts[element[PARENT]]
+        for owner, items in owned.items():
+            first, down = blocks.elements[owner, [ORDINAL, REVERSED]].tolist()
+            number = first if first != NO_ORDINAL else len(items) if down else 1
+            given = blocks.elements[items, ORDINAL].tolist()
+            for item, own in zip(items, given, strict=True):
+                numbers[item] = number if own == NO_ORDINAL else own
+                number = numbers[item] + (-1 if down else 1)
         return numbers
+
+    def _owned_items(self, blocks: Blocks, kept: np.ndarray) -> dict[int, list[int]]:
+        """Numbered lists, each with the items whose nearest list it is."""
+        names = blocks.elements[:, NAME]
+        if not (names == _OL).any():
+            return {}
+        shown = set(blocks.elements[blocks.counts[kept, NODE], ITEM].tolist())
+        lists = {-1: -1}  # of elements that were looked at, the nearest list
+        owned: dict[int, list[int]] = {}
+        for item in np.flatnonzero(names == _LI).tolist():
+            around, passed = self.elements[item][PARENT], []
+            while around not in lists and self.elements[around][NAME] not in _LISTS:
+                passed.append(around)
+                around = self.elements[around][PARENT]
+            owner = lists.setdefault(around, around)
+            lists.update(dict.fromkeys(passed, owner))
+            hidden = self.elements[item][CONCEALS] & ~ARIA_HIDDEN and item not in shown
+            if owner >= 0 and names[owner] == _OL and not hidden:
+                owned.setdefault(owner, []).append(item)
+        return owned
 
     def in_line(self, element: list[int]) -> bool:
         return element[ROW] in self._lines
@@ -104,7 +147,7 @@ class _Page:
         while outer >= 0:
             depth, outer = depth + 1, self._around(outer)
         number = self._numbers.get(item)
-        return _INDENT * depth + (f"{number}. " if number else "- ")
+        return _INDENT * depth + ("- " if number is None else f"{number}. ")
 
     def _around(self, item: int) -> int:
         """The list item that holds this one; -1 for none."""

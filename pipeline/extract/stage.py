@@ -62,7 +62,7 @@ def extract_stage(engine: str, max_html_bytes: int, max_html_steps: int, min_tex
         _gate("html_steps", "max_html_steps", high=max_html_steps),
         _gate("text_chars", "min_text_chars", low=min_text_chars),
     )
-    return Stage("extract", _ADDS, compute, rules, version=2)
+    return Stage("extract", _ADDS, compute, rules, version=3)
 
 
 def _gate(column: str, knob: str, low: float | None = None, high: float | None = None) -> Rule:

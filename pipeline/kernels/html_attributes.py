@@ -8,11 +8,14 @@ from __future__ import annotations
 import numpy as np
 
 from pipeline.kernels.compiled import called, inlined
+from pipeline.kernels.html_columns import NO_ORDINAL
 from pipeline.kernels.html_evidence import read_evidence
 
-EVIDENCE, HIDDEN, HREF, CLASS, CLOSED = range(5)
+EVIDENCE, HIDDEN, HREF, CLASS, CLOSED, START_AT, VALUE_AT, COUNTS_DOWN, NUMBER = range(9)
 """What `read_attributes` finds: groups of its names (bits), bits of the three below, 1 with a link, a hash of the
-class (0 without), 1 where the tag ends with "/>"."""
+class (0 without), 1 where the tag ends with "/>", where its attributes start and value have theirs (0 without), 1 for
+reversed. NUMBER is NO_ORDINAL until `read_number` reads one of the two."""
+FOUND = 9
 NOT_DISPLAYED, HIDDEN_ATTRIBUTE, ARIA_HIDDEN = 1, 2, 4
 
 
@@ -23,17 +26,20 @@ def _pack(name: str) -> np.uint64:
 _CLASS, _ID, _ROLE, _ITEMPROP, _STYLE, _HREF, _HIDDEN, _ARIA_HIDDEN = (
     _pack(name) for name in ("class", "id", "role", "itemprop", "style", "href", "hidden", "aria-hidden")
 )
+_START, _VALUE, _REVERSED = (_pack(name) for name in ("start", "value", "reversed"))
 _ARIA = 11  # letters of aria-hidden: aria-haspopup begins alike
 _SEED, _PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)
 _NONE = np.frombuffer(b"none", np.uint8)
 _HIDDEN_WORD = np.frombuffer(b"hidden", np.uint8)
-_GT, _SLASH, _EQUALS, _DOUBLE, _SINGLE = (ord(char) for char in ">/=\"'")
+_GT, _SLASH, _EQUALS, _DOUBLE, _SINGLE, _MINUS, _PLUS = (ord(char) for char in ">/=\"'-+")
+_LARGEST = (1 << 31) - 1
 
 
 @called
 def read_attributes(data, at, found):  # type: ignore[no-untyped-def]
-    """Read from behind the tag's name into `found` (int64[5], zeroed here); gives where the tag ends, behind its >."""
+    """Read from behind the tag's name into `found` (int64[9], reset here); gives where the tag ends, behind its >."""
     found[:] = 0
+    found[NUMBER] = NO_ORDINAL
     size = len(data)
     while at < size:
         byte = data[at]
@@ -109,6 +115,34 @@ def _note(data, name, letters, start, end, found):  # type: ignore[no-untyped-de
         found[HIDDEN] |= ARIA_HIDDEN * (end > start and data[start] == 116)
     elif name == _STYLE:
         found[HIDDEN] |= NOT_DISPLAYED * _hides(data, start, end)
+    elif name == _VALUE:
+        found[VALUE_AT] = found[VALUE_AT] or start * (end > start)
+    elif name == _START:
+        found[START_AT] = found[START_AT] or start * (end > start)
+    elif name == _REVERSED and letters == 8:
+        found[COUNTS_DOWN] = 1
+
+
+@called
+def read_number(data, at, found):  # type: ignore[no-untyped-def]
+    """Read the integer that begins there, if one does, into `found[NUMBER]`.
+
+    One of more than 32 bits is none, as in browsers.
+
+    Source: WHATWG HTML, rules for parsing integers, https://html.spec.whatwg.org/#rules-for-parsing-integers
+    """
+    size = len(data)
+    while at < size and (data[at] == 32 or data[at] == 9 or data[at] == 10 or data[at] == 12 or data[at] == 13):
+        at += 1
+    negative = at < size and data[at] == _MINUS
+    if at < size and (data[at] == _MINUS or data[at] == _PLUS):
+        at += 1
+    first, value = at, np.int64(0)
+    while at < size and 48 <= data[at] <= 57 and value <= _LARGEST:
+        value = value * 10 + np.int64(data[at]) - 48
+        at += 1
+    if at > first and value <= _LARGEST:
+        found[NUMBER] = -value if negative else value
 
 
 @inlined

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pipeline.kernels.compiled import called, compiled, inlined
-from pipeline.kernels.html_attributes import CLOSED, read_attributes
+from pipeline.kernels.html_attributes import CLOSED, FOUND, START_AT, VALUE_AT, read_attributes, read_number
 from pipeline.kernels.html_columns import (
     A_AT,
     BITS,
@@ -26,6 +26,9 @@ from pipeline.kernels.html_columns import (
     FIELDS,
     MAX_DEPTH,
     NAME,
+    NO_ORDINAL,
+    ORDINAL,
+    REVERSED,
     SCALARS,
     SHAPE,
     SIZE,
@@ -43,7 +46,7 @@ class Blocks(NamedTuple):
     Attributes:
         text: uint8[bytes], UTF-8, the texts of all blocks.
         counts: int32[blocks, 15], see START and those behind it.
-        elements: int32[elements, 8], elements that separate text, each behind the one around it; see PARENT and those
+        elements: int32[elements, 10], elements that separate text, each behind the one around it; see PARENT and those
             behind it.
         steps: How often an open element was passed while another was looked for.
     """
@@ -59,7 +62,7 @@ def find_blocks(html: bytes) -> Blocks:
     return Blocks(*_scan(np.frombuffer(html, np.uint8)))
 
 
-_BR, _SVG = (TAG[name] for name in ["br", "svg"])
+_BR, _SVG, _OL, _LI = (TAG[name] for name in ["br", "svg", "ol", "li"])
 _CUSTOM = TAG["custom"]
 
 
@@ -75,9 +78,10 @@ def _scan(data):
     state[UNSEEN_AT] = state[A_AT] = -1
     stack = np.zeros((MAX_DEPTH, 4), np.int64)
     opened, beyond = np.zeros(len(TAGS), np.int64), np.zeros(len(TAGS), np.int64)
-    found = np.zeros(5, np.int64)
+    found = np.zeros(FOUND, np.int64)
     elements[0, :] = -1
-    elements[0, BITS] = elements[0, SHAPE] = elements[0, CONCEALS] = elements[0, NAME] = 0
+    elements[0, BITS] = elements[0, SHAPE] = elements[0, CONCEALS] = elements[0, NAME] = elements[0, REVERSED] = 0
+    elements[0, ORDINAL] = NO_ORDINAL
     state[ELEMENTS] = 1  # the page itself
     at, size = 0, len(data)
     while at < size:
@@ -125,6 +129,10 @@ def _read_markup(data, at, text, counts, elements, state, stack, opened, beyond,
             close_element(tag, text, counts, state, stack, opened, beyond)
         return min(at + 1, size)
     at = read_attributes(data, at, found)
+    if tag == _OL and found[START_AT]:
+        read_number(data, found[START_AT], found)
+    elif tag == _LI and found[VALUE_AT]:
+        read_number(data, found[VALUE_AT], found)
     if KINDS[tag] == RAW:
         return _skip_raw(data, at, name)
     if state[UNSEEN_AT] < 0 or opened[_SVG] == 0 or not found[CLOSED]:

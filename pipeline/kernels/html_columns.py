@@ -12,11 +12,15 @@ space, those of them in links and in bold, words between white space, sentence e
 links, line breaks, evidence of inline elements in it, ways in which it is hidden."""
 COLUMNS = 15
 
-PARENT, NAME, BITS, SHAPE, CONCEALS, CELL, ROW, ITEM = range(8)
+PARENT, NAME, BITS, SHAPE, CONCEALS, CELL, ROW, ITEM, ORDINAL, REVERSED = range(10)
 """Columns of `html_blocks.Blocks.elements`: index of the element around (-1 for the page), number of its name, its own
 evidence, a hash of its name and class, bits of how it is hidden, the nearest table cell, row and list item (-1
-without)."""
-FIELDS = 8
+without), where a list's numbers start or an item's number if it says so (else NO_ORDINAL), 1 for a list that counts
+down."""
+FIELDS = 10
+
+NO_ORDINAL = -(1 << 31)
+"""As ORDINAL: none is given, or one that is no integer of 32 bits."""
 
 SIZE, BLOCKS, ELEMENTS, DEPTH, STEPS, UNSEEN_AT, PRES, A_AT, BOLDS, FIRST, IN_WORD = range(11)
 """The scan's scalars: bytes of text, blocks and elements so far, open elements, elements passed in looking for others,

@@ -7,7 +7,7 @@ Source: WHATWG HTML, tree construction, https://html.spec.whatwg.org/#tree-const
 from __future__ import annotations
 
 from pipeline.kernels.compiled import called, inlined
-from pipeline.kernels.html_attributes import ARIA_HIDDEN, CLASS, EVIDENCE, HIDDEN, HREF
+from pipeline.kernels.html_attributes import ARIA_HIDDEN, CLASS, COUNTS_DOWN, EVIDENCE, HIDDEN, HREF, NUMBER
 from pipeline.kernels.html_columns import (
     A_AT,
     BITS,
@@ -29,8 +29,10 @@ from pipeline.kernels.html_columns import (
     MAX_DEPTH,
     NAME,
     NODE,
+    ORDINAL,
     PARENT,
     PRES,
+    REVERSED,
     ROW,
     S_BLOCK,
     S_ELEMENT,
@@ -167,6 +169,7 @@ def _note_element(own, outer, element, around, tag, found):
     own[PARENT], own[NAME], own[BITS] = around, tag, found[EVIDENCE]
     own[SHAPE], own[CONCEALS] = found[CLASS] * 31 + tag, found[HIDDEN]
     own[CELL], own[ROW], own[ITEM] = outer[CELL], outer[ROW], outer[ITEM]
+    own[ORDINAL], own[REVERSED] = found[NUMBER], found[COUNTS_DOWN]
     if _CELLS[tag]:
         own[CELL] = element
     elif tag == _TR:

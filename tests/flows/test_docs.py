@@ -52,9 +52,18 @@ def test_documented_commands_and_options_exist(project_root: Path) -> None:
         command = known
         for word in name.split():
             command = command.commands[word]  # type: ignore[attr-defined]
-        row = next(line for line in text.splitlines() if line.startswith(f"| `winnow {name}` |"))
         options = {option for parameter in command.params for option in parameter.opts}
-        assert set(re.findall(r"--[a-z-]+", row)) <= options | {"--help"}, name
+        for row in (line for line in text.splitlines() if line.startswith(f"| `winnow {name}` |")):
+            assert set(re.findall(r"--[a-z-]+", row)) <= options | {"--help"}, row
+
+
+def test_help_lists_commands_under_the_headings_of_the_page_that_documents_them(project_root: Path) -> None:
+    text = (project_root / "docs" / "commands.md").read_text("utf-8")
+    sections = {part.partition("\n")[0]: part for part in text.split("\n## ")[1:]}
+    known = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    for name, command in known.items():
+        assert re.search(rf"^\| `winnow {name}[ `]", sections[command.rich_help_panel], re.MULTILINE), name
+    assert list(known)[:3] == ["demo", "corpus", "recipe"]  # what a new user looks for
 
 
 def test_keys_set_in_examples_exist(project_root: Path) -> None:

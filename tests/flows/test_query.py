@@ -2,17 +2,25 @@ from __future__ import annotations
 
 import io
 import json
+import re
+from collections import Counter
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+from rich.console import Console
 from typer.testing import CliRunner
 
-from flows import query
+from flows import query, tables
 from flows.check import check
 from flows.cli import app
-from flows.tables import cell_text, print_table, to_csv, to_json
+from flows.commands import tell_losses
+from flows.narrow import wrapped
+from flows.tables import cell_text, print_table, table_of, to_csv, to_json
 from flows.why import explain
 from storage.errors import UserError
 from storage.lake import Lake
@@ -53,6 +61,82 @@ def test_printed_tables_fit_a_terminal_and_lose_nothing_in_a_pipe(still: Lake, c
     assert "deep/b.warc.gz" in out and "…" not in out
     assert out.endswith("2 archives, 10 records, 907 bytes: all accounted for\n")
     assert max(map(len, out.splitlines())) <= 100
+
+
+WIDTHS = (40, 50, 60, 80, 100, 160)
+ROWS = [
+    {
+        "rule": "fineweb.punctuated_line_frac", "failed_pages": 1_097_792, "of_all_frac": 0.125,
+        "removed_bytes": 10**15,
+        "url": "https://example.org/a/rather/long/path.html?with=a&query=of-its-own", "said": "web takes what is left",
+    },
+    {
+        "rule": "c4.sentence_count", "failed_pages": 7, "of_all_frac": None, "removed_bytes": 0, "url": None,
+        "said": "日本語",
+    },
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("columns", [6, 4, 2, 1])
+def test_on_a_narrow_screen_nothing_is_cut_and_no_number_broken(
+    columns: int, width: int, capsys: Capture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tables, "console", lambda: Console(width=width))
+    names = list(ROWS[0])[:columns]
+    print_table(table_of(ROWS, names), title="what rules do")
+    out = capsys.readouterr().out
+    assert out.startswith("what rules do") and max(map(cell_len, out.splitlines())) <= width
+    cells = [cell_text(name, row[name]) for row in ROWS for name in names if row[name] is not None]
+    for cell in filter(lambda cell: cell[0].isdigit() and cell[-1] in "0123456789%", cells):
+        assert re.search(rf"(?<![\d,.]){re.escape(cell)}(?![\d,])", out), cell
+    letters = Counter(re.sub(r"[\W_]|row", "", out))
+    assert not Counter(re.sub(r"[\W_]|row", "", "".join(cells))) - letters
+    assert all(name.split("_")[0] in out for name in names)
+
+
+@given(st.text(st.sampled_from("ab_./-,:0123 \n漢é"), max_size=80), st.integers(2, 30))
+def test_a_wrapped_text_is_the_same_text(text: str, width: int) -> None:
+    lines = wrapped(text, width)
+    assert max(map(cell_len, lines)) <= width
+    assert "".join("".join(lines).split()) == "".join(text.split())
+
+
+def test_texts_go_on_behind_a_sign_and_numbers_stay_whole() -> None:
+    assert wrapped("gopher.dup_line_frac", 14) == ["gopher.dup_", "line_frac"]
+    assert wrapped(">= 50, <= 100,000", 10) == [">= 50, <=", "100,000"]
+    assert wrapped("abcdefgh", 3) == ["abc", "def", "gh"]
+    assert wrapped("", 5) == [""]
+
+
+def test_what_could_not_be_read_is_told_with_its_cause_and_so_is_a_run_that_kept_nothing(
+    lake: Lake, capsys: Capture
+) -> None:
+    tell_losses(lake, lake.archive_rows())
+    assert capsys.readouterr().err.splitlines() == [
+        "1 records (37 bytes) of 1 archives could not be read:",
+        "  1 of a.warc.gz: truncated",
+    ]
+    nothing = [PageSpec("x", ("archive.no_text",)), PageSpec("y", ("archive.no_text",)), PageSpec("z", ("c4.lines",))]
+    row = add_archive(lake, "none.jsonl", nothing)
+    tell_losses(lake, [row])
+    assert "no page was kept; most pages fell to archive.no_text." in capsys.readouterr().err
+    tell_losses(lake, [row for row in lake.archive_rows() if row["archive"] == "deep/b.warc.gz"])
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("name", ["funnel", "books", "alarms"])
+def test_a_directory_that_is_no_lake_is_told_from_one_whose_answer_is_empty(
+    name: str, still: Lake, tmp_path: Path, capsys: Capture
+) -> None:
+    for as_json in (False, True):
+        query.print_view(Lake(str(tmp_path)), name, as_json)
+        assert "holds no run: is it the lake that was meant?" in capsys.readouterr().err
+    assert query.print_check(Lake(str(tmp_path)), deep=True, as_json=False)
+    assert "holds no run" in capsys.readouterr().err
+    query.print_view(still, name, as_json=False)
+    query.print_check(still, deep=False, as_json=False)
+    assert capsys.readouterr().err == ""
 
 
 def test_repair_writes_manifest_and_views_from_the_rows(lake: Lake) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
 from itertools import pairwise
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import typer
 from typer.testing import CliRunner
 
 from flows.cli import app
+from flows.demo.run import proposals
 from flows.recipe import load_recipe
 from storage.lake import Lake
 from tests.flows.archives import article, write_jsonl
@@ -61,6 +64,14 @@ def test_commands_of_a_guide_are_ones_that_there_are(guide: str) -> None:
             command.make_context(name, arguments)
             changes = [value for key, value in pairwise(arguments) if key == "--set"]
             load_recipe("fineweb", changes)
+
+
+def test_what_the_demo_proposes_to_ask_works_as_it_is_printed(lake: Lake, tmp_path: Path) -> None:
+    elsewhere = Lake(str(shutil.copytree(lake.root, tmp_path / "the demo's lake")))
+    for question, command in proposals(elsewhere).items():
+        program, *words = shlex.split(command)
+        result = CliRunner().invoke(app, words)
+        assert program == "winnow" and result.exit_code == 0 and result.stdout, (question, result.output)
 
 
 def test_the_classifier_of_the_guide_judges_as_it_says(tmp_path: Path) -> None:

@@ -73,8 +73,9 @@ def test_a_redirect_off_the_web_is_refused(servers: tuple[CrawlServer, CrawlServ
         open_read(servers[0].url + "moved")
 
 
+@pytest.mark.parametrize("scheme", ["http", "https"])
 def test_a_name_that_leads_into_this_network_is_refused(
-    servers: tuple[CrawlServer, CrawlServer], monkeypatch: pytest.MonkeyPatch
+    scheme: str, servers: tuple[CrawlServer, CrawlServer], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, inner = servers
     look_up, port = socket.getaddrinfo, int(inner.url.rstrip("/").rpartition(":")[2])
@@ -85,11 +86,18 @@ def test_a_name_that_leads_into_this_network_is_refused(
 
     monkeypatch.setattr(socket, "getaddrinfo", answer)
     with pytest.raises(UserError, match=r"evil\.test leads to 127\.0\.0\.1"):
-        open_read(f"http://evil.test:{port}/a.warc.gz")
+        open_read(f"{scheme}://evil.test:{port}/a.warc.gz")
     answers = iter(["8.8.8.8"])  # a public address when it is checked, this machine's when it is used
     with pytest.raises(UserError, match=r"evil\.test leads to 127\.0\.0\.1"):
-        open_read(f"http://evil.test:{port}/a.warc.gz")
+        open_read(f"{scheme}://evil.test:{port}/a.warc.gz")
     assert inner.asked == []
+    addresses.allow_private(True)
+    if scheme == "https":  # the server has no certificate: it is reached, and not trusted
+        with pytest.raises(UserError, match=r"evil\.test.*cannot be trusted.*SSL"):
+            open_read(f"{scheme}://evil.test:{port}/a.warc.gz")
+    else:
+        with open_read(f"{scheme}://evil.test:{port}/a.warc.gz") as stream:
+            assert stream.read() == b"secret"
 
 
 def test_a_list_leads_only_where_its_own_server_is(servers: tuple[CrawlServer, CrawlServer], tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import shutil
 from itertools import pairwise
 from pathlib import Path
@@ -232,6 +233,17 @@ def test_a_lake_that_cannot_be_written_to_can_be_read(lake: Lake, monkeypatch: p
     assert len(fates(lake)) == 8
     assert not files.exists(lake.absolute("winnow.duckdb"))
     with pytest.raises(UserError, match="Read-only"):
+        Catalog(lake).rebuild()
+
+
+def test_a_lake_on_a_read_only_file_system_can_be_read(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path, missing_ok: bool = False) -> None:
+        raise OSError(errno.EROFS, "Read-only file system", str(path))  # of a file that is not there, too
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    monkeypatch.setattr("storage.catalog.temporary_for", lambda target: Path("/dev/null/winnow.tmp"))
+    assert len(fates(lake)) == 8
+    with pytest.raises(Fatal, match="Cannot write"):
         Catalog(lake).rebuild()
 
 

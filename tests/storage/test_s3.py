@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import fsspec
 import pytest
+from botocore.exceptions import EndpointConnectionError, NoCredentialsError
 from moto.server import ThreadedMotoServer
 
 from storage import index
-from storage.errors import ShardFailed, UserError
+from storage.errors import ShardFailed, Transient, UserError
 from storage.excerpts import excerpt_ranges, excerpts_of
 from storage.exclusive import create_new, read_now
+from storage.files import write_errors
 from storage.index_config import IndexConfig
 from storage.lake import Lake
 from storage.lease import CORPUS, Fence, LeaseBusy, LeaseLost, committing, hold
 from storage.ranges import read_ranges
-from storage.remote import open_version, version_of
+from storage.remote import open_version, read_errors, version_of
 from storage.snapshots import Store
 from storage.sources import expand_inputs
 from tests.storage.crawl_layout import SNAPSHOT, make_crawl
@@ -45,6 +48,19 @@ def bucket() -> Iterator[str]:
 def put(uri: str, data: bytes) -> str:
     fsspec.filesystem("s3").pipe_file(uri, data)
     return uri
+
+
+@pytest.mark.parametrize("guarded", [read_errors, write_errors])
+def test_what_the_stores_client_says_is_told_in_a_sentence(
+    guarded: Callable[[str], AbstractContextManager[None]],
+) -> None:
+    message = r"s3://b/x cannot be reached: Unable to locate credentials.*AWS_ACCESS_KEY_ID"
+    with pytest.raises(UserError, match=message), guarded("s3://b/x"):
+        raise NoCredentialsError
+    with pytest.raises(Transient, match="Could not connect to the endpoint"), guarded("s3://b/x"):
+        raise EndpointConnectionError(endpoint_url="https://b.test/x")
+    with pytest.raises(ZeroDivisionError), guarded("s3://b/x"):
+        raise ZeroDivisionError
 
 
 def test_objects_are_sources_by_name_prefix_and_glob(bucket: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -58,6 +59,56 @@ def test_lists_keep_their_markers_numbers_and_depth():
     text = extract(page(content + "<p>To start it, do this:</p>" + numbered + paragraphs(PROSE[0])))
     assert "- the walls\n  - of stone from the quarry\n  - of oak from the forest\n- the wheel" in text
     assert "1. Open the sluice by one hand.\n2. Wait until the wheel has turned twice." in text
+
+
+@pytest.mark.parametrize(
+    ("tags", "numbers"),
+    [
+        (("<ol>", "", "", ""), (1, 2, 3)),
+        (('<ol start="5">', "", "", ""), (5, 6, 7)),
+        (("<OL class=steps START = 0>", "", "", ""), (0, 1, 2)),
+        (("<ol start=-1>", "", "", ""), (-1, 0, 1)),
+        (('<ol start=" +7th">', "", "", ""), (7, 8, 9)),
+        (('<ol start="x9">', "", "", ""), (1, 2, 3)),
+        (('<ol start="">', "", "", ""), (1, 2, 3)),
+        (("<ol start 4>", "", "", ""), (1, 2, 3)),
+        (("<ol start=3 start=9>", "", "", ""), (3, 4, 5)),
+        (("<ol start=2147483648>", "", "", ""), (1, 2, 3)),
+        (("<ol start=2147483647>", "", "", ""), (2147483647, 2147483648, 2147483649)),
+        (("<ol value=4 startle=5 reversed-not>", "", "", ""), (1, 2, 3)),
+        (("<ol reversed>", "", "", ""), (3, 2, 1)),
+        (('<ol reversed="" start="10">', "", "", ""), (10, 9, 8)),
+        (("<ol>", "", ' value="10"', ""), (1, 10, 11)),
+        (("<ol reversed>", "", ' value="10"', ""), (3, 10, 9)),
+        (("<ol start=5>", " value=1", "", " value=-4"), (1, 2, -4)),
+        (("<ol>", "", " start=9", " value=ten"), (1, 2, 3)),
+        (("<ol>", "", " style='display:none'", ""), (1, None, 2)),
+        (("<ol reversed>", " hidden", "", ""), (None, 2, 1)),
+    ],
+)
+def test_items_have_the_numbers_that_a_browser_shows(tags: tuple[str, ...], numbers: tuple[int | None, ...]) -> None:
+    said = ("Open the sluice by one hand.", "Wait until the wheel has turned twice.", "Close it when the corn is in.")
+    items = "".join(f"<li{own}>{words}</li>" for own, words in zip(tags[1:], said, strict=True))
+    text = extract(
+        page(paragraphs(*PROSE) + f"<p>To start it, do this:</p>{tags[0]}{items}</ol>" + paragraphs(PROSE[0]))
+    )
+    shown = [f"{number}. {words}" for number, words in zip(numbers, said, strict=True) if number is not None]
+    assert "\n\n" + "\n".join(shown) + "\n\n" in text
+
+
+def test_a_number_is_of_the_nearest_list():
+    inner = "<ul><li>of stone from the quarry</li></ul><ol start=7><li>of oak from the forest</li></ol>"
+    outer = f"<ol start=3><div><li>the walls{inner}</li></div><li>the wheel of the mill</li></ol>"
+    text = extract(page(paragraphs(*PROSE) + outer + paragraphs(PROSE[0])))
+    lines = ["3. the walls", "  - of stone from the quarry", "  7. of oak from the forest", "4. the wheel of the mill"]
+    assert "\n".join(lines) in text
+
+
+def test_many_items_in_a_deep_page_take_no_time():
+    page_of_items = "<ol>" + "<div>" * 400 + "<li>x" * 50_000
+    started = time.process_time()
+    extract(page_of_items)
+    assert time.process_time() - started < 5
 
 
 def test_tables_are_readable_rows():

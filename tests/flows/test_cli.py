@@ -1,0 +1,59 @@
+"""How the program ends: a mistake is a sentence and exit code 2, Ctrl-C a sentence and 130, never a traceback."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from flows import query
+from flows.cli import main
+from storage.errors import Fatal, UserError
+
+Capture = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(autouse=True)
+def signals_as_before() -> Iterator[None]:
+    before, warned = signal.getsignal(signal.SIGINT), list(sys.warnoptions)
+    yield
+    signal.signal(signal.SIGINT, before)
+    sys.warnoptions[:] = warned
+
+
+def ending(error: BaseException) -> Callable[..., None]:
+    def raise_it(*arguments: object) -> None:
+        raise error
+
+    return raise_it
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (UserError("there is no such thing.", "Name another."), 2, "winnow: there is no such thing. Name another.\n"),
+        (Fatal("the disk is full."), 1, "winnow: the disk is full.\n"),
+        (KeyboardInterrupt(), 130, "winnow: interrupted; nothing is lost, the same command goes on from here.\n"),
+    ],
+)
+def test_the_last_words_of_a_command(
+    error: BaseException, code: int, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.setattr(query, "print_view", ending(error))
+    monkeypatch.setattr(sys, "argv", ["winnow", "funnel", "--lake", str(tmp_path)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert (ended.value.code, capsys.readouterr().err) == (code, said)
+
+
+@pytest.mark.parametrize(("words", "code"), [(["recipe"], 0), (["funnel", "--no-such-option"], 2)])
+def test_other_ends_are_as_they_come(
+    words: list[str], code: int, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["winnow", *words])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == code and "interrupted" not in capsys.readouterr().err
