@@ -39,6 +39,7 @@ from pipeline.kernels.classes import (
     UNSPACED,
     UPPER,
     URL_PART,
+    WIDE,
 )
 from pipeline.kernels.compiled import called, inlined
 from pipeline.kernels.hashing import has_slot, low_bytes, slots_of
@@ -70,7 +71,7 @@ _OPERATORS = (_PLUS, _MINUS, 0x2A, 0x5E)  # + - * ^
 _RELATIONS = (0x3A, 0x3C, 0x3E, 0x3D, 0x2F)  # : < > = /
 _LETTER = ALPHA | MARK
 _LACKS = LACKS_SYMBOL | LACKS_PUNCTUATION | LACKS_SPACE
-_ELSEWHERE = CAPITAL | NUMERAL | ALNUM | PLAIN_ENGLISH | BLANK | URL_PART | HOST_PART | _LACKS  # for other kernels
+_ELSEWHERE = CAPITAL | NUMERAL | ALNUM | PLAIN_ENGLISH | BLANK | URL_PART | HOST_PART | WIDE | _LACKS  # for others
 _PLAIN = _LETTER | LOWER | UPPER | UNSPACED | BEFORE_STOP | _ELSEWHERE  # a chunk of these alone is one word
 _NOT_PLAIN = np.uint32(~_PLAIN & 0xFFFFFFFF)
 

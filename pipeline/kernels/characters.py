@@ -14,6 +14,7 @@ from pipeline.kernels.machine import load64, ones, trailing_zeros, within64
 BLOCK = 64
 """Characters that are looked at together; the memory of codes goes on for as many, so that every block is whole."""
 AT_ONCE = 8  # codes in a number
+_LEAD, _LEAD_OF_3, _LEAD_OF_4 = np.uint8(0xC0), np.uint8(0xE0), np.uint8(0xF0)  # first bytes of characters beyond ASCII
 _SHIFT = 6  # of a character to its block
 _BYTE = np.uint64(0xFF)
 _NEWLINE, _ONE, _ALL = 0x0A, np.uint64(1), np.uint64(0xFFFFFFFFFFFFFFFF)
@@ -75,24 +76,57 @@ def index_size(characters, wide):
 
 
 @called
-def index_bytes(data, codes, low, high, byte_index, last):
-    """Write what `byte_at` needs for the characters `low..high`, a document, after those of others. `last`: the place
-    of the last number; what it is then."""
-    address = np.intp(codes.ctypes.data)
+def index_bytes(data, start, end, codes, low, high, byte_index, last):
+    """Write what `byte_at` needs for the characters `low..high`, a document of the bytes `start..end`, after those of
+    others. `last`: the place of the last number; what it is then."""
+    address, before = np.intp(codes.ctypes.data), last
     for block in range(low >> _SHIFT, (high >> _SHIFT) + 1):
         first = block << _SHIFT
         wide = beyond_ascii64(address + first) & lowest(high - first)
         if first < low:
             wide &= ~lowest(low - first)
         else:
-            byte_index[block] = last
-        while wide:
-            further = byte_index[last]
-            lead = data[first + np.int64(trailing_zeros(wide)) + further]
-            wide &= wide - _ONE
-            last += 1
-            byte_index[last] = further + 1 + (lead >= 0xE0) + (lead >= 0xF0)
+            byte_index[block] = before
+        before += np.int64(ones(wide))
+    return before if before == last else _index_leads(data, start, end, byte_index, last)
+
+
+@called
+def _index_leads(data, start, end, byte_index, last):
+    """Write a number for each character of more than one byte; the place of the last."""
+    address, further = np.intp(data.ctypes.data), byte_index[last]
+    for i in range(start, end, BLOCK):
+        if i + BLOCK > len(data):
+            for byte in data[i:end]:
+                if byte >= _LEAD:
+                    last += 1
+                    further += _more_bytes(byte)
+                    byte_index[last] = further
+            break
+        live = lowest(end - i)
+        leads, longer = (
+            within64(address + i, _LEAD, np.uint8(0x40)) & live,
+            within64(address + i, _LEAD_OF_3, np.uint8(0x20)) & live,
+        )
+        count = np.int64(ones(leads))
+        if longer and (longer != leads or within64(address + i, _LEAD_OF_4, np.uint8(0x10)) & live):
+            while leads:
+                last += 1
+                further += _more_bytes(data[i + np.int64(trailing_zeros(leads))])
+                byte_index[last] = further
+                leads &= leads - _ONE
+            continue
+        more = 2 if longer else 1  # all alike, as a script's are
+        for k in range(1, count + 1):
+            byte_index[last + k] = further + more * k
+        last += count
+        further += more * count
     return last
+
+
+@inlined
+def _more_bytes(lead):
+    return 1 + (lead >= _LEAD_OF_3) + (lead >= _LEAD_OF_4)
 
 
 @inlined

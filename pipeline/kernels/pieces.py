@@ -110,11 +110,11 @@ def _assemble_characters(
     new_index[0], new_index[last] = last, 0
     n = b = np.int64(0)
     for d in range(len(doc_offsets) - 1):
-        p, after, low = piece_offsets[d], piece_offsets[d + 1], n
+        p, after, low, start = piece_offsets[d], piece_offsets[d + 1], n, b
         n, b = _copy_characters(
             data, codes, byte_index, piece_starts[p:after], piece_ends[p:after], broken[p:after], text, new_codes, n, b
         )
-        last = index_bytes(text, new_codes, low, n, new_index, last)
+        last = index_bytes(text[:b], start, b, new_codes, low, n, new_index, last)
         new_offsets[d + 1], new_doc_offsets[d + 1] = b, n
     return text[:b], new_offsets, new_codes[:n], new_index[: last + 1], new_doc_offsets
 

@@ -76,7 +76,7 @@ def _read_texts(data, offsets, table, classes):
     for d in range(documents):
         low, chunk, line, found = n, k, m, newline
         n, newline = decode_document(data, offsets[d], offsets[d + 1], table, codes, n, newlines, newline)
-        last = index_bytes(data, codes, low, n, byte_index, last)
+        last = index_bytes(data, offsets[d], offsets[d + 1], codes, low, n, byte_index, last)
         k = find_edges(codes, low, n, chunk_starts, chunk_ends, k)
         m = cut_lines(low, n, newlines[found:newline], starts, ends, m)
         look_at_lines(

@@ -117,12 +117,19 @@ def read_chunks(
 @called
 def _read_words(data, codes, classes, byte_index, wide, first, end, breaks, hashes, chars, kinds, n):
     """Write the words that `breaks` marks between two characters; how many there are then."""
-    start = first
+    start, begun = first, byte_at(codes, byte_index, first)
     while start < end:
         breaks[start - first] = 0
         after = min(_next_break(breaks, start - first + 1, end - first) + first, end)
-        hashes[n] = _hash(data, codes, byte_index, wide, start, after)
-        chars[n], kinds[n] = after - start, _kind(classes_between(codes, classes, start, after))
+        if wide:
+            ended = byte_at(codes, byte_index, after)
+            hashes[n] = hash_slice(data, np.intp(data.ctypes.data), begun, ended)
+            begun = ended
+        else:
+            hashes[n] = hash_padded(np.intp(codes.ctypes.data), start, after)
+        alone = after == start + 1
+        some = classes[codes[start]] if alone else classes_between(codes, classes, start, after)
+        chars[n], kinds[n] = after - start, _kind(some)
         n += 1
         start = after
     return n
