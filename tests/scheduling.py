@@ -30,7 +30,6 @@ LONG = (
     "tests/storage/test_manifest.py",
     "tests/storage/test_catalog.py",
     "tests/flows/demo/test_crawl.py",
-    "tests/flows/what_if/test_apply_flow.py",
     "tests/flows/test_dedup_scope.py",
     "tests/flows/test_query.py",
     "tests/model/test_ranks.py",
@@ -63,4 +62,6 @@ class LongestFirst(LoadFileScheduling):  # type: ignore[misc]
 def scope_of(file: str) -> str:
     """What a file of tests is run together with; the file itself where it shares nothing."""
     text = (ROOT / file).read_text("utf-8")
-    return next((scope for name, scope in SHARED.items() if re.search(rf"\b{name}: ", text)), file)
+    return next(
+        (scope for name, scope in SHARED.items() if re.search(rf'\b{name}: |usefixtures\(.*"{name}"', text)), file
+    )
