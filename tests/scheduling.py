@@ -41,6 +41,11 @@ LONG = (
     "tests/flows/report/test_live.py",
     "tests/flows/test_evaluation.py",
     "tests/flows/test_forks.py",
+    "tests/flows/test_finetuning.py",
+    "tests/flows/test_repair.py",
+    "tests/model/test_process.py",
+    "tests/pipeline/test_toxicity.py",
+    "tests/pipeline/kernels/test_compiled.py",
 )
 """What takes longest, the longest first: begun last, it would keep one process busy when the others have ended."""
 
