@@ -132,6 +132,7 @@ def _missing(
 
 
 def _view_problems(catalog: Catalog) -> Iterator[Problem]:
-    for audit in _AUDITS:
-        for row in catalog.query(sql_text(f"check/{audit}")).slice(0, _MOST).to_pylist():
-            yield Problem(audit, row["subject"], row["detail"])
+    with catalog.session():
+        for audit in _AUDITS:
+            for row in catalog.query(sql_text(f"check/{audit}")).slice(0, _MOST).to_pylist():
+                yield Problem(audit, row["subject"], row["detail"])

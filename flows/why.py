@@ -46,10 +46,11 @@ def explain(lake: Lake, page: str) -> list[dict[str, Any]]:
         UserError: The lake has no such page.
     """
     catalog = Catalog(lake)
-    rows = catalog.query(sql_text("why/page"), [page]).to_pylist()
-    if not rows:
-        raise UserError(f"The lake has no page with the URL or doc_id {page}.", _similar(catalog, page))
-    return [_explanation(catalog, row) for row in rows]
+    with catalog.session():
+        rows = catalog.query(sql_text("why/page"), [page]).to_pylist()
+        if not rows:
+            raise UserError(f"The lake has no page with the URL or doc_id {page}.", _similar(catalog, page))
+        return [_explanation(catalog, row) for row in rows]
 
 
 def print_explanation(found: Mapping[str, Any]) -> None:

@@ -17,8 +17,8 @@ from typer import main, testing
 
 ROOT = Path(__file__).resolve().parent.parent
 
-os.environ.setdefault("OMP_NUM_THREADS", "1")
-"""Every core has a process of tests: threads beside it, spinning for each other, were half of what some tests took."""
+if "PYTEST_XDIST_WORKER" in os.environ:  # then every core has a process of tests
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # more, spinning for each other, were half of what some tests took
 
 
 @pytest.hookimpl(wrapper=True)

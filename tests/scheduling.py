@@ -30,7 +30,6 @@ LONG = (
     "tests/storage/test_manifest.py",
     "tests/storage/test_catalog.py",
     "tests/flows/demo/test_crawl.py",
-    "tests/flows/what_if/test_apply_flow.py",
     "tests/flows/test_dedup_scope.py",
     "tests/flows/test_query.py",
     "tests/model/test_ranks.py",
@@ -42,6 +41,11 @@ LONG = (
     "tests/flows/report/test_live.py",
     "tests/flows/test_evaluation.py",
     "tests/flows/test_forks.py",
+    "tests/flows/test_finetuning.py",
+    "tests/flows/test_repair.py",
+    "tests/model/test_process.py",
+    "tests/pipeline/test_toxicity.py",
+    "tests/pipeline/kernels/test_compiled.py",
 )
 """What takes longest, the longest first: begun last, it would keep one process busy when the others have ended."""
 
@@ -63,4 +67,6 @@ class LongestFirst(LoadFileScheduling):  # type: ignore[misc]
 def scope_of(file: str) -> str:
     """What a file of tests is run together with; the file itself where it shares nothing."""
     text = (ROOT / file).read_text("utf-8")
-    return next((scope for name, scope in SHARED.items() if re.search(rf"\b{name}: ", text)), file)
+    return next(
+        (scope for name, scope in SHARED.items() if re.search(rf'\b{name}: |usefixtures\(.*"{name}"', text)), file
+    )

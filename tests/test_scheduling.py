@@ -19,6 +19,7 @@ def test_every_name_is_of_something(project_root: Path) -> None:
     ("file", "scope"),
     [
         ("tests/flows/test_corpus_workers.py", "prefect"),
+        ("tests/flows/what_if/test_apply_flow.py", "prefect"),
         ("tests/flows/report/test_browser.py", "report"),
         ("tests/flows/trained/test_lineage.py", "trained"),
         ("tests/test_scheduling.py", "tests/test_scheduling.py"),

@@ -85,16 +85,19 @@ def standard_library() -> list[Source]:
 
 def packages(ours: str = "winnow") -> list[Package]:
     """The installed distributions but our own, in order of name; the first of a name is the one in use."""
-    found: dict[str, metadata.Distribution] = {}
+    found: dict[str, Package] = {}
     for distribution in metadata.distributions():
-        found.setdefault(_normalised(distribution.metadata["Name"] or ""), distribution)
-    return [_package(name, found[name]) for name in sorted(found) if name not in ("", ours)]
+        package = _package(distribution)
+        found.setdefault(package.name, package)
+    return [found[name] for name in sorted(found) if name not in ("", ours)]
 
 
-def inventory() -> list[str]:
+@cache
+def inventory() -> tuple[str, ...]:
     """Name and version of everything the site is made of: what its pages depend on besides this code."""
-    installed = {f"{_normalised(d.metadata['Name'] or '')}=={d.version}" for d in metadata.distributions()}
-    return [f"python=={sysconfig.get_python_version()}", *sorted(installed)]
+    about = (distribution.metadata for distribution in metadata.distributions())  # each look at it reads it again
+    installed = {f"{_normalised(one['Name'] or '')}=={one['Version']}" for one in about}
+    return f"python=={sysconfig.get_python_version()}", *sorted(installed)
 
 
 def sample(sources: Iterable[Source], most: int) -> list[Source]:
@@ -104,11 +107,11 @@ def sample(sources: Iterable[Source], most: int) -> list[Source]:
     return list(islice(readable, most))
 
 
-def _package(name: str, distribution: metadata.Distribution) -> Package:
+def _package(distribution: metadata.Distribution) -> Package:
     about = cast(Message, distribution.metadata)  # which it is; typeshed knows only half of that
     return Package(
-        name=name,
-        version=distribution.version,
+        name=_normalised(about["Name"] or ""),
+        version=about["Version"],
         summary=about.get("Summary", ""),
         description=str(about.get_payload() or about.get("Description", "")),
         markup=about.get("Description-Content-Type", "text/x-rst").partition(";")[0],
