@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 
 from flows.recipe import Recipe
+from flows.tables import console
 from pipeline.extract.decode import decode_page
 from pipeline.extract.winnow import explain_page
 from storage.errors import UserError
 
-_SHOWN = 90  # characters of a block
+_SHOWN = 90  # characters of a block, on a screen that is wide enough
+_FRAME = 32  # columns beside them
 
 
 def print_blocks(section: str, recipe: Recipe, data: bytes, as_json: bool) -> None:
@@ -21,8 +23,9 @@ def print_blocks(section: str, recipe: Recipe, data: bytes, as_json: bool) -> No
         print(json.dumps([reason._asdict() for reason in reasons], ensure_ascii=False))
         return
     print(f"{'':2}{'score':>6}{'alone':>7}  {'element':<12}text")
+    most = max(min(_SHOWN, console().width - _FRAME), 8)
     for reason in reasons:
         text = " ".join(reason.text.split())
-        shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+        shown = text if len(text) <= most else f"{text[:most]}..."
         sign = "+" if reason.kept else "-"
         print(f"{sign:2}{reason.second:6.2f}{reason.first:7.2f}  {reason.tag:<12}{shown}")

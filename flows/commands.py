@@ -25,7 +25,7 @@ from flows.recorded import find_run
 from flows.work import prefect_api
 from pipeline.batch import DocumentBatch
 from pipeline.judging import run_stages
-from pipeline.stage import Stage
+from pipeline.stage import Rule, Stage
 from storage import patience
 from storage.errors import UserError
 from storage.lake import Lake
@@ -124,7 +124,8 @@ def try_page(
     if why:
         print_blocks(section, loaded, data, as_json)
         return
-    verdicts = run_stages(_batch_of(data, file, url), _stages_of(loaded, section))
+    stages = _stages_of(loaded, section)
+    verdicts = run_stages(_batch_of(data, file, url), stages)
     row = verdicts.table.drop_columns(["body"]).to_pylist()[0]
     if as_json:
         print(json.dumps(row, ensure_ascii=False, default=str))
@@ -133,10 +134,29 @@ def try_page(
     for name, value in row.items():
         if value not in (None, []):
             print(f"{name:34} {_in_rows(value)}")
+    for line in _judgement(stages, row):
+        print(line)
     if not text:
         print("\n(no text)")
         return
     Console(highlight=False, soft_wrap=True).print("\n", highlighted(section, loaded, text, row), sep="")
+
+
+def _judgement(stages: Sequence[Stage], row: Mapping[str, Any]) -> list[str]:
+    """What the rules said: a line for each that failed, with its limits and the key that moves them."""
+    rules = [rule for stage in stages for rule in stage.rules]
+    failed = [f"fails {rule.name}: {_wanted(rule, row)}" for rule in rules if rule.name in row["failed_rules"]]
+    return failed or [f"passes {_listed([stage.name for stage in stages if stage.rules])}"]
+
+
+def _wanted(rule: Rule, row: Mapping[str, Any]) -> str:
+    value, ends = row.get(rule.signal), [("at least", rule.low), ("at most", rule.high)]
+    limits = " and ".join(f"{word} {end:,.6g}" for word, end in ends if end is not None)
+    return f"{'not measured' if value is None else f'{value:,.6g}'}, wanted {limits}{_in_brackets(rule.knob or None)}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else "".join(names)
 
 
 def _in_rows(value: Any) -> str:

@@ -22,7 +22,7 @@ def embeddings(
     senses: Annotated[
         str | None, typer.Option(help="TOML file of words with sentences for each sense, instead of the shipped one.")
     ] = None,
-    recipe: RecipeOption = "fineweb",
+    recipe: RecipeOption = None,
     changes: SetOption = [],  # noqa: B006
     lake: LakeOption = DEFAULT_LAKE,
     as_json: JsonOption = False,
@@ -34,11 +34,11 @@ def embeddings(
     """
     from flows.embedding.run import embed_training, read_pair_file
     from flows.embedding.senses import read_senses
-    from flows.recipe import load_recipe
+    from flows.recorded import settings_for
     from flows.tables import print_table, table_of
     from storage.lake import Lake
 
-    config = load_recipe(recipe, changes).embeddings
+    config = settings_for(Lake(lake), recipe, changes).embeddings
     files = [read_pair_file(path) for path in pairs or ()]
     rows = embed_training(Lake(lake), training, files, word or (), read_senses(senses), config)
     shown = [row | {"of": _of(json.loads(row["details"]))} for row in rows if row["part"] != "figure"]

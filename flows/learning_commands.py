@@ -25,20 +25,20 @@ if TYPE_CHECKING:
 
 def tokens(
     name: Annotated[str | None, typer.Argument(help="Corpus; by default the newest.")] = None,
-    recipe: RecipeOption = "fineweb",
+    recipe: RecipeOption = None,
     lake: LakeOption = DEFAULT_LAKE,
     workers: WorkersOption = DEFAULT_WORKERS,
     changes: SetOption = [],  # noqa: B006  typer reads the default, nobody changes it
     as_json: JsonOption = False,
 ) -> None:
     """Train a tokenizer on a corpus and pack it into sequences; prints its fertility. Run it again to resume."""
-    from flows.recipe import load_recipe
+    from flows.recorded import settings_for
     from flows.tables import print_table
     from flows.tokens_flow import TokensRequest, fertility, tokens_flow
     from flows.work import prefect_api
     from storage.lake import Lake
 
-    config = load_recipe(recipe, changes).tokens
+    config = settings_for(Lake(lake), recipe, changes, name).tokens
     with prefect_api():
         step = tokens_flow(TokensRequest(name=name, config=config, lake=lake, workers=workers))
     print_table(fertility(Lake(lake), step), "json" if as_json else "table", title="fertility")
@@ -51,17 +51,18 @@ def pretrain(
         str | None, typer.Option(help="Model by name (see `winnow params`) instead of the recipe's.")
     ] = None,
     ranks: Annotated[int, typer.Option(min=1, help="Processes that share every batch, a GPU each.")] = 1,
-    recipe: RecipeOption = "fineweb",
+    recipe: RecipeOption = None,
     lake: LakeOption = DEFAULT_LAKE,
     changes: SetOption = [],  # noqa: B006
 ) -> None:
     """Train a model on packed tokens. Run it again to resume from its last checkpoint."""
     from flows.pretrain_flow import PretrainRequest, pretrain_flow
-    from flows.recipe import load_recipe
+    from flows.recorded import settings_for
     from flows.work import prefect_api
     from model.presets import preset as find_preset
+    from storage.lake import Lake
 
-    loaded = load_recipe(recipe, changes)
+    loaded = settings_for(Lake(lake), recipe, changes, name)
     model = find_preset(preset) if preset else loaded.model
     request = PretrainRequest(name=name, run_name=run_name, model=model, train=loaded.training, lake=lake, ranks=ranks)
     with prefect_api():

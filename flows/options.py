@@ -27,7 +27,9 @@ RunOption = Annotated[
         "--run", help="Corpus run of the lake: its id, or its recipe's name for the newest of that; `latest`: of all."
     ),
 ]
-RecipeOption = Annotated[str, typer.Option("--recipe", help="Recipe whose sections to use.")]
+RecipeOption = Annotated[
+    str | None, typer.Option("--recipe", help="Recipe whose sections to use; by default the one that made the corpus.")
+]
 IndexOption = Annotated[
     bool,
     typer.Option("--index", help="Of CC-MAIN-... snapshots only the records that the recipe's index section wants."),

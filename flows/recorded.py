@@ -11,7 +11,7 @@ import pyarrow as pa
 from pydantic import ValidationError
 
 from flows.annotate_task import AnnotateJob
-from flows.recipe import Recipe
+from flows.recipe import Recipe, changed_recipe, load_recipe
 from pipeline.expected import expected_drop
 from storage.errors import UserError
 from storage.lake import Lake
@@ -80,8 +80,7 @@ def find_run(lake: Lake, wanted: str | None = None) -> RecordedRun:
     """
     lake.check_exists()
     wanted = None if wanted == LATEST else wanted
-    finished = [run for run in lake.rows("runs") if run["flow"] == "corpus" and run["state"] == "finished"]
-    runs = sorted(finished, key=lambda run: (run["finished_at"], run["run_id"]), reverse=True)
+    runs = _finished_runs(lake)
     if not runs:
         raise UserError(
             f"the lake {lake.root} has no finished corpus run.",
@@ -102,6 +101,34 @@ def find_run(lake: Lake, wanted: str | None = None) -> RecordedRun:
     return RecordedRun(
         taken["run_id"], taken["name"], recorded_recipe(taken["recipe"]), archives, _of_other_recipes(taken, runs)
     )
+
+
+def settings_for(lake: Lake, recipe: str | None, changes: Sequence[str], corpus: str | None = None) -> Recipe:
+    """What to train by: a recipe that is named, else what the corpus was made by.
+
+    Args:
+        lake: Where the corpus is.
+        recipe: A shipped recipe or a .toml file; None takes the settings of the newest run of that corpus, or of all,
+            and FineWeb's where no run is known.
+        changes: As `section.key=value`.
+        corpus: Its name, or that of the tokens made of it.
+    """
+    if recipe is not None:
+        return load_recipe(recipe, changes)
+    runs = _finished_runs(lake)
+    taken = [run for run in runs if run["name"] == corpus] or runs
+    if not taken:
+        return load_recipe("fineweb", changes)
+    try:
+        return changed_recipe(recorded_recipe(taken[0]["recipe"]), changes)
+    except UserError as error:
+        raise UserError(error.message, f"{error.hint} --recipe takes the settings of another.".strip()) from error
+
+
+def _finished_runs(lake: Lake) -> list[dict[str, Any]]:
+    """Rows of finished corpus runs, newest first."""
+    finished = [run for run in lake.rows("runs") if run["flow"] == "corpus" and run["state"] == "finished"]
+    return sorted(finished, key=lambda run: (run["finished_at"], run["run_id"]), reverse=True)
 
 
 def _of_other_recipes(taken: Mapping[str, Any], runs: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, str], ...]:

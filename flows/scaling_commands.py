@@ -199,12 +199,15 @@ def figures(
     from flows.report.images import write_images
     from flows.report.scaling import scaling_section
     from flows.report.source import Source
+    from storage.errors import UserError
     from storage.lake import Lake
 
     there = Lake(lake)
     there.check_exists()
-    for path in write_images(scaling_section(Source(there)).figures, output or there.absolute("figures")):
-        print(path)
+    written = write_images(scaling_section(Source(there)).figures, output or there.absolute("figures"))
+    if not written:
+        raise UserError(f"the lake {lake} has no ladder to draw.", "Train one: `winnow scaling run`.")
+    print("\n".join(map(str, written)))
 
 
 def _print_fits(name: str, fits: Mapping[str, Mapping[str, Any]]) -> None:

@@ -138,12 +138,29 @@ def logger() -> logging.Logger | logging.LoggerAdapter[logging.Logger]:
     return get_run_logger() if FlowRunContext.get() is not None else logging.getLogger("winnow")
 
 
+class _Here:
+    """What a phase does, in this process. Prefect sends a flow to the workers with every one of its tasks; of this
+    nothing goes along: all the tasks that are to be done, and a bar on the terminal, which cannot be sent."""
+
+    def __init__(self, body: Callable[[], Any]) -> None:
+        self.body = body
+
+    def __reduce__(self) -> tuple[type[_Here], tuple[Callable[[], Any]]]:
+        return (_Here, (_nothing,))
+
+
+def _nothing() -> None:
+    """The body of a phase, elsewhere."""
+
+
 def phase(name: str, runner: TaskRunner[Any], body: Callable[[], Any]) -> Any:
     """Run `body` as a subflow of its own, whose tasks share `runner`; what it returns."""
 
+    here = _Here(body)
+
     def stoppable() -> Any:
         with stop_on_termination():  # within the flow: Prefect's own handler is outside, and is called by this one
-            return body()
+            return here.body()
 
     subflow: Flow[[], Any] = Flow(
         stoppable, name=name, flow_run_name=name, task_runner=runner, validate_parameters=False

@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from flows import query
-from flows.cli import main
+from flows.cli import app, main
 from storage.errors import Fatal, UserError
+from tests.flows.archives import article
 
 Capture = pytest.CaptureFixture[str]
 
@@ -57,3 +59,20 @@ def test_other_ends_are_as_they_come(
     with pytest.raises(SystemExit) as ended:
         main()
     assert ended.value.code == code and "interrupted" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("section", "text", "said"),
+    [
+        (
+            "gopher",
+            "short text",
+            "fails gopher.word_count: 2, wanted at least 50 and at most 100,000 (gopher.min_words, ",
+        ),
+        ("gopher", "<p></p>", "fails extract.text_chars: not measured, wanted at least 1 (extract.min_text_chars)\n"),
+        ("c4", "\n".join(article(1).split("\n")[:6]), "passes extract and c4\n"),
+    ],
+)
+def test_try_says_what_the_rules_say(section: str, text: str, said: str) -> None:
+    result = CliRunner().invoke(app, ["try", section, "-"], input=text)
+    assert result.exit_code == 0 and said in result.output

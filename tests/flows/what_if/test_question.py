@@ -15,7 +15,7 @@ from flows.cli import app
 from flows.corpus_flow import write_run
 from flows.corpus_plan import CorpusPlan
 from flows.recipe import changed_recipe, load_recipe, shipped_recipes
-from flows.recorded import find_run
+from flows.recorded import find_run, settings_for
 from flows.what_if.question import ask_for
 from storage.errors import UserError
 from storage.lake import Lake
@@ -129,6 +129,23 @@ def test_the_settings_of_a_run_are_printed(one_run: Lake) -> None:
     printed = CliRunner().invoke(app, ["recipe", "--run", "latest", "--lake", one_run.root]).output
     spelled = CliRunner().invoke(app, ["recipe", "fineweb", *(w for c in MADE for w in ("--set", c))]).output
     assert printed == spelled and "gopher.min_words = 90\n" in printed
+
+
+def test_training_goes_by_the_settings_of_the_run_that_made_the_corpus(
+    two_runs: tuple[Lake, str, str], archive: Path, tmp_path: Path
+) -> None:
+    lake = two_runs[0]
+    (tmp_path / "mine.toml").write_text("[tokens]\nvocab_size = 700\n[training]\ntrain_tokens = 9000\n")
+    add_run(lake, archive, str(tmp_path / "mine.toml"), ())
+    for corpus in (None, "mine", "tokens of mine"):
+        taken = settings_for(lake, None, ["tokens.sequence_length=64"], corpus)
+        assert (taken.tokens.vocab_size, taken.tokens.sequence_length) == (700, 64)
+        assert taken.training.train_tokens == 9000
+    shipped = load_recipe("fineweb")
+    assert settings_for(lake, None, (), "fineweb").tokens == shipped.tokens
+    assert settings_for(lake, "fineweb", ()) == shipped == settings_for(Lake(str(tmp_path / "none")), None, ())
+    with pytest.raises(UserError, match=r"no recipe key tokens\.vocab.*--recipe takes the settings of another"):
+        settings_for(lake, None, ["tokens.vocab=3"])
 
 
 @pytest.mark.parametrize("name", shipped_recipes())
