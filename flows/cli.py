@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -58,6 +59,21 @@ app = typer.Typer(
     help="Raw Common Crawl in, a pre-training corpus, a model and a scaling law out; every page accounted for.",
 )
 scaling_app = typer.Typer(no_args_is_help=True, help="Ladders of small runs, fits, and plans for bigger ones.")
+
+
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        print(f"winnow {metadata.version('winnow')}")
+        raise typer.Exit
+
+
+@app.callback()
+def winnow(
+    version: Annotated[
+        bool, typer.Option("--version", help="Say which version this is.", callback=_tell_version, is_eager=True)
+    ] = False,
+) -> None: ...
+
 
 MAKING, ASKING, LEARNING = "Making a corpus", "Asking what happened", "Learning"
 """Panels of `winnow --help`, which lists commands in the order in which they are added here."""

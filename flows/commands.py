@@ -22,6 +22,7 @@ from flows.index_task import describe_choice
 from flows.progress import tell
 from flows.recipe import STAGE_SECTIONS, Recipe, changed_recipe, load_recipe, shipped_recipes
 from flows.recorded import find_run
+from flows.report.words import plural
 from flows.work import prefect_api
 from pipeline.batch import DocumentBatch
 from pipeline.judging import run_stages
@@ -45,14 +46,14 @@ def run_corpus(request: CorpusRequest, dry_run: bool) -> None:
     tell_losses(Lake(request.lake), result.archives)
     tell_alarms(Lake(request.lake), result.run_id)
     if result.failures:
-        tell(f"{len(result.failures)} archives failed and were left out; the same command tries them again.")
+        tell(f"{plural(len(result.failures), 'archive')} failed and stayed out; the same command tries again.")
 
 
 def tell_losses(lake: Lake, archives: Sequence[Mapping[str, Any]]) -> None:
     """What of a run's archives could not be read, and what removed most where nothing was kept."""
     if lost := [row for row in archives if row["unreadable_records"]]:
         records, size = (sum(row[f"unreadable_{unit}"] for row in lost) for unit in ("records", "bytes"))
-        tell(f"{records:,} records ({size:,} bytes) of {len(lost):,} archives could not be read:")
+        tell(f"{plural(records, 'record')} ({size:,} bytes) of {plural(len(lost), 'archive')} could not be read:")
         for row in query.sql(lake, _CAUSES, [[row["archive"] for row in lost]]).to_pylist():
             tell(f"  {row['records']:,} of {row['archive']}{' and others' * row['more']}: {row['detail']}")
     if archives and not any(row["kept_records"] for row in archives):

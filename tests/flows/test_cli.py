@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -76,3 +77,8 @@ def test_other_ends_are_as_they_come(
 def test_try_says_what_the_rules_say(section: str, text: str, said: str) -> None:
     result = CliRunner().invoke(app, ["try", section, "-"], input=text)
     assert result.exit_code == 0 and said in result.output
+
+
+def test_it_says_which_version_it_is() -> None:
+    said = CliRunner().invoke(app, ["--version"])
+    assert (said.exit_code, said.output) == (0, f"winnow {metadata.version('winnow')}\n")

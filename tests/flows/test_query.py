@@ -114,7 +114,7 @@ def test_what_could_not_be_read_is_told_with_its_cause_and_so_is_a_run_that_kept
 ) -> None:
     tell_losses(lake, lake.archive_rows())
     assert capsys.readouterr().err.splitlines() == [
-        "1 records (37 bytes) of 1 archives could not be read:",
+        "1 record (37 bytes) of 1 archive could not be read:",
         "  1 of a.warc.gz: truncated",
     ]
     nothing = [PageSpec("x", ("archive.no_text",)), PageSpec("y", ("archive.no_text",)), PageSpec("z", ("c4.lines",))]
