@@ -27,9 +27,9 @@ class Characters(NamedTuple):
         codes: uint8[characters], by `pipeline.kernels.classes`; of ASCII characters the characters themselves.
             The memory goes on for BLOCK bytes.
         classes: uint32[256], the bits of each code: the same table in every batch.
-        byte_index: int32, by which `byte_at` tells where a character begins in the UTF-8 buffer: of every BLOCK of
-            characters the place, further on in it, of how much further than as many bytes it begins; such numbers, one
-            after each character of more than a byte.
+        byte_index: int32, in which `byte_at` looks up where a character begins in the UTF-8 buffer. Its first part has
+            for every BLOCK of characters a place in the second; that has by how much bytes are ahead of characters, at
+            the beginning and after each character of more than one byte.
         doc_offsets: int64[documents + 1], characters.
         newlines: int64[newlines], the characters that are one.
     """
@@ -104,10 +104,8 @@ def _index_leads(data, start, end, byte_index, last):
                     byte_index[last] = further
             break
         live = lowest(end - i)
-        leads, longer = (
-            within64(address + i, _LEAD, np.uint8(0x40)) & live,
-            within64(address + i, _LEAD_OF_3, np.uint8(0x20)) & live,
-        )
+        leads = within64(address + i, _LEAD, np.uint8(0x40)) & live
+        longer = within64(address + i, _LEAD_OF_3, np.uint8(0x20)) & live
         count = np.int64(ones(leads))
         if longer and (longer != leads or within64(address + i, _LEAD_OF_4, np.uint8(0x10)) & live):
             while leads:

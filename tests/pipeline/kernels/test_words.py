@@ -14,6 +14,7 @@ from pipeline.kernels.chunks import ANYWHERE, SHAPE
 from pipeline.kernels.classes import ALNUM, ALPHA, BULLETS, PREFIX, SUFFIX, class_table, coded, coding
 from pipeline.kernels.hashing import hash_bytes, hash_text
 from pipeline.kernels.lines import ASKED
+from pipeline.kernels.pieces import Pieces
 from tests.pipeline.kernels import plain
 from tests.pipeline.kernels.texts import hard_texts
 
@@ -44,6 +45,24 @@ def test_characters_are_those_of_the_text(texts: list[str]) -> None:
     starts = np.cumsum([0] + [len(c.encode()) for text in texts for c in text])
     assert byte_starts(characters) == starts.tolist()
     assert np.diff(characters.doc_offsets).tolist() == [len(text) for text in texts]
+
+
+def test_characters_of_every_length_are_found_in_long_texts() -> None:
+    """Runs of a script, longer than a block, and mixtures of all; documents begin and end anywhere in a block."""
+    numbers = np.random.default_rng(0)
+    scripts = ("aé", "ждлт", "中文字", "😀🎉", "a é", "é中", "é中😀a ", "😀a\n")
+    texts = ["".join(numbers.choice(list(script), size)) for size in (1, 63, 64, 65, 200) for script in scripts]
+    batch = DocumentBatch.of_texts(texts)
+    wanted = np.cumsum([0] + [len(c.encode()) for text in texts for c in text])
+    assert byte_starts(batch.characters) == wanted.tolist()
+    whole = np.arange(0, len("".join(texts)) + 1, 7)  # and where pieces of it lie
+    pieces = Pieces(
+        whole[:-1].astype(np.int32), whole[1:].astype(np.int32), np.zeros(len(whole) - 1, np.bool_),
+        np.array([0] * len(texts) + [len(whole) - 1]),
+    )  # fmt: skip
+    made = batch.of_pieces(pieces)
+    assert made.texts == [""] * (len(texts) - 1) + ["".join(texts)[: whole[-1]]]
+    assert byte_starts(made.characters) == wanted[: whole[-1] + 1].tolist()
 
 
 @given(st.lists(hard_texts(), max_size=4))
