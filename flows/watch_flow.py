@@ -9,8 +9,10 @@ from flows.corpus_flow import CorpusResult, corpus_flow
 from flows.corpus_plan import CorpusRequest, plan_corpus
 from flows.progress import tell
 from flows.recipe import load_recipe
+from storage.catalog import CATALOG_FILE
 from storage.errors import UserError
 from storage.lease import LeaseBusy
+from storage.unfinished import prepare_output
 
 
 @flow(name="watch", flow_run_name="watch-{request.recipe}")
@@ -34,6 +36,7 @@ def watch_flow(request: CorpusRequest) -> CorpusResult | None:
         return None
     if not plan.pending and plan.is_finished:
         tell(f"watch: nothing new among {len(plan.jobs)} archives")
+        prepare_output(plan.lake.absolute(CATALOG_FILE))  # killed while it made the views, the look before left some
         return None
     try:
         result = corpus_flow(request)

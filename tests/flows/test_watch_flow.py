@@ -24,6 +24,7 @@ from storage.files import list_files
 from storage.lake import Lake
 from storage.lease import CORPUS, LeaseBusy, LeaseLost, hold
 from storage.shards import write_table
+from storage.unfinished import writer_tag
 from tests.flows import plain
 from tests.flows.plain import arrive, asking, digests
 
@@ -57,8 +58,11 @@ def test_a_look_takes_what_is_new_once_and_leaves_a_lake_that_is_written_alone(
         assert query.books(lake).num_rows == 1, "readers are not held up"
     second = plain.run_watch(ask)
     assert first and second and (len(first.archives), len(second.archives)) == (1, 2)
+    left = tmp_path / "lake" / f".{writer_tag().replace(f'-{os.getpid()}-', '-4194305-')}.tmp"
+    left.touch()  # as if killed while it made the views
     assert plain.run_watch(ask) is None
     assert "nothing new among 2 archives" in capsys.readouterr().err
+    assert not left.exists()
     steps = [{(name, step.fingerprint) for name, step in result.dedup.items()} for result in (first, second)]
     assert steps[0] < steps[1], "what was settled is not sought again"
     rows = query.sql(lake, "SELECT crawl, survivor_archive AS stays FROM duplicates").to_pylist()
