@@ -30,7 +30,7 @@ from flows.annotate_rows import (
 )
 from flows.archive_input import Reader, open_archive
 from flows.batching import Batching
-from flows.heap import give_back_freed_memory, give_back_start_up, keep_freed_memory
+from flows.heap import give_back_code, give_back_freed_memory, keep_freed_memory
 from flows.model_files import identity_of
 from flows.recipe import Recipe
 from flows.stall import renew
@@ -93,7 +93,7 @@ def annotate(job: AnnotateJob) -> dict[str, Any]:
         Fatal: The books of the archive do not balance, or the lake cannot be written.
     """
     keep_freed_memory()
-    give_back_start_up()
+    give_back_code("imports")
     lake = Lake(job.lake)
     key = (job.source.crawl, job.source.archive, job.fingerprint)
     if done := lake.archive_row(*key):
@@ -238,6 +238,7 @@ class _Annotation:
             self.writers["contamination"].write(contamination_of(verdicts.table))
         self.batching.judged(verdicts)
         self.rows, self.bodies = [], []
+        give_back_code("the first batch")
 
     def _pages(self, verdicts: Verdicts) -> pa.Table:
         """The ledger rows of the batch: judged pages and refusals, back in stream order."""

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 import pyarrow as pa
 
@@ -43,12 +44,13 @@ def give_back_freed_memory() -> None:
 
 
 @cache
-def give_back_start_up() -> int:
-    """Let go of the code that loading took and work may not: bytes of it; 0 where there is no /proc.
+def give_back_code(after: Literal["imports", "the first batch"]) -> int:
+    """Let go of the code that this took and what follows may not: bytes of it; 0 where there is no /proc, and where it
+    was done before in this process.
 
-    To load LLVM's library alone, 32 MB of it are read, of which kept kernels need 13. What is needed is mapped again,
-    from the file, when it is run. Code is never written to, so that nothing can be lost; parts that something did write
-    to, a debugger say, are left.
+    To load LLVM's library alone, 32 MB of it are read, of which kept kernels need 13; when the first batch has loaded
+    these, nothing of it is run any more. What is needed is mapped again, from the file, when it is run. Code is never
+    written to, so that nothing can be lost; parts that something did write to, a debugger say, are left.
     """
     with suppress(OSError, AttributeError, LookupError, ValueError):
         madvise = ctypes.CDLL(None).madvise

@@ -43,9 +43,9 @@ def test_only_code_as_its_file_has_it_is_given_back(
 def test_a_process_goes_on_without_the_code_it_gave_back() -> None:
     code = """
 import pyarrow as pa, pyarrow.compute as pc, zlib
-from flows.heap import give_back_freed_memory, give_back_start_up, keep_freed_memory
+from flows.heap import give_back_code, give_back_freed_memory, keep_freed_memory
 keep_freed_memory()
-size = give_back_start_up()
+size = give_back_code("imports")
 give_back_freed_memory()
 print(size > 1 << 20, pc.sum(pa.array(range(100_000))).as_py(), zlib.crc32(b"kept"))
 """
