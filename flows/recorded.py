@@ -120,9 +120,10 @@ def settings_for(lake: Lake, recipe: str | None, changes: Sequence[str], corpus:
     if not taken:
         return load_recipe("fineweb", changes)
     try:
-        return changed_recipe(recorded_recipe(taken[0]["recipe"]), changes)
+        made_by = recorded_recipe(taken[0]["recipe"])
     except UserError as error:
         raise UserError(error.message, f"{error.hint} --recipe takes the settings of another.".strip()) from error
+    return changed_recipe(made_by, changes)
 
 
 def _finished_runs(lake: Lake) -> list[dict[str, Any]]:

@@ -43,8 +43,8 @@ def make_directory_of(path: str) -> None:
 
 
 def prepare_output(path: str) -> None:
-    """Make the directory of a file outside a lake, and remove what dead runs left unfinished beside it: no other
-    command looks there."""
+    """Make the directory of a file that is made without a lake being written, and remove what dead runs left unfinished
+    beside it: no other command looks there."""
     make_directory_of(path)
     if is_local(path):
         _remove_dead(entry for end in UNFINISHED for entry in local_path(path).parent.glob(f".*{end}"))

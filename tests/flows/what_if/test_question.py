@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
+from flows import recorded
 from flows.annotate_task import AnnotateJob, annotate
 from flows.cli import app
 from flows.corpus_flow import write_run
 from flows.corpus_plan import CorpusPlan
-from flows.recipe import changed_recipe, load_recipe, shipped_recipes
+from flows.recipe import Recipe, changed_recipe, load_recipe, shipped_recipes
 from flows.recorded import find_run, settings_for
 from flows.what_if.question import ask_for
 from storage.errors import UserError
@@ -132,7 +133,7 @@ def test_the_settings_of_a_run_are_printed(one_run: Lake) -> None:
 
 
 def test_training_goes_by_the_settings_of_the_run_that_made_the_corpus(
-    two_runs: tuple[Lake, str, str], archive: Path, tmp_path: Path
+    two_runs: tuple[Lake, str, str], archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lake = two_runs[0]
     (tmp_path / "mine.toml").write_text("[tokens]\nvocab_size = 700\n[training]\ntrain_tokens = 9000\n")
@@ -144,8 +145,16 @@ def test_training_goes_by_the_settings_of_the_run_that_made_the_corpus(
     shipped = load_recipe("fineweb")
     assert settings_for(lake, None, (), "fineweb").tokens == shipped.tokens
     assert settings_for(lake, "fineweb", ()) == shipped == settings_for(Lake(str(tmp_path / "none")), None, ())
-    with pytest.raises(UserError, match=r"no recipe key tokens\.vocab.*--recipe takes the settings of another"):
+    with pytest.raises(UserError, match=r"no recipe key tokens\.vocab\.") as mistyped:
         settings_for(lake, None, ["tokens.vocab=3"])
+    assert "--recipe" not in str(mistyped.value), "another recipe has no such key either"
+    monkeypatch.setattr(recorded, "recorded_recipe", unreadable)
+    with pytest.raises(UserError, match=r"older version\. --recipe takes the settings of another"):
+        settings_for(lake, None, ())
+
+
+def unreadable(text: str) -> Recipe:
+    raise UserError("recorded by an older version.")
 
 
 @pytest.mark.parametrize("name", shipped_recipes())
