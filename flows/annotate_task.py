@@ -30,7 +30,7 @@ from flows.annotate_rows import (
 )
 from flows.archive_input import Reader, open_archive
 from flows.batching import Batching
-from flows.heap import give_back_code, give_back_freed_memory, keep_freed_memory
+from flows.heap import give_back_freed_memory, keep_freed_memory
 from flows.model_files import identity_of
 from flows.recipe import Recipe
 from flows.stall import renew
@@ -39,6 +39,7 @@ from pipeline.archive.records import Page, Record, Refusal, Skip, Unreadable
 from pipeline.benchmarks import benchmark_rows
 from pipeline.dedup.signatures import band_table
 from pipeline.judging import StageCost, Verdicts, run_stages
+from pipeline.mapped_code import give_back_code
 from pipeline.stage import Stage
 from storage import schema
 from storage.errors import Fatal

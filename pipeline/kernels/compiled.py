@@ -11,6 +11,9 @@ from typing import Any
 from numba import njit
 
 from pipeline.kernels.kept import load_kept
+from pipeline.mapped_code import give_back_code
+
+give_back_code("numba")  # LLVM's, before other libraries come on top of it
 
 _UNCOUNTED: dict[str, Any] = {"nogil": True, "_nrt": False}  # numba's run-time counts references to arrays
 
