@@ -62,6 +62,8 @@ NO_CHARACTER = 0xFF
 """A code that no character has, and a row without any bit."""
 _LAST_WITH_CLASSES = 0x34000
 """Beyond lie tags, variation selectors and private use, all of one row."""
+_AT_ONCE = 0x1000
+"""Characters whose properties are asked for together: as strings, all of them would take 16 MB."""
 
 TERMINAL_RANGES = """
 21 2E 3F 589 61D-61F 6D4 700-702 7F9 837 839 83D-83E 964-965 104A-104B 1362 1367-1368 166E 1735-1736 17D4-17D6
@@ -114,14 +116,13 @@ class Coding(NamedTuple):
 def coding() -> Coding:
     """The codes of all characters, built once a process."""
     table = class_table()
-    known = table[: _LAST_WITH_CLASSES + 1]
-    codes, classes = np.full(len(known), NO_CHARACTER, np.uint8), np.zeros(256, np.uint32)
+    codes, classes = np.full(len(table), NO_CHARACTER, np.uint8), np.zeros(256, np.uint32)
     for code, point in enumerate([*range(0x80), *map(ord, _NAMED)]):
         codes[point], classes[code] = code, table[point]
     spaces, others = FIRST_SPACE, LAST_BULLET + 1
-    rows, row_of = np.unique(known, return_inverse=True)
-    for number, row in enumerate(rows):
-        unnamed = (row_of == number) & (codes == NO_CHARACTER)
+    rows = np.unique(table)
+    for row in rows:
+        unnamed = (table == row) & (codes == NO_CHARACTER)
         if not unnamed.any():
             continue
         code = spaces if row & SPACE else others
@@ -131,7 +132,7 @@ def coding() -> Coding:
         raise RuntimeError(
             f"{len(rows)} kinds of characters do not fit the codes: this Python's Unicode is a newer one"
         )
-    return Coding(np.append(codes, np.full(len(table) - len(codes), codes[-1], np.uint8)), classes)
+    return Coding(np.append(codes, np.full(0x110000 - len(codes), codes[-1], np.uint8)), classes)
 
 
 def coded(text: str) -> np.ndarray:
@@ -140,9 +141,10 @@ def coded(text: str) -> np.ndarray:
 
 
 def class_table() -> np.ndarray:
-    """Bits of every code point: uint32[0x110000]."""
-    table = np.zeros(0x110000, np.uint32)
-    table[:_LAST_WITH_CLASSES] = _properties(list(map(chr, range(_LAST_WITH_CLASSES))))
+    """Bits of every code point to the first of those that all have the same: uint32[0x34001]."""
+    table = np.zeros(_LAST_WITH_CLASSES + 1, np.uint32)
+    for first in range(0, _LAST_WITH_CLASSES, _AT_ONCE):
+        table[first : first + _AT_ONCE] = _properties(list(map(chr, range(first, first + _AT_ONCE))))
     for ranges, bit in (
         (TERMINAL_RANGES, TERMINAL | SYMBOL),
         (SYMBOL_RANGES, SYMBOL),
