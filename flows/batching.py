@@ -14,6 +14,8 @@ import pyarrow.compute as pc
 from pipeline.archive.records import Page
 from pipeline.judging import Verdicts
 
+FIRST_PAGES = 8
+"""Of an archive: what judging loads into the process, it loads while the pages take little memory themselves."""
 MOST_PAGES = 128
 MOST_MARKUP = 4 << 20  # bytes
 MOST_TEXT = 256 << 10  # characters
@@ -23,6 +25,7 @@ MOST_TEXT = 256 << 10  # characters
 class Batching:
     """Says when a batch is full, over the pages of one archive."""
 
+    _any_judged: bool = False
     _markup: int = 0
     _text: int = 0  # of pages that have no markup
     _markup_seen: int = 1 << 20  # as if so much had been read before, a quarter of it text
@@ -42,10 +45,12 @@ class Batching:
             rows: Pages in the batch, and whatever else is kept with them.
         """
         text = self._text + self._markup * self._text_seen // self._markup_seen
-        return rows >= MOST_PAGES or self._markup >= MOST_MARKUP or text >= MOST_TEXT
+        most = MOST_PAGES if self._any_judged else FIRST_PAGES
+        return rows >= most or self._markup >= MOST_MARKUP or text >= MOST_TEXT
 
     def judged(self, verdicts: Verdicts) -> None:
         """The batch is done with: these are its pages."""
+        self._any_judged = True
         text = pc.sum(pc.utf8_length(verdicts.table["text"])).as_py() or 0
         self._text_seen += max(text - self._text, 0)
         self._markup_seen += self._markup

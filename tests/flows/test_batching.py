@@ -29,6 +29,8 @@ def test_a_batch_ends_by_pages_markup_or_text(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(batching, "MOST_MARKUP", 100_000)
     monkeypatch.setattr(batching, "MOST_TEXT", 50_000)
     batch = Batching()
+    assert not batch.is_full(7) and batch.is_full(8)  # the first
+    batch.judged(verdicts())
     batch.add(markup(99_999))
     assert not batch.is_full(127) and batch.is_full(128)
     batch.add(markup(1))
@@ -63,7 +65,7 @@ def test_where_batches_end_changes_no_byte(tmp_path: Path, monkeypatch: pytest.M
     pages |= {"http://a.test/short": page("Too short."), "http://a.test/none": page("")}
     archive = write_warc(tmp_path / "a.warc.gz", pages)
     written = set()
-    for name, limit in (("MOST_PAGES", 64), ("MOST_PAGES", 1), ("MOST_PAGES", 3), ("MOST_TEXT", 500)):
+    for name, limit in (("FIRST_PAGES", 64), ("FIRST_PAGES", 1), ("MOST_PAGES", 1), ("MOST_TEXT", 500)):
         with monkeypatch.context() as patch:
             patch.setattr(batching, name, limit)
             row = annotate(job_for(archive, tmp_path / f"{name}-{limit}"))
