@@ -1,8 +1,8 @@
 """The engines that find a page's main content; no state between pages, and no page that can hold a worker.
 
-An engine is given a page and a limit on work, in steps of about a quarter of a microsecond. It counts the work that can
-grow out of proportion before it does it, and gives the count back: with no text where it is over the limit. The count
-depends on nothing but the page, so the same page has the same fate on every machine.
+An engine is given a page (UTF-8) and a limit on work, in steps of about a quarter of a microsecond. It counts the work
+that can grow out of proportion before it does it, and gives the count back: with no text where it is over the limit.
+The count depends on nothing but the page, so the same page has the same fate on every machine.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ class Found(NamedTuple):
     steps: int
 
 
-Extractor = Callable[[str, int], Found]
+Extractor = Callable[[bytes, int], Found]
 
 
-def extract_with_winnow(html: str, max_steps: int) -> Found:
+def extract_with_winnow(html: bytes, max_steps: int) -> Found:
     """Main content by Winnow's own blocks and scores, see `pipeline.extract.winnow`."""
     blocks, steps = find_page_blocks(html)
     if steps > max_steps:
@@ -39,9 +39,9 @@ def extract_with_winnow(html: str, max_steps: int) -> Found:
 def _within(extract: Callable[[str], str]) -> Extractor:
     """An engine that parses a tree, kept from markup that costs a parser the square of its size."""
 
-    def extract_within(html: str, max_steps: int) -> Found:
-        steps = count_markup_steps(html.encode("utf-8", "replace"))
-        return Found(extract(html) if steps <= max_steps else None, steps)
+    def extract_within(html: bytes, max_steps: int) -> Found:
+        steps = count_markup_steps(html)
+        return Found(extract(html.decode()) if steps <= max_steps else None, steps)
 
     return extract_within
 

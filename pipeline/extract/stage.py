@@ -48,12 +48,13 @@ def extract_stage(engine: str, max_html_bytes: int, max_html_steps: int, min_tex
 
     def compute(batch: DocumentBatch) -> Columns:
         given = batch.column("text").to_pylist() if "text" in batch.names else [None] * batch.num_rows
-        inputs = (batch.column(name).to_pylist() for name in ("body", "mime", "charset_hint"))
+        bodies = (body.as_py() for body in batch.column("body"))  # one at a time: they may be large
+        labels = (batch.column(name).to_pylist() for name in ("mime", "charset_hint"))
         pages = [
             Extracted(text, None, 0.0, 0.0)
             if text is not None
             else extract_page(body or b"", mime, hint, extractor, max_html_bytes, max_html_steps)
-            for text, body, mime, hint in zip(given, *inputs, strict=True)
+            for text, body, mime, hint in zip(given, bodies, *labels, strict=True)
         ]
         return _columns(pages)
 
@@ -80,7 +81,7 @@ def extract_page(
     """The text of one page; plain text passes as it is, and nothing is extracted from one over the limits."""
     html, charset = decode_page(body, charset_hint)
     if mime == "text/plain":
-        return Extracted(html.strip() or None, charset, len(body), 0.0)
+        return Extracted(html.decode().strip() or None, charset, len(body), 0.0)
     if len(body) > max_bytes:
         return Extracted(None, charset, len(body), 0.0)
     text, steps = extractor(html, max_steps)

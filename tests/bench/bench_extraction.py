@@ -37,7 +37,7 @@ NEEDS = {
 
 
 def _winnow(html: str) -> str:
-    return extract_with_winnow(html, sys.maxsize).text or ""
+    return extract_with_winnow(html.encode(), sys.maxsize).text or ""
 
 
 def _lexbor(html: str) -> str:

@@ -59,7 +59,7 @@ def read_gold() -> Iterator[GoldPage]:
             if record.rec_type == "response" and row is not None:
                 html, _ = decode_page(record.content_stream().read(), None)
                 kind = row["_internal"]["page_type"]["primary"]
-                yield GoldPage(row["url"], kind, html, row["ground_truth"]["main_content"])
+                yield GoldPage(row["url"], kind, html.decode(), row["ground_truth"]["main_content"])
 
 
 def _read_rows() -> dict[str, dict[str, Any]]:

@@ -42,7 +42,7 @@ def page(content: str, title: str = "The old mill") -> str:
 
 
 def extract(html: str) -> str:
-    return extract_with_winnow(html, 4_000_000).text or ""
+    return extract_with_winnow(html.encode(), 4_000_000).text or ""
 
 
 def test_paragraphs_and_headings_stay_apart_and_boilerplate_goes():
@@ -203,7 +203,7 @@ def test_a_page_with_little_text_gives_what_it_has(html):
 
 def test_the_blocks_and_their_scores_explain_the_text():
     html = page(paragraphs(*PROSE))
-    reasons = explain_page(html)
+    reasons = explain_page(html.encode())
     assert "\n\n".join(reason.text for reason in reasons if reason.kept) == extract(html)
     assert all(0 <= score <= 1 for reason in reasons for score in (reason.first, reason.second))
     assert {reason.tag for reason in reasons if reason.text in PROSE} == {"p"}
