@@ -14,11 +14,11 @@ import pyarrow.compute as pc
 from pipeline.archive.records import Page
 from pipeline.judging import Verdicts
 
-FIRST_PAGES = 8
-"""Of an archive: what judging loads into the process, it loads while the pages take little memory themselves."""
 MOST_PAGES = 128
 MOST_MARKUP = 4 << 20  # bytes
 MOST_TEXT = 256 << 10  # characters
+FIRST_SHARE = 16
+"""The first batch is so many times smaller: what judging loads into a process is loaded while pages take little."""
 
 
 @dataclass
@@ -45,8 +45,8 @@ class Batching:
             rows: Pages in the batch, and whatever else is kept with them.
         """
         text = self._text + self._markup * self._text_seen // self._markup_seen
-        most = MOST_PAGES if self._any_judged else FIRST_PAGES
-        return rows >= most or self._markup >= MOST_MARKUP or text >= MOST_TEXT
+        share = 1 if self._any_judged else FIRST_SHARE
+        return rows * share >= MOST_PAGES or self._markup * share >= MOST_MARKUP or text * share >= MOST_TEXT
 
     def judged(self, verdicts: Verdicts) -> None:
         """The batch is done with: these are its pages."""

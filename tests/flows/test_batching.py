@@ -48,6 +48,7 @@ def test_what_is_text_of_the_markup_is_learnt(monkeypatch: pytest.MonkeyPatch) -
     sizes = []
     for share in (0.0, 1.0):
         batch, read = Batching(), 0
+        batch.judged(verdicts())
         while read < 64 << 20:
             size = 0
             while not batch.is_full(0):
@@ -65,7 +66,7 @@ def test_where_batches_end_changes_no_byte(tmp_path: Path, monkeypatch: pytest.M
     pages |= {"http://a.test/short": page("Too short."), "http://a.test/none": page("")}
     archive = write_warc(tmp_path / "a.warc.gz", pages)
     written = set()
-    for name, limit in (("FIRST_PAGES", 64), ("FIRST_PAGES", 1), ("MOST_PAGES", 1), ("MOST_TEXT", 500)):
+    for name, limit in (("FIRST_SHARE", 1), ("FIRST_SHARE", 128), ("MOST_PAGES", 1), ("MOST_TEXT", 500)):
         with monkeypatch.context() as patch:
             patch.setattr(batching, name, limit)
             row = annotate(job_for(archive, tmp_path / f"{name}-{limit}"))
