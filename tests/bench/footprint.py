@@ -28,8 +28,9 @@ from typing import NamedTuple
 PAUSE_SECONDS = 0.02
 BUSY_FRAC = 0.1
 """Of a core, what sampling may take of what it watches: the pause is longer where a sample takes long."""
-FILES_EVERY = 10
-"""Samples of their own memory for each of what they map of files, which changes slowly and takes longer to read."""
+FILES_EVERY = 3
+"""Samples of their own memory for each of what they map of files, which takes longer to read. A peak is always of one
+moment: both are read for it."""
 
 
 class Sample(NamedTuple):
@@ -83,9 +84,10 @@ class Footprint:
         for turn in range(sys.maxsize):
             started = time.thread_time()
             pids = descendants(self._roots)
-            if turn % FILES_EVERY == 0 or known != frozenset(pids):
-                files, known = mapped_files(pids), frozenset(pids)
             own = [own_memory(pid) for pid in pids]
+            due = turn % FILES_EVERY == 0 or known != frozenset(pids)
+            if due or sum(own) + files > self.peak.total:
+                files, known = mapped_files(pids), frozenset(pids)
             if sum(own) + files > self.peak.total:
                 named = tuple((pid, command_of(pid), size) for pid, size in zip(pids, own, strict=True))
                 self.peak = Sample(sum(own), files, named)
