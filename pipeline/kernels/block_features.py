@@ -28,57 +28,27 @@ from pipeline.kernels.html_columns import (
     NAME,
     NODE,
     PARENT,
-    SHAPE,
-    START,
     STOPS,
     UPPERS,
     WORDS,
 )
 from pipeline.kernels.html_evidence import GROUPS
 from pipeline.kernels.html_tags import TAG, TAGS
+from pipeline.kernels.page_counts import LONG_BYTES, count_duplicates, count_twins, sum_elements
 
 _FAR = 30.0  # how far away something is that is not there
-_LONG = 80  # bytes of a block that is rather prose than a label
 _GROUPS = len(GROUPS)
 _OWN_COUNT, _RANGE_COUNT, _LEVEL_FIELDS, _PAGE_COUNT = len(OWN), len(RANGES), len(LEVEL), len(PAGE)
 _FEATURE_COUNT = len(FEATURES)
-_TABLE_SLOTS = 4096
 
 
 def _kinds() -> np.ndarray:
-    """Element names in an order that splits well: prose first, then structure, then controls."""
+    """float32[tags]: element names numbered so that decision trees split well: prose, then structure, then controls."""
     order = [
-        "p",
-        "pre",
-        "blockquote",
-        "h1",
-        "h2",
-        "h3",
-        "h4",
-        "h5",
-        "h6",
-        "li",
-        "dd",
-        "dt",
-        "td",
-        "th",
-        "figcaption",
-        "caption",
-        "summary",
-        "div",
-        "section",
-        "article",
-        "main",
-        "header",
-        "footer",
-        "aside",
-        "nav",
-        "button",
-        "label",
-        "legend",
-        "form",
-        "address",
-    ]
+        "p", "pre", "blockquote", "h1", "h2", "h3", "h4", "h5", "h6", "li", "dd", "dt",
+        "td", "th", "figcaption", "caption", "summary", "div", "section", "article", "main", "header", "footer",
+        "aside", "nav", "button", "label", "legend", "form", "address",
+    ]  # fmt: skip
     kinds = np.full(len(TAGS), len(order), np.float32)
     for number, name in enumerate(order):
         if name in TAG:
@@ -87,6 +57,7 @@ def _kinds() -> np.ndarray:
 
 
 def _levels() -> np.ndarray:
+    """float32[tags]: 1 to 6 for headings, else 0."""
     levels = np.zeros(len(TAGS), np.float32)
     for level in range(1, 7):
         levels[TAG[f"h{level}"]] = level
@@ -94,6 +65,7 @@ def _levels() -> np.ndarray:
 
 
 def _range_of_tag() -> np.ndarray:
+    """int64[tags]: the place in `RANGES` of the range that an element opens, -1 for none."""
     ranges = np.full(len(TAGS), -1, np.int64)
     for number, name in enumerate(RANGES):
         for tag in ("ul", "ol", "dl", "menu") if name == "list" else (name,):
@@ -118,9 +90,9 @@ def _measure(text, counts, elements):
     out = np.zeros((blocks, _FEATURE_COUNT), np.float32)
     if blocks == 0:
         return out
-    sums = _sum_elements(counts, elements)
-    twins = _count_twins(elements)
-    same = _count_duplicates(text, counts)
+    sums = sum_elements(counts, elements)
+    twins = count_twins(elements)
+    same = count_duplicates(text, counts)
     page = np.zeros(_PAGE_COUNT, np.float32)
     _measure_page(counts, elements, sums, page)
     before = headings = 0
@@ -158,68 +130,6 @@ def _share(part, whole):
     return part / whole if whole > 0 else 0.0
 
 
-@compiled
-def _sum_elements(counts, elements):
-    """int64[elements, 4] of each element and all inside it: bytes, in links, blocks, bytes of long blocks."""
-    sums = np.zeros((len(elements), 4), np.int64)
-    for b in range(len(counts)):
-        of = sums[counts[b, NODE]]
-        size, linked = counts[b, BYTES], counts[b, LINK_BYTES]
-        of[0] += size
-        of[1] += linked
-        of[2] += 1
-        of[3] += size if size >= _LONG and linked * 3 < size else 0
-    for e in range(len(elements) - 1, 0, -1):
-        sums[elements[e, PARENT]] += sums[e]
-    return sums
-
-
-@compiled
-def _count_twins(elements):
-    """int64[elements]: elements of the same parent, name and class."""
-    slots = np.full(len(elements), -1, np.int64)
-    size = _TABLE_SLOTS
-    while size < 2 * len(elements):
-        size *= 2
-    keys, found = np.zeros(size, np.int64), np.zeros(size, np.int64)
-    for e in range(1, len(elements)):
-        key = elements[e, SHAPE] * 1_000_003 + elements[e, PARENT] + 1
-        slot = (key ^ key >> 29) & (size - 1)
-        while found[slot] and keys[slot] != key:
-            slot = (slot + 1) & (size - 1)
-        keys[slot] = key
-        found[slot] += 1
-        slots[e] = slot
-    twins = np.zeros(len(elements), np.int64)
-    for e in range(1, len(elements)):
-        twins[e] = found[slots[e]]
-    return twins
-
-
-@compiled
-def _count_duplicates(text, counts):
-    """int64[blocks]: blocks of the same text."""
-    size = _TABLE_SLOTS
-    while size < 2 * len(counts):
-        size *= 2
-    keys, found = np.zeros(size, np.uint64), np.zeros(size, np.int64)
-    slots = np.zeros(len(counts), np.int64)
-    for b in range(len(counts)):
-        key = np.uint64(0xCBF29CE484222325)
-        for at in range(counts[b, START], counts[b, END]):
-            key = (key ^ np.uint64(text[at])) * np.uint64(0x100000001B3)
-        slot = np.int64((key ^ key >> np.uint64(31)) & np.uint64(size - 1))
-        while found[slot] and keys[slot] != key:
-            slot = (slot + 1) & (size - 1)
-        keys[slot] = key
-        found[slot] += 1
-        slots[b] = slot
-    same = np.zeros(len(counts), np.int64)
-    for b in range(len(counts)):
-        same[b] = found[slots[b]]
-    return same
-
-
 @called
 def _measure_page(counts, elements, sums, page):
     page[0] = np.log1p(sums[0, 0])
@@ -237,7 +147,7 @@ def _measure_page(counts, elements, sums, page):
             page[9] += tag == _TABLE
             page[12] += tag == _H1
     for b in range(len(counts)):
-        page[10] += counts[b, BYTES] >= _LONG
+        page[10] += counts[b, BYTES] >= LONG_BYTES
     page[11] = sums[0, 0] / len(counts)
 
 
@@ -324,7 +234,7 @@ def _measure_neighbours(row, at, b, counts, elements):
         for other in range(max(0, b - width), min(blocks, b + width + 1)):
             size += counts[other, BYTES]
             linked += counts[other, LINK_BYTES]
-            long += counts[other, BYTES] if counts[other, BYTES] >= _LONG else 0
+            long += counts[other, BYTES] if counts[other, BYTES] >= LONG_BYTES else 0
         row[at] = np.log1p(size)
         row[at + 1] = _share(linked, size)
         row[at + 2] = _share(long, size)

@@ -1,5 +1,4 @@
-"""Counts for NeMo Curator's English heuristics: characters of several kinds, words between spaces, lines,
-paragraphs."""
+"""Counts for NeMo Curator's English heuristics: characters of several kinds, words between spaces, lines."""
 
 # mypy: allow-untyped-defs, allow-untyped-calls, disable-error-code="no-any-return"
 from __future__ import annotations
@@ -8,7 +7,7 @@ from functools import cache
 
 import numpy as np
 
-from pipeline.kernels.characters import BLOCK, Characters, byte_at, longest_run, lowest
+from pipeline.kernels.characters import BLOCK, Characters, byte_at, lowest
 from pipeline.kernels.chunks import Chunks
 from pipeline.kernels.classes import (
     ALPHA,
@@ -24,11 +23,9 @@ from pipeline.kernels.classes import (
     coding,
 )
 from pipeline.kernels.compiled import called, compiled, inlined
-from pipeline.kernels.hashing import SEED, combine, has_slot, hash_bytes, hash_slice, low_bytes, slots_of
+from pipeline.kernels.hashing import has_slot, hash_bytes, hash_slice, low_bytes, slots_of
 from pipeline.kernels.lines import Lines, is_blank, strip
 from pipeline.kernels.machine import having64, load64, ones, trailing_zeros
-from pipeline.kernels.phrases import Hits
-from pipeline.kernels.repeats import find_slot, slots_for
 
 (
     PLAIN, DIGITS, BLANKS, BRACKETS, URLS,
@@ -37,9 +34,6 @@ from pipeline.kernels.repeats import find_slot, slots_for
 ) = range(15)  # fmt: skip
 """Columns of `count_english`."""
 
-PARAGRAPHS, REPEATED, PARAGRAPH_CHARS, REPEATED_CHARS, BOILERPLATE = range(5)
-"""Columns of `count_paragraphs`."""
-
 ELLIPSIS_MARKS = ("...", "[...]", "…", "(...)", "[…]", "-»", "read more..", "read more")
 """What ends a line in an ellipsis (lowered, stripped), and what is one as a word."""
 
@@ -47,7 +41,7 @@ _COUNTED = (PLAIN_ENGLISH, DIGIT, BLANK, BRACKET)
 _PART_BITS = np.uint64(16)  # of a number that holds four counts
 _PART = np.int64(0xFFFF)
 _ONE = np.uint64(1)
-_NEWLINE, _HASH, _COLON, _SLASH, _S = 0x0A, 0x23, 0x3A, 0x2F, 0x73
+_HASH, _COLON, _SLASH, _S = 0x23, 0x3A, 0x2F, 0x73
 _PACKED = 8  # bytes of a word that fit one number
 _LONGEST_MARK = 5  # of the ellipses without white space
 
@@ -90,19 +84,6 @@ def _packed(words: tuple[str, ...]) -> tuple[np.ndarray, np.uint64, np.uint64, n
     packed = {word for word in words if word.isascii() and 0 < len(word) <= _PACKED}
     others = np.array([hash_bytes(word) for word in sorted({*words} - packed - {""})], np.uint64)
     return (*slots_of(word.encode() for word in packed), others)
-
-
-def count_paragraphs(characters: Characters, lines: Lines, offsets: np.ndarray, hits: Hits) -> np.ndarray:
-    """int64[documents, 5]: paragraphs as `text.split("\\n\\n")` cuts them; those equal to an earlier one; the
-    characters of all and of those; paragraphs with a phrase (where one of them is phrase 0, all).
-
-    Args:
-        offsets: int64[documents + 1], bytes of the texts that `hits` were found in.
-    """
-    return _count_paragraphs(
-        characters.codes, characters.byte_index, lines.starts, lines.ends, lines.hashes, lines.doc_offsets,
-        offsets, *hits,
-    )  # fmt: skip
 
 
 @compiled
@@ -268,40 +249,3 @@ def _judge_line(codes, classes, low, high, counts):
     counts[UNENDED] += not ended
     counts[BULLETS] += BULLET <= codes[low] <= LAST_BULLET
     counts[ELLIPSES] += _ends_in_mark(codes, low, high, False)
-
-
-@compiled
-def _count_paragraphs(codes, byte_index, starts, ends, hashes, line_offsets, offsets, hit_starts, hit_phrases):
-    found = np.zeros((len(offsets) - 1, BOILERPLATE + 1), np.int64)
-    slots = slots_for(longest_run(line_offsets))
-    keys, stamps = np.empty(slots, np.uint64), np.zeros(slots, np.int64)
-    hit = 0
-    for d in range(len(offsets) - 1):
-        line, last = line_offsets[d], line_offsets[d + 1]
-        everything = False
-        while line < last:
-            state, chars = SEED, np.int64(-1)
-            while True:  # a paragraph ends before an empty line that another line follows
-                state = combine(state, hashes[line])
-                chars += ends[line] - starts[line] + 1
-                line += 1
-                if line >= last or (starts[line] == ends[line] and line + 1 < last):
-                    break
-            after = byte_at(codes, byte_index, starts[line]) if line < last else offsets[d + 1]
-            line += 1
-            slot = find_slot(keys, stamps, d + 1, state, slots - 1)
-            repeated = stamps[slot] == d + 1
-            keys[slot], stamps[slot] = state, d + 1
-            found[d, PARAGRAPHS] += 1
-            found[d, PARAGRAPH_CHARS] += chars
-            found[d, REPEATED] += repeated
-            found[d, REPEATED_CHARS] += chars if repeated else 0
-            boilerplate = False
-            while hit < len(hit_starts) and hit_starts[hit] < after:
-                boilerplate = True
-                everything = everything or hit_phrases[hit] == 0
-                hit += 1
-            found[d, BOILERPLATE] += boilerplate
-        if everything:
-            found[d, BOILERPLATE] = found[d, PARAGRAPHS]
-    return found

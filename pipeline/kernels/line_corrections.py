@@ -3,24 +3,23 @@
 # mypy: allow-untyped-defs, allow-untyped-calls, disable-error-code="no-any-return"
 from __future__ import annotations
 
-from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.kernels.characters import BLOCK, Characters, beyond_ascii64, byte_at, longest_run, lowest, point_at
+from pipeline.kernels.characters import BLOCK, Characters, beyond_ascii64, longest_run, lowest
 from pipeline.kernels.chunks import Chunks, count_having
 from pipeline.kernels.classes import ALNUM, CAPITAL, DIGIT, MARK, NUMERAL, SPACE, UNSPACED
 from pipeline.kernels.compiled import called, compiled, inlined
-from pipeline.kernels.lines import Lines
-from pipeline.kernels.machine import ones, paired64, trailing_zeros, within64
-from pipeline.kernels.phrases import rarest_pair
+from pipeline.kernels.line_phrases import cut_phrases, leading_spaces, matches, pack_phrases
+from pipeline.kernels.lines import NEWLINE, Lines
+from pipeline.kernels.machine import ones, trailing_zeros, within64
 from pipeline.kernels.pieces import Pieces, add_piece, strip_pieces
 
 CAPITALS, NUMERALS, COUNTER, FEW_WORDS, PHRASE, EDITED, LINES, WORDS, WORDS_LEFT = range(9)
 """Columns of `CorrectedLines.counts`."""
 
-_NEWLINE, _DOT, _COMMA, _UNDERSCORE, _KILO, _MEGA, _GIGA = 0x0A, 0x2E, 0x2C, 0x5F, 0x6B, 0x6D, 0x62
+_DOT, _COMMA, _UNDERSCORE, _KILO, _MEGA, _GIGA = 0x2E, 0x2C, 0x5F, 0x6B, 0x6D, 0x62
 _CASE = np.uint8(0x20)
 _ONE = np.uint64(1)
 
@@ -71,25 +70,12 @@ def correct_lines(
     """
     c = corrections
     limits = (c.max_capital_frac, c.max_numeral_frac, c.min_words, c.phrase_words)
-    counted, phrases = _packed((c.counted,)), _packed((c.anywhere, c.at_end, c.at_start))
+    counted, phrases = pack_phrases((c.counted,)), pack_phrases((c.anywhere, c.at_end, c.at_start))
     *pieces, counts = _correct_lines(
         data, *characters[:4], chunks.starts, chunks.kinds, chunks.doc_offsets,
         lines.starts, lines.ends, lines.seen, lines.doc_offsets, *limits, *counted[:2], *phrases,
     )  # fmt: skip
     return CorrectedLines(Pieces(*pieces), counts)
-
-
-@cache
-def _packed(groups: tuple[tuple[str, ...], ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Code points of all phrases, int64 where each ends (from 0), the number of the group of each, and two of ASCII's
-    characters that stand side by side in it, whatever "." stands for: uint8[phrases, 2]; 0 and 0 where none do."""
-    phrases = [(phrase.lower(), number) for number, group in enumerate(groups) for phrase in group if phrase]
-    points = np.array([ord(c) for phrase, _ in phrases for c in phrase], np.int32)
-    ends = np.cumsum([0, *(len(phrase) for phrase, _ in phrases)]).astype(np.int64)
-    parts = [max(phrase.split("."), key=len) for phrase, _ in phrases]
-    pairs = [rarest_pair(part.encode()) if len(part) > 1 and part.isascii() else bytes(2) for part in parts]
-    packed = np.frombuffer(b"".join(pairs), np.uint8).reshape(-1, 2)
-    return points, ends, np.array([number for _, number in phrases], np.int64), packed
 
 
 @compiled
@@ -144,7 +130,7 @@ def _correct_document(
             cause = _cause(data, codes, classes, byte_index, low, high, words, capitals, numerals,
                            max_capital_frac, max_numeral_frac, min_words, counted, counted_ends)  # fmt: skip
             if cause < 0 and words <= phrase_words and len(groups):
-                left = _cut_phrases(
+                left = cut_phrases(
                     data, codes, classes, byte_index, low, high, places, letters, ends, groups, pairs, phrase_words
                 )
                 cause = PHRASE if left == 0 else -1
@@ -157,13 +143,13 @@ def _correct_document(
             alnum = _alnum_words(codes, classes, places, left)
         else:
             left = high - low
-        skip = _leading_spaces(codes, classes, places, low, left, edited) if n == first else 0
+        skip = leading_spaces(codes, classes, places, low, left, edited) if n == first else 0
         if skip == left and n == first:
             continue
         counts[WORDS_LEFT] += alnum
         if edited:
             n = _add_runs(places, skip, left, starts, stops, broken, n, n > first)
-        elif n > first and stops[n - 1] + 1 == low and codes[low - 1] == _NEWLINE:
+        elif n > first and stops[n - 1] + 1 == low and codes[low - 1] == NEWLINE:
             stops[n - 1] = high  # as it stood: one piece with the line before
         else:
             n = add_piece(starts, stops, broken, n, low + skip, high, n > first)
@@ -246,7 +232,7 @@ def _is_counter(data, codes, classes, byte_index, low, high, counted, counted_en
         high -= 1
     for k in range(len(counted_ends) - 1):
         length = counted_ends[k + 1] - counted_ends[k]
-        if length == high - noun and _matches(data, codes, byte_index, noun, counted, counted_ends[k], length):
+        if length == high - noun and matches(data, codes, byte_index, noun, counted, counted_ends[k], length):
             return True
     return False
 
@@ -256,116 +242,9 @@ def _is_word_part(point, cls):
     return cls & ALNUM != 0 or point == _UNDERSCORE
 
 
-@inlined
-def _letter(data, codes, byte_index, i):
-    """The code point of a character, ASCII's letters in lower case."""
-    point = np.int32(codes[i])
-    if point >= 0x80:
-        point, _ = point_at(data, byte_at(codes, byte_index, i))
-    return point | 0x20 if 0x41 <= point <= 0x5A else point
-
-
-@inlined
-def _matches(data, codes, byte_index, start, letters, first, length):
-    for k in range(length):  # noqa: SIM110  numba compiles no generators into a caller
-        if _letter(data, codes, byte_index, start + k) != letters[first + k]:
-            return False
-    return True
-
-
-@called
-def _cut_phrases(
-    data, codes, classes, byte_index, low, high, places, letters, ends, groups, pairs, most_words
-):  # fmt: skip
-    """Put in `places` the characters of a line that are left without phrases; how many, 0 where only white
-    space would be."""
-    left = high - low
-    found = False
-    for k in range(len(groups)):
-        if _has_pair(codes, low, high, pairs[k, 0], pairs[k, 1]):
-            found = found or _occurs(data, codes, byte_index, low, high, letters, ends[k], ends[k + 1])
-    if not found:
-        return left
-    for i in range(low, high):
-        places[i - low] = i
-    for k in range(len(groups)):
-        before = left
-        if _spaced_words(codes, classes, places, left) <= most_words:
-            left = _cut_phrase(data, codes, classes, byte_index, places, left, letters, ends[k], ends[k + 1], groups[k])
-        if before and _leading_spaces(codes, classes, places, 0, left, True) == left:
-            return 0
-    return left
-
-
-@inlined
-def _has_pair(codes, low, high, first, second):
-    """Whether two of ASCII's characters stand side by side in the line, whatever their case; true of a pair of zeros.
-    Some other pairs, and one that goes on beyond the line, are taken for it."""
-    if first == 0:
-        return True
-    address, found = np.intp(codes.ctypes.data), np.uint64(0)
-    for block in range(low, high, BLOCK):
-        stands = paired64(address + block, first | _CASE, _CASE, second | _CASE, _CASE)
-        found |= stands & lowest(high - block)
-    return found != 0
-
-
-@called
-def _occurs(data, codes, byte_index, low, high, letters, first, after):
-    """Whether the phrase is anywhere in the line."""
-    for i in range(low, high - (after - first) + 1):
-        k = first
-        while k < after and _alike(data, codes, byte_index, i + k - first, letters[k]):
-            k += 1
-        if k == after:
-            return True
-    return False
-
-
-@inlined
-def _alike(data, codes, byte_index, i, letter):
-    return letter == _DOT or _letter(data, codes, byte_index, i) == letter
-
-
-@called
-def _cut_phrase(data, codes, classes, byte_index, places, left, letters, first, after, group):
-    """Cut one phrase out: everywhere, or only at the end (1) or the start (2) of what is left. One white space
-    before it goes too (after it, at the start)."""
-    length = after - first
-    written = i = 0
-    while i < left:
-        space = 1 if group != 2 and classes[codes[places[i]]] & SPACE else 0
-        for lead in range(space, -1, -1):  # with the white space, where there is some; else without
-            start = i + lead
-            fits = start + length <= left and (group != 1 or start + length == left) and (group != 2 or i == 0)
-            k = 0
-            while fits and k < length and _alike(data, codes, byte_index, places[start + k], letters[first + k]):
-                k += 1
-            if fits and k == length:
-                i = start + length
-                if group == 2 and i < left and classes[codes[places[i]]] & SPACE:
-                    i += 1
-                break
-        else:
-            places[written] = places[i]
-            written += 1
-            i += 1
-    return written
-
-
-@inlined
-def _spaced_words(codes, classes, places, left):
-    words, space = 0, True
-    for k in range(left):
-        is_space = classes[codes[places[k]]] & SPACE != 0
-        words += space and not is_space
-        space = is_space
-    return words
-
-
 @called
 def _alnum_words(codes, classes, places, left):
-    """Words that begin with a letter or digit among the characters left, as `_measure_line` counts them."""
+    """Words that begin with a letter or digit among the characters left, as `_count_words` counts them."""
     words = 0
     before = np.uint32(SPACE)
     for k in range(left):
@@ -374,11 +253,3 @@ def _alnum_words(codes, classes, places, left):
         words += (before & SPACE or unspaced) and not c & SPACE and c & ALNUM != 0
         before = c
     return words
-
-
-@inlined
-def _leading_spaces(codes, classes, places, low, left, edited):
-    k = 0
-    while k < left and classes[codes[places[k] if edited else low + k]] & SPACE:
-        k += 1
-    return k

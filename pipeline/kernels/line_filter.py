@@ -53,8 +53,7 @@ class FilteredLines(NamedTuple):
 
     Attributes:
         pieces: What stays of the texts.
-        counts: int64[documents, 8], lines removed by each cause (LONG_WORD .. POLICY; lines with "lorem
-            ipsum" or a
+        counts: int64[documents, 8], lines removed by each cause (LONG_WORD .. POLICY; lines with "lorem ipsum" or a
             curly bracket are counted and stay) and LINES, all of them.
     """
 

@@ -15,6 +15,8 @@ import numpy as np
 import re2
 
 from pipeline.kernels import triggers
+from pipeline.kernels.trigger_tables import CLASSES, PAIRS
+from pipeline.kernels.trigger_tables import KINDS as NUMBERED
 from pipeline.pii.address import ADDRESS
 from pipeline.pii.birthdate import BIRTHDATE
 from pipeline.pii.card import CARD
@@ -110,7 +112,7 @@ class Finder:
         self.kinds = kinds
         self.patterns = [_compile(kind.pattern) for kind in kinds]
         self.walls = _compile("|".join(PLACEHOLDERS.values()))
-        self.ranks = {triggers.KINDS.index(kind.name): rank for rank, kind in enumerate(kinds)}
+        self.ranks = {NUMBERED.index(kind.name): rank for rank, kind in enumerate(kinds)}
 
     def search(self, text: str, search: Search) -> Iterator[PiiSpan]:
         """Spans of the text, in no order. What lies between them is searched again."""
@@ -130,7 +132,7 @@ class Finder:
     def _claims(self, walled: Walled, low: int, high: int, search: Search) -> Iterator[tuple[PiiSpan, int]]:
         """Every kind's hits in a range of bytes, each with the kind's rank."""
         data = bytes(walled.data[low:high])
-        stretches = triggers.find_stretches(np.frombuffer(data, np.uint8), triggers.CLASSES, triggers.PAIRS)
+        stretches = triggers.find_stretches(np.frombuffer(data, np.uint8), CLASSES, PAIRS)
         for number, start, end in stretches.tolist():
             rank = self.ranks.get(number)
             if rank is None:

@@ -22,6 +22,7 @@ from pydantic import Field
 
 from pipeline.batch import DocumentBatch
 from pipeline.kernels import english
+from pipeline.kernels.paragraphs import count_paragraphs
 from pipeline.kernels.phrases import find_phrases
 from pipeline.kernels.repeats import count_repeated_filled_lines
 from pipeline.quality.limits import Limits, compute_by_language, limit, rules_by_language
@@ -146,7 +147,7 @@ def measure(batch: DocumentBatch, common_words: tuple[str, ...], boilerplate: tu
 def _uniqueness(batch: DocumentBatch, boilerplate: tuple[str, ...]) -> dict[str, Ratio]:
     """Shares of lines and paragraphs that are not repeated, and of paragraphs that are boilerplate."""
     hits = find_phrases(batch.utf8.data, batch.utf8.offsets, ("lorem ipsum", *boilerplate))
-    paragraphs = english.count_paragraphs(batch.characters, batch.lines, batch.utf8.offsets, hits)
+    paragraphs = count_paragraphs(batch.characters, batch.lines, batch.utf8.offsets, hits)
     whole, repeated, chars, repeated_chars, phrased = paragraphs.T
     lines, repeated_lines, repeated_line_chars, line_chars = count_repeated_filled_lines(batch.lines).T
     some = sizes(batch.characters.doc_offsets) > 0  # an empty text has one empty paragraph, and nothing to say

@@ -12,6 +12,7 @@ from pipeline.batch import DocumentBatch
 from pipeline.kernels import english
 from pipeline.kernels import line_corrections as kernel
 from pipeline.kernels.line_corrections import Corrections
+from pipeline.kernels.paragraphs import count_paragraphs
 from pipeline.kernels.phrases import find_phrases
 from tests.pipeline.kernels import plain_corrections as plain
 from tests.pipeline.kernels.texts import hard_texts
@@ -72,7 +73,7 @@ def test_english_counts_equal_plain_python(texts: list[str]) -> None:
 def test_paragraphs_equal_plain_python(texts: list[str]) -> None:
     batch = DocumentBatch.of_texts(texts)
     hits = find_phrases(batch.utf8.data, batch.utf8.offsets, PHRASES)
-    counts = english.count_paragraphs(batch.characters, batch.lines, batch.utf8.offsets, hits)
+    counts = count_paragraphs(batch.characters, batch.lines, batch.utf8.offsets, hits)
     assert counts.tolist() == [plain.paragraphs(text, PHRASES) for text in texts]
 
 

@@ -10,6 +10,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipeline.kernels import triggers
+from pipeline.kernels.trigger_tables import CLASSES, PAIRS
+from pipeline.kernels.trigger_tables import KINDS as NUMBERED
 from pipeline.pii.spans import KINDS, find_spans
 from tests.pii_measures import labelled_texts
 from tests.pipeline.pii.test_spans import PIECES
@@ -20,7 +22,7 @@ TEXTS = st.lists(st.sampled_from(PIECES), max_size=20).map("".join) | st.text(ma
 
 def everywhere(data: np.ndarray, _classes: np.ndarray, _pairs: np.ndarray) -> np.ndarray:
     """The plain twin: any kind can lie anywhere."""
-    return np.array([[number, 0, len(data)] for number in range(len(triggers.KINDS))], np.int64)
+    return np.array([[number, 0, len(data)] for number in range(len(NUMBERED))], np.int64)
 
 
 def found_everywhere(text: str) -> list:
@@ -49,15 +51,15 @@ def test_nothing_is_lost_in_labelled_texts(shared_data) -> None:
 def test_prose_is_passed_over() -> None:
     prose = "It was the best of times, it was the worst of times; and nobody could tell which. " * 50
     data = np.frombuffer(prose.encode(), np.uint8)
-    assert len(triggers.find_stretches(data, triggers.CLASSES, triggers.PAIRS)) == 0
+    assert len(triggers.find_stretches(data, CLASSES, PAIRS)) == 0
 
 
 @pytest.mark.parametrize("unit", ["1", "A1B2", "a:", "1.", "-", "_", "@", "12 ", "A" * 20 + "1", "d", "\u00b0", "19"])
 def test_stretches_are_in_order_apart_within_the_text_and_take_linear_time(unit) -> None:
     data = np.frombuffer((unit * (400_000 // len(unit))).encode(), np.uint8)
     started = time.process_time()
-    rows = triggers.find_stretches(data, triggers.CLASSES, triggers.PAIRS)
+    rows = triggers.find_stretches(data, CLASSES, PAIRS)
     assert time.process_time() - started < 1
-    for number in range(len(triggers.KINDS)):
+    for number in range(len(NUMBERED)):
         edges = rows[rows[:, 0] == number, 1:].ravel()
         assert np.all(np.diff(edges) > 0) and np.all((edges >= 0) & (edges <= len(data)))
