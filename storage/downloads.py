@@ -21,7 +21,7 @@ from storage.web import Version, WebFile
 
 _PART, _LOCK = ".part", ".lock"
 _SYNC_BYTES = 32 << 20
-"""So many bytes at a time are made safe on the disk; a download goes on from the last of these."""
+"""So many bytes at a time are made safe on the disk, before anything after them is written."""
 
 
 def download(uri: str, directory: str, expected: Version | None = None) -> Path:
@@ -58,21 +58,29 @@ def download(uri: str, directory: str, expected: Version | None = None) -> Path:
 def _fetch(file: WebFile, part: Path) -> None:
     """Make the part whole: what of it is known to be on the disk is kept, the rest is asked for."""
     with write_errors(str(part)), part.open("ab") as out:
-        safe = out.tell() // _SYNC_BYTES * _SYNC_BYTES
-        out.truncate(safe)
-        for piece in file.stream(safe):
-            out.write(piece)
-            if out.tell() - safe >= _SYNC_BYTES:
-                out.flush()
-                os.fsync(out.fileno())
-                safe = out.tell()
+        # a part that is longer than a block was synced to that block's end; of one just as long that is not known
+        place = max(out.tell() - 1, 0) // _SYNC_BYTES * _SYNC_BYTES
+        out.truncate(place)
+        for piece in file.stream(place):
+            while piece:
+                room = _SYNC_BYTES - place % _SYNC_BYTES
+                place += out.write(piece[:room])
+                piece = piece[room:]
+                if place % _SYNC_BYTES == 0:
+                    out.flush()
+                    os.fsync(out.fileno())
 
 
 def _kept(base: Path, expected: Version | None) -> Path | None:
+    """The copy of that version, or the one written last where any will do; None where there is none."""
     if expected is not None:
         target = _named(base, expected)
         return target if target.exists() else None
-    found = [path for path in base.parent.glob(f"{base.name}.*") if path.suffix not in (_PART, _LOCK)]
+    found = [
+        path
+        for path in base.parent.glob(f"{base.name}.*")
+        if path.stem == base.name and path.suffix not in (_PART, _LOCK)  # a.warc.gz.<mark> is no copy of a.warc
+    ]
     return max(found, key=lambda path: (path.stat().st_mtime_ns, path.name)) if found else None
 
 

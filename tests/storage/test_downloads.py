@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import random
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -102,3 +104,40 @@ def test_a_missing_file_fails_alone_and_an_unwritable_directory_is_a_mistake(
     (tmp_path / "file").write_text("x")
     with pytest.raises(UserError, match="Cannot write"):
         download(f"{server.url}deep/a.warc.gz", str(tmp_path / "file" / "below"))
+
+
+def test_what_a_download_goes_on_from_was_synced_however_the_pieces_come(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a power cut leaves of the file may be as long as what was written, and hold only what was synced."""
+    monkeypatch.setattr(downloads, "_SYNC_BYTES", 50_000)
+    part, synced, written, unsafe = tmp_path / "a.part", 0, 0, []
+    starts: list[int] = []
+
+    def note_sync(descriptor: int) -> None:
+        nonlocal synced
+        synced = os.fstat(descriptor).st_size
+
+    class Pieces:
+        def stream(self, start: int) -> Iterator[bytes]:
+            nonlocal written
+            starts.append(start)
+            unsafe.append(start > synced)
+            for place in range(start, len(CONTENT), 7_001):
+                if place > start + 99_000:
+                    raise Transient("cut")
+                written = min(place + 7_001, len(CONTENT))
+                yield CONTENT[place : place + 7_001]
+
+    monkeypatch.setattr(os, "fsync", note_sync)
+    while written < len(CONTENT):
+        with suppress(Transient):
+            downloads._fetch(Pieces(), part)  # type: ignore[arg-type]
+    assert part.read_bytes() == CONTENT and len(starts) > 1 and not any(unsafe)
+
+
+def test_a_copy_of_another_file_whose_name_begins_so_is_not_taken_for_it(server: CrawlServer, tmp_path: Path) -> None:
+    (server.folder / "deep/a.warc").write_bytes(CONTENT[:1000])
+    packed = get(server, tmp_path)
+    plain = download(f"{server.url}deep/a.warc", str(tmp_path / "kept"))
+    assert plain != packed and plain.read_bytes() == CONTENT[:1000]
