@@ -7,7 +7,6 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import pyarrow as pa
 from rich.console import Console
@@ -30,6 +29,7 @@ from pipeline.stage import Rule, Stage
 from storage import patience
 from storage.errors import UserError
 from storage.lake import Lake
+from storage.uris import split_url
 
 
 def run_corpus(request: CorpusRequest, dry_run: bool) -> None:
@@ -192,7 +192,7 @@ def _batch_of(data: bytes, file: Path, url: str) -> DocumentBatch:
         {
             "doc_id": pa.array(["00000000-0000-0000-0000-000000000000"]),
             "url": pa.array([url or None], pa.string()),
-            "host": pa.array([urlsplit(url).hostname], pa.string()),
+            "host": pa.array([split_url(url).hostname], pa.string()),
             "domain": pa.array(["web"]),
             "mime": pa.array(["text/html" if is_html else "text/plain"]),
             "charset": pa.array([None], pa.string()),

@@ -9,7 +9,6 @@ hold is part of every fingerprint (`Recipe.files`).
 
 from __future__ import annotations
 
-import gzip
 from functools import cache, partial
 
 from pydantic import Field
@@ -19,8 +18,7 @@ from pipeline.quality.url import SIGNALS, Blocklists, UrlConfig, measure, rules_
 from pipeline.stage import Columns, Stage
 from storage.errors import UserError
 from storage.files import open_read, sha256_of, stamp
-
-_GZIP = b"\x1f\x8b"
+from storage.texts import decode_text
 
 
 class UrlSection(UrlConfig):
@@ -75,6 +73,6 @@ def _read(path: str) -> str:
     with open_read(path) as stream:
         data = stream.read()
     try:
-        return (gzip.decompress(data) if data.startswith(_GZIP) else data).decode()
-    except (OSError, EOFError, UnicodeDecodeError) as error:
-        raise UserError(f"the list {path} is no UTF-8 text: {error}.", "One entry a line, gzip or plain.") from error
+        return decode_text(data)
+    except ValueError as error:
+        raise UserError(f"the list {path} cannot be read: {error}.", "One entry a line, gzip or plain.") from error

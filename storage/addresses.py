@@ -13,13 +13,13 @@ from __future__ import annotations
 import ipaddress
 import socket
 from typing import Any
-from urllib.parse import urlsplit
 
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from storage.errors import UserError
+from storage.uris import split_url
 
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _HINT = "If that is meant, set WINNOW_ALLOW_PRIVATE=true, or give --allow-private."
@@ -47,13 +47,13 @@ def is_public(address: str) -> bool:
 
 def is_literal(uri: str) -> bool:
     """Whether a URL's host is written as an address, or as this machine's own name: nothing is to be looked up."""
-    host = urlsplit(uri).hostname or ""
+    host = split_url(uri).hostname or ""
     return host == "localhost" or _address(host) is not None
 
 
 def check_written(uri: str) -> None:
     """Raises UserError where the URL itself names a private address that no person gave."""
-    host = urlsplit(uri).hostname or ""
+    host = split_url(uri).hostname or ""
     address = _address(host)
     if not _private_allowed and (host.rstrip(".") == "localhost" or (address and not is_public(address))):
         raise _refusal(host, host)

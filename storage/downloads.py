@@ -11,12 +11,12 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from storage.errors import ShardFailed, UserError
 from storage.files import publish, write_errors
 from storage.lake import fingerprint, safe_name
 from storage.unfinished import make_directory_of
+from storage.uris import split_url
 from storage.web import Version, WebFile
 
 _PART, _LOCK = ".part", ".lock"
@@ -85,7 +85,7 @@ def _kept(base: Path, expected: Version | None) -> Path | None:
 
 
 def _place(uri: str, directory: str) -> Path:
-    parts = urlsplit(uri)
+    parts = split_url(uri)
     query = f"?{parts.query}" if parts.query else ""
     names = [name for name in parts.path.split("/") if name] or ["index"]
     folder = Path(directory).expanduser() / safe_name(parts.netloc)

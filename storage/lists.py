@@ -5,22 +5,20 @@ Common Crawl publishes its archives so (`warc.paths.gz`); whoever crawls themsel
 
 from __future__ import annotations
 
-import gzip
 import html
 import re
-import zlib
-from urllib.parse import unquote, urljoin, urlsplit
+from urllib.parse import unquote, urljoin
 
 from storage.addresses import check_written
 from storage.errors import UserError
 from storage.files import open_read
-from storage.uris import is_local, join, local_path
+from storage.texts import decode_text
+from storage.uris import is_local, join, local_path, split_url
 from storage.web import WebFile, is_web
 
 SUFFIXES = (".paths", ".paths.gz")
 _SNAPSHOT = re.compile(r"crawl-data/([^/]+)/(.+)")
 _LINK = re.compile(r"""<a\b[^>]*?\bhref\s*=\s*["']?([^"'\s>]+)""", re.IGNORECASE)
-_GZIP = b"\x1f\x8b"
 
 
 def is_list(uri: str) -> bool:
@@ -41,8 +39,8 @@ def read_list(uri: str) -> list[str]:
         with open_read(uri) as stream:
             data = stream.read()
     try:
-        text = (gzip.decompress(data) if data.startswith(_GZIP) else data).decode()
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+        text = decode_text(data)
+    except ValueError as error:
         raise UserError(f"{uri} is not a list of archives: {error}.", "It is a path or URL a line.") from error
     return [line for raw in text.splitlines() if (line := raw.strip()) and not line.startswith("#")]
 
@@ -50,9 +48,17 @@ def read_list(uri: str) -> list[str]:
 def list_page(uri: str) -> list[str]:
     """Names of the files a web server lists in a directory, sorted; nothing outside it is followed."""
     page = WebFile(uri).read_whole().decode("utf-8", "replace")
-    links = (urljoin(uri, html.unescape(link)) for link in _LINK.findall(page))
+    links = (_joined(uri, html.unescape(link)) for link in _LINK.findall(page))
     names = {unquote(link.removeprefix(uri).partition("?")[0]) for link in links if link.startswith(uri)}
     return sorted(name for name in names if name and "/" not in name)
+
+
+def _joined(uri: str, link: str) -> str:
+    """Where a link of a page leads; nowhere, where it is no URL."""
+    try:
+        return urljoin(uri, link)
+    except ValueError:
+        return ""
 
 
 def snapshot_of(path: str) -> tuple[str, str] | None:
@@ -68,7 +74,7 @@ def beside(uri: str, line: str) -> str:
         UserError: It names an address of this machine or network, on another server than the list's own.
     """
     if is_web(line):
-        if urlsplit(line).netloc != urlsplit(uri).netloc:  # who writes a list must not choose what is read within
+        if split_url(line).netloc != split_url(uri).netloc:  # who writes a list must not choose what is read within
             check_written(line)
         return line
     if "://" in line or (line.startswith("/") and is_local(uri)):

@@ -141,7 +141,7 @@ def retry_after(value: str | None, date: str | None = None) -> float | None:
     """
     if value is None:
         return None
-    if value.strip().isdigit():
+    if value.strip().isdecimal():
         return float(value)
     until, now = _parse_date(value), _parse_date(date) or datetime.now(UTC)
     return max(0.0, (until - now).total_seconds()) if until else None
@@ -150,6 +150,6 @@ def retry_after(value: str | None, date: str | None = None) -> float | None:
 def _parse_date(text: str | None) -> datetime | None:
     try:
         found = parsedate_to_datetime(text) if text else None
-    except ValueError:
+    except (ValueError, OverflowError):  # of a date, and of one in a time zone of its own
         return None
     return found.replace(tzinfo=UTC) if found and found.tzinfo is None else found

@@ -7,15 +7,14 @@ Source: https://commoncrawl.org/get-started (crawl-data/<snapshot>/warc.paths.gz
 from __future__ import annotations
 
 import difflib
-import gzip
 import json
 import re
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from storage.errors import ShardFailed, Transient, UserError
 from storage.files import open_read
+from storage.texts import decode_text
 from storage.uris import is_local, local_path
 from storage.web import WebFile, is_web
 
@@ -25,7 +24,6 @@ COMMON_CRAWL_LIST = "https://index.commoncrawl.org/collinfo.json"
 _SNAPSHOT = re.compile(r"(CC-MAIN-\d{4}(?:-\d{2,4})?)(?:#(\d+))?")
 _MEANT = re.compile(r"cc[-_]?main[-_#\w]{1,16}", re.IGNORECASE)
 _LAYOUT = ("crawl-data/", "cc-index/")
-_GZIP = b"\x1f\x8b"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +60,10 @@ class Store:
         except UserError:
             self._check_name(snapshot)
             raise
-        paths = _unpacked(data, uri).split()
+        try:
+            paths = decode_text(data).split()
+        except ValueError as error:
+            raise UserError(f"{uri} is not a list of archives: {error}.", "Check the base URL.") from error
         if not all(path.startswith(_LAYOUT) for path in paths):
             raise UserError(f"{uri} is not a list of archives.", "Check the base URL.")
         if not paths:
@@ -120,11 +121,3 @@ def _read(uri: str) -> bytes:
         raise UserError(f"There is no file {uri}.", "Check the base URL.")
     with open_read(uri) as stream:
         return stream.read()
-
-
-def _unpacked(data: bytes, uri: str) -> str:
-    """The text of a list; a server may have unpacked it on the way."""
-    try:
-        return (gzip.decompress(data) if data.startswith(_GZIP) else data).decode()
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
-        raise UserError(f"{uri} is not a list of archives: {error}.", "Check the base URL.") from error

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple, TypeVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import fsspec
 
@@ -27,7 +27,7 @@ from storage.patience import patiently
 from storage.redaction import redacted
 from storage.remote import read_errors, version_of
 from storage.snapshots import Store, looks_like_snapshot, parse_snapshot
-from storage.uris import is_local, local_path
+from storage.uris import is_local, local_path, split_url
 from storage.web import is_web
 
 _T = TypeVar("_T")
@@ -241,7 +241,7 @@ def _plain_part(pattern: str) -> Path:
 
 
 def _remote(uri: str) -> list[tuple[str, str]]:
-    if is_web(uri) and not urlsplit(uri).hostname:
+    if is_web(uri) and not split_url(uri).hostname:
         raise UserError(f"{uri} names no host.", "Check the URL.")
     if is_web(uri):
         return _list_web(uri)
@@ -276,6 +276,8 @@ def _remote_once(uri: str) -> list[tuple[str, str]]:
 
 def _source(found: _Found, crawl: str, domain: str) -> Source:
     uri = found.uri
+    if not _is_text(uri):
+        raise UserError(f"the name {uri!r} is not UTF-8, as names in the ledger are.", "Rename the file.")
     if found.path is not None:  # a snapshot's archives never change, and looking at 80,000 of them takes hours
         return Source(uri, found.archive, crawl, domain, 0, None, path=found.path)
     if is_local(uri):
@@ -286,6 +288,15 @@ def _source(found: _Found, crawl: str, domain: str) -> Source:
             raise UserError(f"{uri} cannot be read: {error}.") from error
     version = version_of(uri)
     return Source(uri, found.archive, crawl, domain, version.size, None, version.etag)
+
+
+def _is_text(name: str) -> bool:
+    """Whether a name is one in UTF-8: of a file it may be any bytes."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _colliding(sources: Sequence[Source]) -> set[tuple[str, str]]:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import SplitResult, urlsplit
+
+from storage.errors import UserError
 
 
 def is_local(uri: str) -> bool:
@@ -13,6 +16,18 @@ def is_local(uri: str) -> bool:
 def local_path(uri: str) -> Path:
     """The path behind a local URI."""
     return Path(uri.removeprefix("file://"))
+
+
+def split_url(uri: str) -> SplitResult:
+    """The parts of a URL.
+
+    Raises:
+        UserError: It is none: half of an address (`http://[`), say.
+    """
+    try:
+        return urlsplit(uri)
+    except ValueError as error:
+        raise UserError(f"{uri} is no URL: {error}.", "Check it.") from error
 
 
 def join(root: str, path: str) -> str:

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeVar
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 from urllib.request import getproxies, proxy_bypass
 
 import urllib3
@@ -25,6 +25,7 @@ from urllib3.response import BaseHTTPResponse
 from storage import addresses
 from storage.errors import ShardFailed, Transient, UserError, WinnowError
 from storage.patience import Patience, pace_of, retry_after
+from storage.uris import split_url
 
 _T = TypeVar("_T")
 
@@ -83,7 +84,7 @@ class WebFile:
 
     def __init__(self, uri: str, expected: Version | None = None) -> None:
         self.uri = uri
-        self._host = urlsplit(uri).netloc
+        self._host = split_url(uri).netloc
         self._version = expected
 
     @property
@@ -162,7 +163,7 @@ class WebFile:
         """Where the body of an answer lies in the file: first byte, and the one after its last."""
         length = _length(response)
         match = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
-        total = int(match[3]) if match and match[3].isdigit() else None
+        total = int(match[3]) if match and match[3].isdecimal() else None
         if response.status == 416:
             if total is not None and self._version and total != self._version.size:
                 raise _Broken(f"it was said to have {self._version.size:,} bytes, and has {total:,}")
@@ -267,7 +268,7 @@ def _differ(one: str | None, other: str | None) -> bool:
 
 def _length(response: BaseHTTPResponse) -> int | None:
     text = response.headers.get("Content-Length", "")
-    return int(text) if text.isdigit() else None
+    return int(text) if text.isdecimal() else None
 
 
 def _follow(uri: str, headers: dict[str, str]) -> BaseHTTPResponse:
@@ -289,19 +290,31 @@ def _follow(uri: str, headers: dict[str, str]) -> BaseHTTPResponse:
             return response
         response.drain_conn()
         response.release_conn()
-        place = urljoin(place, location)
+        place = _joined(place, location)
         if not is_web(place):
             raise UserError(f"{uri} leads to {place}, which is not on the web.", "Check the URL.")
     raise UserError(f"{uri} leads nowhere: it is sent on more than {_MOST_REDIRECTS} times.", "Check the URL.")
 
 
+def _joined(place: str, location: str) -> str:
+    """Where a redirect leads.
+
+    Raises:
+        UserError: Nowhere: it is no URL.
+    """
+    try:
+        return urljoin(place, location)
+    except ValueError as error:
+        raise UserError(f"{place} leads nowhere: it is sent on to {location}.", "Check the URL.") from error
+
+
 def _server(uri: str) -> tuple[str, str]:
-    parts = urlsplit(uri)
+    parts = split_url(uri)
     return parts.scheme, parts.netloc
 
 
 def _pool_for(uri: str, guarded: bool) -> urllib3.PoolManager:
-    parts = urlsplit(uri)
+    parts = split_url(uri)
     return _pool(None if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme), guarded)
 
 

@@ -111,6 +111,9 @@ def test_a_list_leads_only_where_its_own_server_is(servers: tuple[CrawlServer, C
     for given in (named.url + "evil.paths", str(tmp_path / "evil.paths")):
         with pytest.raises(UserError, match="was not given by you"):
             expand_inputs([given])
+    (tmp_path / "half.paths").write_text("http://[half/a.warc.gz\n")
+    with pytest.raises(UserError, match="is no URL"):
+        expand_inputs([str(tmp_path / "half.paths")])
     (tmp_path / "passwd.paths").write_text("/etc/passwd\n")
     assert lists.beside(named.url + "passwd.paths", "/etc/passwd") == named.url + "/etc/passwd"
 
@@ -118,5 +121,6 @@ def test_a_list_leads_only_where_its_own_server_is(servers: tuple[CrawlServer, C
 def test_a_page_lists_what_lies_right_below_it(servers: tuple[CrawlServer, CrawlServer]) -> None:
     named, inner = servers
     page = f'<a href="a.warc.gz">a</a> <A HREF=\'../b.warc.gz\'> <a href="{inner.url}c.warc.gz"> <a href=notes.txt>'
+    page += '<a href="http://[half/d.warc.gz">'
     named.always["list/"] = Trouble(body=page.encode())
     assert lists.list_page(named.url + "list/") == ["a.warc.gz", "notes.txt"]

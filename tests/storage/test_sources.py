@@ -98,6 +98,13 @@ def test_what_is_not_there_is_a_users_mistake_that_names_it(
         expand_inputs([given])
 
 
+def test_a_name_that_no_ledger_can_hold_is_told_before_anything_is_read(tmp_path: Path) -> None:
+    os.close(os.open(os.fsencode(tmp_path) + b"/caf\xe9.warc", os.O_CREAT))
+    for given in (str(tmp_path), os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.warc")):
+        with pytest.raises(UserError, match="is not UTF-8"):
+            expand_inputs([given])
+
+
 def test_stores_are_listed_as_directories_are() -> None:
     store = fsspec.filesystem("memory")
     for name in ("b.warc.gz", "deep/a.warc", "README"):
@@ -172,6 +179,7 @@ def test_a_web_file_is_a_source_with_its_version_and_a_missing_one_a_mistake(ser
         ("http://", "names no host"),
         ("https:///x.warc.gz", "names no host"),
         ("https://exa mple/x.warc.gz", "leads nowhere"),
+        ("https://[half/an/address.warc", "is no URL"),
         ("nosuch://bucket/*.warc.gz", "Protocol not known"),
     ],
 )

@@ -102,6 +102,7 @@ def test_a_server_without_ranges_is_read_again_from_its_start(server: CrawlServe
         (Trouble(ranges=False, headers={"Content-Length": str(len(CONTENT) + 10)}), "stops in the middle"),
         (Trouble(headers={"Content-Range": f"bytes 0-199999/{len(CONTENT) + 9}"}), "cannot be had whole"),
         (Trouble(ranges=False, headers={"Content-Length": None, "Connection": "close"}), "without its length"),
+        (Trouble(ranges=False, headers={"Content-Length": "\u00b2", "Connection": "close"}), "without its length"),
         (Trouble(ranges=False, cut=60_000), "stops in the middle"),
         (Trouble(headers={"Content-Range": "bytes 5-9/200000"}), "cannot be had whole"),
     ],
@@ -166,7 +167,10 @@ def test_who_asks_for_hours_is_left_to_the_user(server: CrawlServer) -> None:
 
 @pytest.mark.parametrize(
     ("value", "seconds"),
-    [(None, None), ("", None), ("120", 120.0), ("soon", None), ("-5", None), ("Fri, 31 Dec 1999 23:59:59 GMT", 0.0)],
+    [
+        *((None, None), ("", None), ("120", 120.0), ("soon", None), ("-5", None), ("\u00b2", None)),
+        *(("Fri, 31 Dec 1999 23:59:59 GMT", 0.0), ("Fri, 31 Dec 1999 23:59:59 +9" + "9" * 20, None)),
+    ],
 )
 def test_retry_after(value: str | None, seconds: float | None) -> None:
     assert retry_after(value) == seconds
@@ -211,6 +215,9 @@ def test_redirects_are_followed_with_their_range(server: CrawlServer) -> None:
     server.always["circle"] = Trouble(status=302, headers={"Location": "/circle"})
     with pytest.raises(UserError, match="leads nowhere"):
         open_read(server.url + "circle")
+    server.always["half"] = Trouble(status=302, headers={"Location": "http://[half/an/address"})
+    with pytest.raises(UserError, match="leads nowhere"):
+        open_read(server.url + "half")
 
 
 def test_a_file_that_changes_while_it_is_read_is_noticed(server: CrawlServer) -> None:
