@@ -1,7 +1,7 @@
 """Train a fastText quality classifier: reference texts against a crawl's, measured on texts it has not seen.
 
-One thread and a fixed seed, so that the same texts give the same bytes: fastText's threads write over one another's
-updates. Copies of a text are on the same side of the held-out line, which each text's own hash decides.
+The same texts give the same bytes. Copies of a text are on the same side of the held-out line, which each text's own
+hash decides.
 """
 
 from __future__ import annotations
@@ -11,24 +11,23 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, TextIO
 
-import fasttext
-import fasttext.FastText
 import numpy as np
 from pydantic import Field
 
+from flows.fasttext_training import train_supervised
 from flows.model_files import digest_of
 from flows.progress import tell
 from flows.quality_texts import Texts, share_of
 from pipeline.quality.calibration import ANY_LANGUAGE, quantiles
 from pipeline.quality.classifier import LABEL_PREFIX, NEGATIVE, POSITIVE, load_classifier, one_line, score_texts
 from pipeline.quality.reliability import auc, decisions, reliability, thresholds
-from storage.errors import Fatal, UserError
-from storage.files import publish, write_bytes
+from storage.errors import UserError
+from storage.files import write_bytes
+from storage.outputs import folder_beside, prepare_output, publishing
 from storage.schema import Section
-from storage.unfinished import folder_beside, prepare_output, temporary_for
 
-SEED = 1
 _TRIES = 5
+"""Learning rates, each half of the one before."""
 _LEAST_TEXTS = 20
 
 
@@ -71,13 +70,13 @@ def train_classifier(positive: Texts, negative: Texts, output: str, config: Clas
             for texts, side in ((positive, sides[POSITIVE]), (negative, sides[NEGATIVE])):
                 _write_lines(texts, side, stream, config)
         tell(f"{sides[POSITIVE].trained:,} positives, {sides[NEGATIVE].trained:,} negatives to train on")
-        model, rate = _fit(str(lines), config)
-    temporary = temporary_for(output)
-    try:
+        model, rate = train_supervised(
+            lines, [config.learning_rate / 2**halved for halved in range(_TRIES)], dim=config.dim,
+            epoch=config.epochs, wordNgrams=config.word_ngrams, minCount=config.min_count, bucket=config.buckets,
+            loss="softmax",
+        )  # fmt: skip
+    with publishing(output) as temporary:
         model.save_model(str(temporary))
-        publish(temporary, output)
-    finally:
-        temporary.unlink(missing_ok=True)
     report = _report(output, sides, config) | {"learning_rate": rate, "settings": config.model_dump()}
     report |= {"positive_inputs": list(positive.inputs), "negative_inputs": list(negative.inputs)}
     write_bytes(f"{output}.json", json.dumps(report, indent=1).encode())
@@ -101,24 +100,6 @@ def _write_lines(texts: Texts, side: _Side, stream: TextIO, config: ClassifierTr
             f"{', '.join(texts.inputs)}: {side.trained + len(side.held_out)} texts are too few to train on.",
             f"A classifier wants thousands of each kind, and at least {_LEAST_TEXTS} with some held out.",
         )
-
-
-def _fit(path: str, config: ClassifierTraining) -> tuple[Any, float]:
-    """The model, and the learning rate that did not end in NaN."""
-    rate = config.learning_rate
-    for _ in range(_TRIES):
-        try:
-            model = fasttext.train_supervised(
-                path, lr=rate, dim=config.dim, epoch=config.epochs, wordNgrams=config.word_ngrams,
-                minCount=config.min_count, bucket=config.buckets, loss="softmax", thread=1, seed=SEED, verbose=0,
-                label=LABEL_PREFIX,
-            )  # fmt: skip
-            if np.isfinite(model.get_output_matrix()).all():
-                return model, rate
-        except RuntimeError as error:  # "Encountered NaN."
-            tell(f"learning rate {rate:g}: {error}")
-        rate /= 2
-    raise Fatal(f"training ends in NaN even at a learning rate of {2 * rate:g}.", "Look at the texts: are they text?")
 
 
 def _report(output: str, sides: dict[str, _Side], config: ClassifierTraining) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """`winnow domains train`: labelled text to a fastText classifier of domains, with what it confuses on text held out.
 
-Deterministic: one thread, a fixed seed, texts in the order of their inputs. A text's own hash decides whether it is
+Deterministic: texts stay in the order of their inputs. A text's own hash decides whether it is
 held out, so copies stay together; long texts give several passages to train on, all from one side of that line.
 """
 
@@ -9,33 +9,32 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import zlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, BinaryIO
 
-import fasttext
 import numpy as np
 import zstandard
 
+from flows.fasttext_training import train_supervised
 from flows.model_files import digest_of
 from flows.progress import tell
 from flows.quality_texts import Texts, share_of
 from flows.tables import to_json
 from pipeline.domains.topics import SEEN_CHARS, most_probable, prepared
 from pipeline.quality.classifier import LABEL_PREFIX, load_classifier
-from storage.errors import Fatal, UserError
-from storage.files import open_read, publish, write_bytes
+from storage.errors import UserError
+from storage.files import open_read, write_bytes
+from storage.outputs import folder_beside, prepare_output, publishing
 from storage.schema import Section
-from storage.unfinished import folder_beside, prepare_output, temporary_for
 
 SETTINGS = {"dim": 32, "epoch": 8, "wordNgrams": 2, "minCount": 3, "bucket": 100_000}
 """Small: topics are told by single words, and the file stays under 30 MB."""
 
 LEAST_TEXTS = 20
 _RATES = (0.5, 0.25, 0.1)
-_SEED = 1
 
 
 class DomainsTraining(Section):
@@ -98,12 +97,9 @@ def read_labelled(inputs: Sequence[str], config: DomainsTraining) -> dict[str, L
 def train_domains(labelled: dict[str, Labelled], output: str, config: DomainsTraining) -> dict[str, Any]:
     """Write the model and `output`.json, the report: confusion, precision and recall on what was held out."""
     prepare_output(output)
-    temporary = temporary_for(output)
-    try:
-        rate = _fit(labelled, temporary)
-        publish(temporary, output)
-    finally:
-        temporary.unlink(missing_ok=True)
+    trained, rate = _fit(labelled, output)
+    with publishing(output) as temporary:
+        trained.save_model(str(temporary))
     model = load_classifier(output)
     found = {
         domain: [most_probable(model, text) for text in side.held_out[: config.passages_a_domain]]
@@ -147,12 +143,22 @@ def _surest(found: dict[str, list[tuple[str, float]]], least: float) -> dict[str
 
 def _labelled_lines(path: str) -> Iterator[tuple[str, str]]:
     with open_read(path) as stream:
-        for number, line in enumerate(io.TextIOWrapper(_decoded(stream, path), "utf-8", "replace"), 1):
+        for number, line in enumerate(_lines(stream, path), 1):
             try:
                 record = json.loads(line)
-                yield str(record["domain"]), str(record["text"])
+                domain, text = str(record["domain"]), str(record["text"])
             except (ValueError, KeyError, TypeError) as error:
                 raise UserError(f"{path}, line {number}, is no record with a domain and a text.") from error
+            if domain != "".join(domain.split()):  # fastText's label ends there, and the rest would be text
+                raise UserError(f"{path}, line {number}, is no record: its domain {domain!r} is not one word.")
+            yield domain, text
+
+
+def _lines(stream: BinaryIO, path: str) -> Iterator[str]:
+    try:
+        yield from io.TextIOWrapper(_decoded(stream, path), "utf-8", "replace")
+    except (OSError, EOFError, zlib.error, zstandard.ZstdError) as error:
+        raise UserError(f"{path} cannot be read: {error}.", "Is it whole?") from error
 
 
 def _decoded(stream: BinaryIO, path: str) -> Any:
@@ -169,25 +175,14 @@ def _passages(text: str, most: int) -> Iterator[str]:
             yield passage
 
 
-def _fit(labelled: dict[str, Labelled], output: Path) -> float:
-    """Train into a file; the learning rate that did not end in NaN."""
-    with folder_beside(str(output)) as folder:
+def _fit(labelled: dict[str, Labelled], output: str) -> tuple[Any, float]:
+    """The model, and the learning rate that did not end in NaN."""
+    with folder_beside(output) as folder:
         lines = folder / "lines.txt"
         with lines.open("w", encoding="utf-8", errors="replace") as stream:
             for line in _interleaved(labelled):
                 stream.write(line)
-        for rate in _RATES:
-            try:
-                model = fasttext.train_supervised(
-                    str(lines), lr=rate, thread=1, seed=_SEED, verbose=0, label=LABEL_PREFIX, **SETTINGS
-                )
-            except RuntimeError as error:  # "Encountered NaN."
-                tell(f"learning rate {rate:g}: {error}")
-                continue
-            if np.isfinite(model.get_output_matrix()).all():
-                model.save_model(str(output))
-                return rate
-    raise Fatal("training ends in NaN at every learning rate.", "Look at the texts: are they text?")
+        return train_supervised(lines, _RATES, **SETTINGS)
 
 
 def _interleaved(labelled: dict[str, Labelled]) -> Iterable[str]:

@@ -21,7 +21,7 @@ from pipeline.labelled.encoding import Marks
 from storage import files
 from storage.errors import UserError
 from storage.lake import Lake
-from storage.unfinished import prepare_output
+from storage.outputs import prepare_output
 from storage.uris import join
 
 Given = Literal["texts", "prompt", "source"]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-import tomllib
 from collections.abc import Sequence
 from typing import Any
 
 from pydantic import ValidationError
 
+from flows.changes import apply_change
 from flows.finetuning import Start
 from model.finetune.config import FinetuneConfig
 from storage.errors import UserError
@@ -22,15 +22,7 @@ def config_of(changes: Sequence[str]) -> FinetuneConfig:
     """
     data: dict[str, Any] = {}
     for change in changes:
-        key, equals, text = change.partition("=")
-        try:
-            value = tomllib.loads(f"value = {text}")["value"]
-        except tomllib.TOMLDecodeError:
-            value = text  # a bare word is a string
-        section, _, last = key.strip().rpartition(".")
-        if not equals or not last:
-            raise UserError(f"--set {change!r} is not key=value.")
-        (data.setdefault(section, {}) if section else data)[last] = value
+        apply_change(data, change)
     try:
         return FinetuneConfig.model_validate(data)
     except ValidationError as error:

@@ -37,12 +37,13 @@ def import_model(lake: Lake, folder: str, name: str | None = None) -> dict[str, 
         UserError: Something is missing, is not built here, or the name is taken.
     """
     name = name or Path(folder).resolve().name
+    if "/" in name or name in (".", ".."):
+        raise UserError(f"{name!r} is no name for a model of the lake.", "Give one without a slash with --name.")
     directory = f"{_DIRECTORY}/{name}"
     if files.exists(lake.absolute(f"{directory}/model.json")):
         raise UserError(f"the lake has an imported model {name!r} already.", "Give another with --name.")
-    config = json.loads(_read(folder, "config.json"))
-    tokenizer = _read(folder, "tokenizer.json")
-    tokens = _token_set(name, config, tokenizer)
+    config, tokenizer = _read_json(folder, "config.json"), _read(folder, "tokenizer.json")
+    tokens = _token_set(name, config, _read_json(folder, "tokenizer.json"), hashlib.sha256(tokenizer).hexdigest())
     spec = ImportSpec(
         folder=str(Path(folder).resolve()),
         weights=absolute(lake, f"{directory}/model.safetensors"),
@@ -73,21 +74,22 @@ def imported_models(lake: Lake) -> list[dict[str, Any]]:
     return rows
 
 
-def _token_set(name: str, config: Mapping[str, Any], tokenizer: bytes) -> TokenSet:
-    """What is to be known of the model's tokens; it has learned from none of ours."""
-    spec = json.loads(tokenizer)
-    specials = {token["content"]: token["id"] for token in spec.get("added_tokens", [])}
+def _token_set(name: str, config: Mapping[str, Any], tokenizer: Mapping[str, Any], digest: str) -> TokenSet:
+    """What is to be known of the model's tokens; it has learned from none of ours. `digest`: the tokenizer's sha256."""
+    specials = {token["content"]: token["id"] for token in tokenizer.get("added_tokens", [])}
     names = {number: token for token, number in specials.items()}
     end_id = _first(config.get("eos_token_id"), specials.get("[SEP]"), *names)
     pad_id = _first(config.get("pad_token_id"), end_id)
     if end_id not in names or pad_id not in names:
         raise UserError("the tokenizer has no special token that ends a text.", "config.json's eos_token_id names it.")
+    if "vocab_size" not in config:
+        raise UserError("config.json says no vocab_size.", "Is it the model's own, as transformers saved it?")
     encoder = [specials.get(token) for token in ("[CLS]", "[SEP]", "[MASK]")]
     length = config.get("max_position_embeddings") or config.get("n_positions") or 2048
     nothing = Split(files=(), sequences=0, total=Counts(), unique=Counts(), domains={})
     return TokenSet(
-        name=name, fingerprint=hashlib.sha256(tokenizer).hexdigest()[:16], corpus_fingerprint="",
-        tokenizer_sha256=hashlib.sha256(tokenizer).hexdigest(), vocab_size=config["vocab_size"], end_id=end_id,
+        name=name, fingerprint=digest[:16], corpus_fingerprint="",
+        tokenizer_sha256=digest, vocab_size=config["vocab_size"], end_id=end_id,
         pad_id=pad_id, end_of_document=names[end_id], padding=names[pad_id], sequence_length=length, width=length,
         specials=specials, train=nothing, held_out=nothing,
         encoder=None if None in encoder else EncoderTokens(
@@ -100,6 +102,16 @@ def _first(*values: Any) -> int:
     """The first that is there; the first of a list."""
     found = next((value for value in values if value is not None), -1)
     return int(found[0] if isinstance(found, list) else found)
+
+
+def _read_json(folder: str, name: str) -> dict[str, Any]:
+    try:
+        found = json.loads(_read(folder, name))
+    except ValueError as error:
+        raise UserError(f"{name} in {folder} is not JSON: {error}.", "Is the folder whole?") from error
+    if not isinstance(found, dict):
+        raise UserError(f"{name} in {folder} is no JSON object.", "Is the folder whole?")
+    return found
 
 
 def _read(folder: str, name: str) -> bytes:

@@ -31,8 +31,8 @@ from pipeline.quality.normalise import NORMALISATIONS, spelling_table
 from pipeline.quality.reliability import auc
 from storage.errors import UserError
 from storage.files import AtomicFile, write_bytes
+from storage.outputs import folder_beside, prepare_output
 from storage.schema import Section
-from storage.unfinished import folder_beside, prepare_output
 
 _TOLD_SECONDS = 10.0
 _SHUFFLED_LINES, _LEAST_WORDS = 2000, 8

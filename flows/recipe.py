@@ -18,6 +18,7 @@ from typing import Any
 
 from pydantic import Field, ValidationError
 
+from flows.changes import apply_change
 from flows.demo.config import DemoConfig
 from flows.url_lists import UrlSection, content_digest
 from model.config import ModelConfig, TrainConfig
@@ -179,7 +180,7 @@ def changed_recipe(recipe: Recipe, changes: Sequence[str]) -> Recipe:
 
 def _made(data: dict[str, Any], changes: Sequence[str]) -> Recipe:
     for change in changes:
-        _apply(data, change)
+        apply_change(data, change)
     try:
         recipe = Recipe.model_validate(data)
     except ValidationError as error:
@@ -197,7 +198,7 @@ def _recipe_folder() -> Any:
 
 def _read(name_or_path: str) -> str:
     if name_or_path in shipped_recipes():
-        return str((_recipe_folder() / f"{name_or_path}.toml").read_text())
+        return str((_recipe_folder() / f"{name_or_path}.toml").read_text("utf-8"))
     path = Path(name_or_path)
     if path.suffix == ".toml":
         try:
@@ -209,22 +210,6 @@ def _read(name_or_path: str) -> str:
     nearest = difflib.get_close_matches(name_or_path, shipped_recipes(), 1)
     guess = f"did you mean {nearest[0]}?" if nearest else f"shipped ones: {', '.join(shipped_recipes())}."
     raise UserError(f"there is no recipe {name_or_path!r};", f"{guess} A file of your own must end in .toml.")
-
-
-def _apply(data: dict[str, Any], change: str) -> None:
-    key, equals, text = change.partition("=")
-    if not equals or not key.strip():
-        raise UserError(f"--set {change!r} is not section.key=value.")
-    try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        value = text  # a bare word is a string: --set extract.engine=trafilatura
-    *sections, last = key.strip().split(".")
-    for section in sections:
-        data = data.setdefault(section, {})
-        if not isinstance(data, dict):
-            raise UserError(f"--set {change!r}: {section} is no section.")
-    data[last] = value
 
 
 def _explain(error: ValidationError) -> str:

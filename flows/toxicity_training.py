@@ -6,21 +6,20 @@ import csv
 import hashlib
 import json
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import fasttext
-
+from flows.fasttext_training import train_supervised
 from pipeline.toxicity import load_classifier, prepare, probability
 from storage.errors import UserError
-from storage.files import publish, sha256_of
-from storage.unfinished import temporary_for
+from storage.files import sha256_of
+from storage.outputs import folder_beside, prepare_output, publishing
 
-SETTINGS = {"dim": 16, "epoch": 10, "lr": 0.5, "wordNgrams": 2, "minn": 2, "maxn": 5, "bucket": 100_000, "minCount": 2}
+SETTINGS = {"dim": 16, "epoch": 10, "wordNgrams": 2, "minn": 2, "maxn": 5, "bucket": 100_000, "minCount": 2}
 """Small enough to train in seconds; character n-grams, for words are spelt to be overlooked."""
 
+_RATES = (0.5, 0.25, 0.1)
 THRESHOLDS = (0.3, 0.5, 0.7, 0.9)
 
 
@@ -56,11 +55,11 @@ def train_classifier(examples: list[Example], output: Path, held_out: float) -> 
         parts[_share(example.text) < held_out].append(example)
     if len({example.positive for example in parts[False]}) < 2:
         raise UserError("too few labelled texts to train on.", "Give more, or a smaller --held-out.")
-    output.parent.mkdir(parents=True, exist_ok=True)
-    temporary = temporary_for(str(output))
-    _train(parts[False], temporary)
-    classifier = load_classifier(str(temporary))
-    publish(temporary, str(output))
+    prepare_output(str(output))
+    model = _fit(parts[False], str(output))
+    with publishing(str(output)) as temporary:
+        model.save_model(str(temporary))
+        classifier = load_classifier(str(temporary))
     probs = [(probability(example.text, classifier), example.positive) for example in parts[True]]
     return {
         "trained_texts": len(parts[False]),
@@ -76,12 +75,11 @@ def _share(text: str) -> float:
     return int.from_bytes(hashlib.sha256(prepare(text).encode()).digest()[:8]) / 2**64
 
 
-def _train(examples: list[Example], output: Path) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        lines = Path(folder) / "train.txt"
+def _fit(examples: list[Example], output: str) -> Any:
+    with folder_beside(output) as folder:
+        lines = folder / "lines.txt"
         lines.write_text("".join(f"__label__{int(e.positive)} {prepare(e.text)}\n" for e in examples), encoding="utf-8")
-        model = fasttext.train_supervised(str(lines), thread=1, verbose=0, seed=1, **SETTINGS)  # one thread: same bytes
-        model.save_model(str(output))
+        return train_supervised(lines, _RATES, **SETTINGS)[0]
 
 
 def _measured(probs: list[tuple[float, bool]], threshold: float) -> dict[str, Any]:

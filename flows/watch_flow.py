@@ -12,7 +12,7 @@ from flows.recipe import load_recipe
 from storage.catalog import CATALOG_FILE
 from storage.errors import UserError
 from storage.lease import LeaseBusy
-from storage.unfinished import prepare_output
+from storage.outputs import prepare_output
 
 
 @flow(name="watch", flow_run_name="watch-{request.recipe}")

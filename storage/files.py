@@ -230,7 +230,7 @@ def _write_failure(path: str, error: OSError) -> Fatal:
         return Fatal(f"No room left to write {path}: {reason}.", hint)
     if error.errno in _REFUSED or isinstance(error, PermissionError):
         return UserError(
-            f"Cannot write {path}: {reason}.", "Choose another directory with --lake, or make it writable."
+            f"Cannot write {path}: {reason}.", "Choose another directory (a lake's with --lake), or make it writable."
         )
     return Fatal(f"Writing {path} failed: {reason}.", "The same command resumes once the store is well again.")
 

@@ -11,8 +11,7 @@ import shutil
 import socket
 import tempfile
 import uuid
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 
 from storage.processes import is_running
@@ -42,23 +41,10 @@ def make_directory_of(path: str) -> None:
         local_path(path).parent.mkdir(parents=True, exist_ok=True)
 
 
-def prepare_output(path: str) -> None:
-    """Make the directory of a file that is made without a lake being written, and remove what dead runs left unfinished
-    beside it: no other command looks there."""
-    make_directory_of(path)
+def remove_stale_beside(path: str) -> None:
+    """Remove what dead runs of this host left unfinished in the directory of a local file, not below it."""
     if is_local(path):
         _remove_dead(entry for end in UNFINISHED for entry in local_path(path).parent.glob(f".*{end}"))
-
-
-@contextmanager
-def folder_beside(path: str) -> Iterator[Path]:
-    """A folder for what is on the way to the local file `path`; gone with the block, or after a kill with the next
-    `prepare_output`."""
-    (folder := temporary_for(path)).mkdir()
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def remove_stale(directory: str, ours: bool = False) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -82,3 +83,37 @@ def test_try_says_what_the_rules_say(section: str, text: str, said: str) -> None
 def test_it_says_which_version_it_is() -> None:
     said = CliRunner().invoke(app, ["--version"])
     assert (said.exit_code, said.output) == (0, f"winnow {metadata.version('winnow')}\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("try url page.txt --url http://[half", "http://[half is no URL"),
+        ("try url page.txt --url http://a.org/ --recipe listed.toml", "the list broken.gz cannot be read"),
+        ("finetune classification page.txt --set lora=4 --set lora.rank=2", "lora is no section"),
+        ("import model", "config.json in model is not JSON"),
+        ("import model --name ../outside", "'../outside' is no name"),
+        ("domains train broken.jsonl.gz", "broken.jsonl.gz cannot be read"),
+        ("domains train spaced.jsonl", "line 1, is no record"),
+        ("toxicity train labels.csv --held-out 0 --output page.txt/toxic.bin", "Cannot write page.txt/toxic.bin"),
+        ("toxicity train labels.csv --held-out 0 --output /proc/toxic.bin", "Cannot write /proc/toxic.bin"),
+    ],
+)
+def test_a_mistake_is_a_sentence(
+    words: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("page.txt").write_text("A page of text.")
+    Path("broken.gz").write_bytes(b"\x1f\x8b\x08\x00no block of a deflated stream")
+    Path("broken.jsonl.gz").write_bytes(gzip.compress(b'{"domain": "web", "text": "some"}\n')[:20])
+    Path("listed.toml").write_text('[url]\nhost_files = ["broken.gz"]\n')
+    Path("spaced.jsonl").write_text('{"domain": "open source", "text": "some"}\n')
+    Path("labels.csv").write_text("text,label\n" + "bad words,1\ngood words,0\n" * 9)
+    Path("model").mkdir()
+    Path("model/config.json").write_text("{")
+    Path("model/tokenizer.json").write_text("{}")
+    monkeypatch.setattr(sys, "argv", ["winnow", *words.split()])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    told = capsys.readouterr().err
+    assert said in told and ended.value.code == 2

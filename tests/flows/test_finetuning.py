@@ -224,7 +224,7 @@ def test_settings_of_the_command_line() -> None:
     for change, words in (
         ("epoch=2", "no setting epoch"),
         ("epochs=-1", "setting epochs"),
-        ("epochs", "not key=value"),
+        ("epochs", r"is not \[section\.\]key=value"),
     ):
         with pytest.raises(UserError, match=words):
             config_of([change])

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from flows import classifier_task, quality_texts
+from flows import classifier_task, fasttext_training, quality_texts
 from flows.annotate_task import AnnotateJob, annotate
 from flows.cli import app
 from flows.perplexity_task import PerplexityTraining, train_perplexity
@@ -125,7 +125,7 @@ def test_a_classifier_trained_again_is_the_same_file(texts: Path, classifier: st
 def test_training_that_ends_in_nan_is_begun_again_at_half_the_rate(
     texts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    train, rates = classifier_task.fasttext.train_supervised, []
+    train, rates = fasttext_training.fasttext.train_supervised, []
 
     def failing(path: str, lr: float, **settings: Any) -> Any:
         rates.append(lr)
@@ -133,7 +133,7 @@ def test_training_that_ends_in_nan_is_begun_again_at_half_the_rate(
             raise RuntimeError("Encountered NaN.")
         return train(path, lr=lr, **settings)
 
-    monkeypatch.setattr(classifier_task.fasttext, "train_supervised", failing)
+    monkeypatch.setattr(fasttext_training.fasttext, "train_supervised", failing)
     good, crawl = (Texts((str(texts / name),)) for name in ("good.jsonl.gz", "crawl.jsonl.gz"))
     config = classifier_task.ClassifierTraining(dim=4, epochs=1, buckets=1000)
     report = classifier_task.train_classifier(good, crawl, str(tmp_path / "hq.bin"), config)

@@ -20,8 +20,8 @@ from storage.errors import UserError
         ("gopher.min_words=many", r"recipe key gopher\.min_words: input should be a valid integer.*got 'many'"),
         ("max_failed_share=2", r"recipe key max_failed_share: .*less than or equal to 1, got 2"),
         ("gopher=3", r"recipe key gopher is a section, got 3: give gopher\.KEY a value"),
-        ("gopher.min_words", r"'gopher\.min_words' is not section\.key=value"),
-        ("=3", r"is not section\.key=value"),
+        ("gopher.min_words", r"'gopher\.min_words' is not \[section\.\]key=value"),
+        ("=3", r"is not \[section\.\]key=value"),
         ("name.of=3", r"name is no section"),
     ],
 )

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from storage.errors import UserError
 from storage.files import list_files
-from storage.unfinished import TEMPORARY, folder_beside, prepare_output, remove_stale, writer_tag
+from storage.outputs import folder_beside, prepare_output, publishing
+from storage.unfinished import TEMPORARY, remove_stale, writer_tag
 
 
 def names(folder: Path) -> list[str]:
@@ -71,12 +73,26 @@ def test_a_folder_beside_an_output_is_gone_with_the_block_whatever_happens(tmp_p
     assert not list(tmp_path.iterdir())
 
 
+def test_a_file_for_a_library_to_write_appears_whole_or_not_at_all(tmp_path: Path) -> None:
+    output = tmp_path / "model.bin"
+    with pytest.raises(ZeroDivisionError), publishing(str(output)) as temporary:
+        temporary.write_bytes(b"half")
+        raise ZeroDivisionError
+    assert not list(tmp_path.iterdir())
+    with publishing(str(output)) as temporary:
+        temporary.write_bytes(b"whole")
+        assert not output.exists()
+    assert output.read_bytes() == b"whole" and list(tmp_path.iterdir()) == [output]
+    with pytest.raises(UserError, match="Cannot write"), publishing(str(output / "below")):
+        pass
+
+
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="dead processes are told from /proc")
 def test_a_folder_that_a_killed_process_left_beside_an_output_goes_with_the_next(
     tmp_path: Path, project_root: Path
 ) -> None:
     output = str(tmp_path / "model.bin")
-    died = f"import os; from storage.unfinished import folder_beside\nwith folder_beside({output!r}) as folder:\n"
+    died = f"import os; from storage.outputs import folder_beside\nwith folder_beside({output!r}) as folder:\n"
     died += " (folder / 'lines.txt').write_text('half'); os.kill(os.getpid(), 9)"
     assert subprocess.run([sys.executable, "-c", died], check=False, cwd=project_root).returncode == -9
     [left] = tmp_path.iterdir()
