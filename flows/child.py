@@ -53,8 +53,8 @@ def run_child(
         try:
             assert process.stdin is not None and process.stdout is not None
             if isinstance(standard_input, str):
-                process.stdin.write(standard_input)
-                process.stdin.close()
+                _tell(process.stdin, standard_input)
+                _tell(process.stdin, None)
                 standard_input = iter(())
             else:
                 _tell(process.stdin, next(standard_input, None))

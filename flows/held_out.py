@@ -190,7 +190,8 @@ def _domain_rows(name: str, group: Sequence[Scored], pseudo: bool, about: Row) -
     counts = {key: sum(getattr(one, key) for one in group) for key in ("tokens", "bytes")}
     shared = {"part": name, "details": json.dumps(about | {"documents": len(group), **counts})}
     per_token = _interval(group, "tokens", 1.0)
-    perplexity = dict(zip(("value", "low", "high"), (value and _exp(value) for value in per_token), strict=True))
+    values = [None if nats is None else _exp(nats) for nats in per_token]
+    perplexity = dict(zip(("value", "low", "high"), values, strict=True))
     first = {"metric": "pseudo_perplexity" if pseudo else "perplexity", "unit": "a token"}
     if pseudo:
         return [shared | first | perplexity]

@@ -41,7 +41,7 @@ def at_work(label: str, folder: str | None) -> Iterator[None]:
         yield
         return
     mark = Path(folder) / safe_name(label)
-    mark.write_text(label)
+    mark.touch()
     try:
         yield
     finally:
@@ -69,7 +69,7 @@ def survive(labels: Iterable[str], do: Round) -> tuple[dict[str, Any], dict[str,
                 if _whole(rest, do, ended):
                     break
                 rest = [label for label in rest if label not in results | failures]
-                died = _marked(folder) or rest[:1]  # it died before any began: that one is tried apart
+                died = _marked(folder, rest) or rest[:1]  # it died before any began: that one is tried apart
                 lost = plural(len(died), "task")
                 tell(f"a process died (killed, or out of memory) with {lost} in progress; the others go on")
                 aside += [label for label in died if label not in aside]
@@ -94,10 +94,10 @@ def _whole(labels: list[str], do: Round, ended: Ended) -> bool:
     return True
 
 
-def _marked(folder: str) -> list[str]:
-    """The tasks whose marks are left, which are taken away."""
-    marks = sorted(Path(folder).iterdir())
-    labels = [mark.read_text() for mark in marks]
-    for mark in marks:
-        mark.unlink()
-    return labels
+def _marked(folder: str, labels: Iterable[str]) -> list[str]:
+    """Those of the tasks whose marks are left, which are taken away. A mark is told by its name: what a process wrote
+    into it may be missing when the process is gone."""
+    left = {mark.name for mark in Path(folder).iterdir()}
+    for name in left:
+        (Path(folder) / name).unlink()
+    return [label for label in labels if safe_name(label) in left]

@@ -161,7 +161,7 @@ class Lease:
 
     def _keep_beating(self) -> None:
         while not self._stop.wait(self._beat_seconds):
-            with suppress(WinnowError):  # heard or not is decided by those who listen
+            with suppress(Exception):  # heard or not is decided by those who listen; a heart that stops is not heard
                 self._write()
 
     def _write(self, **changes: object) -> None:

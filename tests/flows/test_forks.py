@@ -14,7 +14,9 @@ from typing import IO
 import pytest
 
 from flows import forks
+from flows.child import run_child
 from flows.forks import Forked, fork
+from storage.errors import Fatal
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere ordinary processes are started")
 
@@ -57,6 +59,11 @@ def test_a_module_that_is_not_there_ends_as_python_does(errors: IO[str]) -> None
     assert told(started("model.nothing", "-", errors), "")[1] == 1
     errors.seek(0)
     assert "No module named model.nothing" in errors.read()
+
+
+def test_one_that_dies_before_it_has_read_all_says_how_it_ended() -> None:
+    with pytest.raises(Fatal, match=r"model\.nothing ended with code 1\. .*No module named model\.nothing"):
+        list(run_child("model.nothing", "-", "more than a pipe holds " * 10_000))
 
 
 def test_one_is_a_group_that_can_be_asked_to_end_or_killed(errors: IO[str]) -> None:

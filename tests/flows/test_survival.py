@@ -16,6 +16,7 @@ import pytest
 from flows.stall import renew, watched
 from flows.survival import Ended, at_work, marks, survive
 from storage.errors import Fatal, ShardFailed
+from storage.lake import safe_name
 
 
 class Pool:
@@ -54,6 +55,23 @@ def test_a_process_killed_once_costs_nothing() -> None:
     pool = Pool({"crawl/c": 1})
     results, failures = survive(LABELS, pool)
     assert set(results) == set(LABELS) and not failures
+
+
+def test_a_process_killed_while_it_left_its_mark_is_known_by_the_marks_name() -> None:
+    """The mark is there, and nothing was written into it."""
+    rounds = list[list[str]]()
+
+    def do(labels: Iterable[str], ended: Ended) -> None:
+        rounds.append(list(labels))
+        if len(rounds) == 1:
+            (Path(marks() or "") / safe_name("crawl/c")).touch()
+            raise BrokenProcessPool("a process in the process pool was terminated abruptly")
+        for label in rounds[-1]:
+            ended(label, label.upper())
+
+    results, failures = survive(LABELS, do)
+    assert set(results) == set(LABELS) and not failures
+    assert rounds == [LABELS, [label for label in LABELS if label != "crawl/c"], ["crawl/c"]]
 
 
 def test_what_ended_before_a_death_is_not_done_again() -> None:

@@ -97,6 +97,24 @@ def test_an_owner_that_is_not_heard_loses_it_and_cannot_commit(root: str, paused
         assert found and (found.purpose, found.released) == ("heir", False)
 
 
+def test_a_heart_beats_on_after_a_store_failed_in_words_of_its_own(root: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    write, beats = lease._write, list[int]()
+
+    def failing(at: str, holder: lease.Holder) -> None:
+        beats.append(holder.beat)
+        if holder.beat == 1:
+            raise RuntimeError("a client's own error")
+        write(at, holder)
+
+    monkeypatch.setattr(lease, "_write", failing)
+    with hold(root, "corpus", "one", **SOON):
+        deadline = time.monotonic() + 10
+        while len(beats) < 3 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        found = current(root, "corpus")
+        assert found and found.beat >= 2
+
+
 @pytest.mark.parametrize("jump", [-3600.0, 3600.0, 10 * 365 * 86400.0])
 def test_a_wall_clock_that_jumps_makes_no_second_owner(root: str, jump: float, monkeypatch: pytest.MonkeyPatch) -> None:
     now = time.time

@@ -13,7 +13,7 @@ from transformers import AutoModelForCausalLM, AutoModelForMaskedLM, AutoTokeniz
 
 from flows.exporting import export
 from flows.generation import find_training, load_language
-from flows.held_out import evaluate_held_out, held_out_documents, windows
+from flows.held_out import Scored, _domain_rows, evaluate_held_out, held_out_documents, windows
 from storage.errors import UserError
 from storage.files import write_bytes
 from storage.lake import Lake
@@ -111,3 +111,10 @@ def test_without_its_corpus_a_model_cannot_be_evaluated(trained_lake: Lake, tmp_
         write_bytes(lake.absolute(path), content)
     with pytest.raises(UserError, match="learned from its version"):
         held_out_documents(lake, tokens, None)
+
+
+def test_a_text_that_was_certain_has_a_perplexity_of_one() -> None:
+    rows = _domain_rows("web", [Scored("web", 4, 12, 0.0), Scored("web", 4, 12, 0.0)], False, {})
+    assert [(row["value"], row["low"], row["high"]) for row in rows] == [(1.0, 1.0, 1.0), (0.0, 0.0, 0.0)]
+    [alone, _] = _domain_rows("web", [Scored("web", 4, 12, 0.0)], False, {})
+    assert (alone["value"], alone["low"], alone["high"]) == (1.0, None, None)
