@@ -34,13 +34,15 @@ def read_automations(path: Path, notify: str | None) -> tuple[list[AutomationCor
     """The automations of a file, and the names of those left out because there is no way to send their messages.
 
     Raises:
-        UserError: The file does not hold automations.
+        UserError: There is no such file, or it does not hold automations.
     """
     try:
-        rows = yaml.safe_load(path.read_text())["automations"]
+        rows = yaml.safe_load(path.read_text("utf-8"))["automations"]
         kept = [row for row in rows if notify or not _notifies(row)]
         found = [AutomationCore.model_validate(_filled(row, notify)) for row in kept]
-    except (yaml.YAMLError, ValidationError, KeyError, TypeError) as error:
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}.", "Check the path.") from error
+    except (yaml.YAMLError, ValidationError, UnicodeDecodeError, KeyError, TypeError) as error:
         raise UserError(f"{path} does not hold automations: {error}", "See Prefect's documentation of them.") from error
     return found, [str(row["name"]) for row in rows if row not in kept]
 

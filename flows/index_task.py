@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from statistics import mean
 from typing import Any
@@ -14,13 +15,12 @@ from flows.steps import Step, run_step
 from storage import index
 from storage.errors import UserError
 from storage.excerpts import excerpts_of
+from storage.files import size_of
 from storage.index_config import IndexConfig
 from storage.lake import Lake, fingerprint
-from storage.remote import version_of
-from storage.shards import Output
+from storage.shards import Output, output_of
 from storage.snapshots import Store
 from storage.sources import Sample, Source
-from storage.uris import is_local, local_path
 
 _AT_ONCE = 4
 """Files of the index that are asked at the same time; DuckDB opens connections of its own for each."""
@@ -80,7 +80,7 @@ def _choose_in(lake: Lake, snapshot: str, sources: Sequence[Source], config: Ind
             "archives_asked": len(archives),
             "index_records": listed,
         }
-        return [plan, *(index.output_of(lake, "index", part) for part in parts)], summary
+        return [plan, *(output_of(lake.root, "index", part) for part in parts)], summary
 
     return run_step(lake, "index", snapshot, key, work)
 
@@ -109,7 +109,7 @@ def describe_choice(step: Step, sources: Sequence[Source]) -> str:
     """
     said = step.summary
     own = [source for source in sources if source.path and source.path.split("/")[1] == step.key]
-    sizes = [_size(source.uri) for source in Sample(_LOOKED_AT).of(own, lambda source: source.archive)]
+    sizes = list(_sizes(Sample(_LOOKED_AT).of(own, lambda source: source.archive)))
     about = "" if len(sizes) == said["archives_asked"] else "about "
     whole = mean(sizes) * said["archives_asked"] if sizes else 0
     share = f", {about}{said['fetched_bytes'] / whole:.2%} of {about}{whole:,.0f}" if whole else ""
@@ -120,5 +120,8 @@ def describe_choice(step: Step, sources: Sequence[Source]) -> str:
     )
 
 
-def _size(uri: str) -> int:
-    return local_path(uri).stat().st_size if is_local(uri) else version_of(uri).size
+def _sizes(sources: Sequence[Source]) -> Iterator[int]:
+    """Bytes of each archive that a mirror has: one that it lacks fails when it is read, and ends no estimate."""
+    for source in sources:
+        with suppress(UserError):
+            yield size_of(source.uri)

@@ -19,6 +19,7 @@ from model.scaling.ladder import LadderConfig
 from model.scaling.speed import RateSpec, Speed, assumed_speed, fit_speed
 from model.scaling.surface import Surface
 from storage.errors import UserError
+from storage.files import write_bytes
 
 MEASURED = ((16, 512), (48, 1_024), (48, 4_096), (128, 2_048))
 """Widths and tokens a step that are measured: what overhead costs, and what arithmetic does."""
@@ -123,11 +124,12 @@ def write_recipe(path: Path, text: str) -> None:
         UserError: It is, or cannot be written.
     """
     try:
-        if path.exists() and path.read_text() != text:
-            raise UserError(f"{path} is there and holds another ladder.", "Give another --output, or remove it.")
-        path.write_text(text)
+        there = path.read_bytes() if path.exists() else None
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error.strerror}.") from error
+    if there not in (None, text.encode()):
+        raise UserError(f"{path} is there and holds another ladder.", "Give another --output, or remove it.")
+    write_bytes(str(path), text.encode())
 
 
 def describe_design(found: Design, speed: Speed, wish: LadderWish) -> Iterator[str]:

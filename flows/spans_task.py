@@ -16,7 +16,7 @@ from flows.trim_task import resolve_emptied, trim_file, trimmed_path
 from storage import files
 from storage.lake import Lake
 from storage.schema import DUPLICATES, SPANS
-from storage.shards import Output, ShardWriter, count_rows, iter_batches, read_table, write_table
+from storage.shards import Output, ShardWriter, count_rows, iter_batches, output_of, read_table, write_table
 
 AllUnits = Callable[[Mapping[str, tuple[Any, ...]]], None]
 
@@ -66,15 +66,8 @@ def _write_outputs(job: DedupJob) -> dict[str, list[Output]]:
     for output in job.documents:
         if files.exists(Lake(job.lake).absolute(trimmed_path(job, output))) and job.config.removes_spans:
             crawl = next(batch["crawl"][0].as_py() for batch in iter_batches(job.absolute(output), ["crawl"], 1))
-            outputs[crawl].append(_as_output(job, trimmed_path(job, output)))
+            outputs[crawl].append(output_of(job.lake, "trimmed", trimmed_path(job, output)))
     return outputs
-
-
-def _as_output(job: DedupJob, path: str) -> Output:
-    uri = Lake(job.lake).absolute(path)
-    with files.open_read(uri) as stream:
-        size = stream.seek(0, 2)
-    return Output("trimmed", path, count_rows(uri), size, files.sha256_of(uri))
 
 
 def _spans(job: DedupJob, crawl: str) -> str:

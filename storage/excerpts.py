@@ -18,7 +18,7 @@ from storage.errors import ShardFailed
 from storage.files import open_read
 from storage.lake import Lake
 from storage.ranges import GAP_BYTES
-from storage.shards import iter_batches
+from storage.shards import iter_batches, parquet_errors
 from storage.sources import Excerpt
 from storage.uris import join
 
@@ -65,7 +65,7 @@ def excerpt_ranges(lake_root: str, archive: str, excerpt: Excerpt) -> list[tuple
         ShardFailed: It is not what it was.
     """
     uri = join(lake_root, excerpt.plan)
-    with open_read(uri) as stream:
+    with open_read(uri) as stream, parquet_errors(uri):
         rows = pq.read_table(stream, columns=["offset", "length"], filters=[("archive", "=", archive)])
     places = _places(rows)
     if hashlib.sha256(places.tobytes()).hexdigest() != excerpt.digest:

@@ -15,7 +15,16 @@ from typing import Any, BinaryIO, cast
 import fsspec
 
 from storage.errors import Fatal, UserError
-from storage.remote import client_failure, list_remote, mark_of, open_remote, read_errors, stamps_remote, upload
+from storage.remote import (
+    client_failure,
+    list_remote,
+    mark_of,
+    open_remote,
+    read_errors,
+    stamps_remote,
+    upload,
+    version_of,
+)
 from storage.unfinished import UNFINISHED, make_directory_of, temporary_for
 from storage.uris import is_local, local_path
 
@@ -186,6 +195,17 @@ def stamp(uri: str) -> str:
             return f"{found.st_size}-{found.st_mtime_ns}"
         filesystem, path = fsspec.url_to_fs(uri)
         return mark_of(filesystem.info(path))
+
+
+def size_of(uri: str) -> int:
+    """Bytes of a file.
+
+    Raises:
+        UserError: There is no such file, or it may not be looked at.
+        Transient: Its store did not answer; it may next time.
+    """
+    with read_errors(uri):
+        return local_path(uri).stat().st_size if is_local(uri) else version_of(uri).size
 
 
 def remove(uri: str) -> None:

@@ -14,10 +14,10 @@ from typing import Any
 from storage.catalog import Catalog
 from storage.columns import INT, STRING, field, table
 from storage.database import querying
-from storage.files import exists, open_read, sha256_of, stamp
+from storage.files import exists, stamp
 from storage.index_config import IndexConfig
 from storage.lake import Lake, fingerprint
-from storage.shards import Output, ShardWriter, count_rows
+from storage.shards import Output, ShardWriter
 from storage.snapshots import Store
 from storage.views import sql_text
 
@@ -92,11 +92,3 @@ def choose(lake: Lake, parts: Sequence[str], path: str, config: IndexConfig) -> 
         for batch in scratch.run("index/chosen", parts=uris, seed=str(config.seed), **params):
             writer.write(batch)
         return writer.finish()
-
-
-def output_of(lake: Lake, table_name: str, path: str) -> Output:
-    """A finished file of the lake as a step lists it."""
-    uri = lake.absolute(path)
-    with open_read(uri) as stream:
-        size = stream.seek(0, 2)
-    return Output(table_name, path, count_rows(uri), size, sha256_of(uri))

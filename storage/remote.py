@@ -19,7 +19,7 @@ _BUFFER_BYTES = 1 << 20
 _BLOCK_BYTES = 8 << 20
 """Asked of an object store at a time; s3fs would keep 50 MiB of every open file."""
 
-_CLIENTS = ("aiobotocore", "botocore", "google", "azure")
+_CLIENTS = ("aiobotocore", "botocore", "google", "azure", "aiohttp")
 _CREDENTIALS = (
     "Give the store's credentials as its own tools take them: for S3 AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or a "
     "profile, for a public bucket FSSPEC_S3_ANON=true."
@@ -37,7 +37,7 @@ def read_errors(uri: str) -> Iterator[None]:
         status = _http_status(error)
         if isinstance(error, ImportError) or str(error).startswith("Protocol not known"):
             raise UserError(f"{uri} cannot be read: {error}.", "Check the part before `://`.") from error
-        if failure := client_failure(uri, error):
+        if status is None and (failure := client_failure(uri, error)):
             raise failure from error
         if not isinstance(error, OSError) and status is None:
             raise

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from types import TracebackType
-from typing import IO, Any, BinaryIO, cast
+from typing import IO, Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from storage.errors import ShardFailed
-from storage.files import AtomicFile, open_read
+from storage.files import AtomicFile, open_read, sha256_of, size_of
 from storage.uris import join
 
 ROWS_PER_GROUP = 8192
@@ -162,6 +162,19 @@ def write_table(lake_root: str, path: str, table_name: str, table: pa.Table) -> 
         return writer.finish()
 
 
+@contextmanager
+def parquet_errors(uri: str) -> Iterator[None]:
+    """Turn what Arrow says of a file while reading it into an error of that file.
+
+    Raises:
+        ShardFailed: It is no readable Parquet file.
+    """
+    try:
+        yield
+    except (pa.ArrowInvalid, OSError) as error:
+        raise ShardFailed(f"{uri} is not a readable Parquet file: {error}") from error
+
+
 def read_table(uri: str, columns: Sequence[str] | None = None) -> pa.Table:
     """A whole Parquet file.
 
@@ -169,40 +182,34 @@ def read_table(uri: str, columns: Sequence[str] | None = None) -> pa.Table:
         UserError: There is no such file.
         ShardFailed: It is no readable Parquet file.
     """
-    with open_read(uri) as stream:
-        try:
-            return _open(stream).read(columns=list(columns) if columns is not None else None)
-        except (pa.ArrowInvalid, OSError) as error:
-            raise ShardFailed(f"{uri} is not a readable Parquet file: {error}") from error
+    with open_read(uri) as stream, parquet_errors(uri):
+        return pq.ParquetFile(stream).read(columns=list(columns) if columns is not None else None)
 
 
 def iter_batches(
     uri: str, columns: Sequence[str] | None = None, rows: int = ROWS_PER_GROUP
 ) -> Iterator[pa.RecordBatch]:
     """A Parquet file in pieces of at most `rows` rows, in order; raises as `read_table`."""
-    with open_read(uri) as stream:
-        try:
-            yield from _open(stream).iter_batches(rows, columns=list(columns) if columns is not None else None)
-        except (pa.ArrowInvalid, OSError) as error:
-            raise ShardFailed(f"{uri} is not a readable Parquet file: {error}") from error
+    with open_read(uri) as stream, parquet_errors(uri):
+        yield from pq.ParquetFile(stream).iter_batches(rows, columns=list(columns) if columns is not None else None)
 
 
 def count_rows(uri: str) -> int:
     """Rows of a Parquet file, from its footer; raises as `read_table`."""
-    with open_read(uri) as stream:
-        try:
-            return _open(stream).metadata.num_rows
-        except (pa.ArrowInvalid, OSError) as error:
-            raise ShardFailed(f"{uri} is not a readable Parquet file: {error}") from error
+    with open_read(uri) as stream, parquet_errors(uri):
+        return pq.ParquetFile(stream).metadata.num_rows
 
 
 def column_names(uri: str) -> list[str]:
     """Columns of a Parquet file, from its footer; raises as `read_table`."""
-    with open_read(uri) as stream:
-        try:
-            return list(_open(stream).schema_arrow.names)
-        except (pa.ArrowInvalid, OSError) as error:
-            raise ShardFailed(f"{uri} is not a readable Parquet file: {error}") from error
+    with open_read(uri) as stream, parquet_errors(uri):
+        return list(pq.ParquetFile(stream).schema_arrow.names)
+
+
+def output_of(lake_root: str, table_name: str, path: str) -> Output:
+    """A finished file of the lake as what wrote it would have said it; its columns are not told."""
+    uri = join(lake_root, path)
+    return Output(table_name, path, count_rows(uri), size_of(uri), sha256_of(uri))
 
 
 def _text_sizes(table: pa.Table) -> np.ndarray:
@@ -212,10 +219,6 @@ def _text_sizes(table: pa.Table) -> np.ndarray:
         if pa.types.is_string(column.type) or pa.types.is_binary(column.type):
             sizes += pc.fill_null(pc.binary_length(column), 0).to_numpy()
     return sizes
-
-
-def _open(stream: BinaryIO) -> pq.ParquetFile:
-    return pq.ParquetFile(stream)
 
 
 def _parquet_writer(file: AtomicFile, schema: pa.Schema, mapped: Sequence[str]) -> pq.ParquetWriter:

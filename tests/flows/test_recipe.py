@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from flows.recipe import load_recipe
+from flows.scaling_design import write_recipe
 from storage.errors import UserError
 
 
@@ -43,3 +44,12 @@ def test_a_recipe_that_is_not_there_or_no_toml(tmp_path: Path) -> None:
     (tmp_path / "bytes.toml").write_bytes(b"name = '\xff'")
     with pytest.raises(UserError, match=r"bytes\.toml is not valid TOML"):
         load_recipe(str(tmp_path / "bytes.toml"))
+
+
+def test_a_designed_ladder_is_written_over_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "ladder.toml"
+    write_recipe(path, "name = 'ladder'\n")
+    write_recipe(path, "name = 'ladder'\n")
+    path.write_bytes(b"\xff is no text")
+    with pytest.raises(UserError, match="holds another ladder"):
+        write_recipe(path, "name = 'ladder'\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -218,6 +219,18 @@ def test_a_dry_run_says_what_would_be_fetched(
     size = sum(file.stat().st_size for file in crawl.rglob("*.warc.gz"))
     [first, *_] = capsys.readouterr().out.splitlines()
     assert "36 of the 39 records" in first and first.endswith(f"% of {size:,}")
+
+
+def test_a_dry_run_estimates_by_the_archives_that_a_mirror_has(
+    crawl: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mirror = tmp_path / "mirror"
+    shutil.copytree(crawl, mirror)
+    gone, *there = sorted(mirror.rglob("*.warc.gz"))
+    gone.unlink()
+    print_plan(plan(str(mirror), tmp_path / "lake", changes=("index.enabled=true",)))
+    about = sum(file.stat().st_size for file in there) / len(there) * 3
+    assert capsys.readouterr().out.splitlines()[0].endswith(f"% of about {about:,.0f}")
 
 
 def test_a_sample_is_part_of_the_request_and_of_the_recipe(crawl: Path, tmp_path: Path) -> None:

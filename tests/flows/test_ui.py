@@ -106,6 +106,13 @@ def test_nothing_is_told_outside_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
     announce("alarm", "r", {})
 
 
+def test_automations_that_cannot_be_read_are_a_users_mistake(tmp_path: Path) -> None:
+    (tmp_path / "list.yaml").write_text("- 1\n")
+    for name, said in (("nowhere.yaml", "cannot be read: No such file"), ("list.yaml", "does not hold automations")):
+        with pytest.raises(UserError, match=said):
+            read_automations(tmp_path / name, None)
+
+
 def test_the_shipped_automations_are_created_once_and_kept_as_they_were_switched(api: str) -> None:
     assert PREFECT_API_URL.value() == api
     with get_client(sync_client=True) as client:

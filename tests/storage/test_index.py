@@ -255,3 +255,6 @@ def test_excerpts_add_up_to_the_plan_and_know_their_places(crawl: Path, rows: li
     other = Excerpt(PLAN, hashlib.sha256(b"other").hexdigest(), 1, 1, 1)
     with pytest.raises(ShardFailed, match="not what it was"):
         excerpt_ranges(str(tmp_path), archives_of(rows)[0], other)
+    (tmp_path / PLAN).write_bytes(b"PAR1 damaged")
+    with pytest.raises(ShardFailed, match="is not a readable Parquet file"):
+        excerpt_ranges(str(tmp_path), archives_of(rows)[0], other)

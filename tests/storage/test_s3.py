@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+import aiohttp
 import fsspec
 import pytest
 from botocore.exceptions import EndpointConnectionError, NoCredentialsError
@@ -54,6 +55,8 @@ def put(uri: str, data: bytes) -> str:
 def test_what_the_stores_client_says_is_told_in_a_sentence(
     guarded: Callable[[str], AbstractContextManager[None]],
 ) -> None:
+    with pytest.raises(Transient, match="gs://b/x cannot be reached: Server disconnected"), guarded("gs://b/x"):
+        raise aiohttp.ServerDisconnectedError  # what Google's and Azure's clients let through
     message = r"s3://b/x cannot be reached: Unable to locate credentials.*AWS_ACCESS_KEY_ID"
     with pytest.raises(UserError, match=message), guarded("s3://b/x"):
         raise NoCredentialsError
