@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import random
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,6 +29,9 @@ def api(prefect_home: Path) -> Iterator[str]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PREFECT_HOME", str(prefect_home))
         patch.setenv("PREFECT_LOGGING_LEVEL", "CRITICAL")
+        # websockets draws what its pings say from `random`, every 20 s in a thread of Prefect's: Hypothesis would take
+        # that for a strategy that does so, whichever was making an example just then
+        patch.setattr("websockets.asyncio.connection.random", random.Random())
         # in the settings too: those of a module that was imported before go before the environment
         database = {PREFECT_SERVER_DATABASE_CONNECTION_URL: f"sqlite+aiosqlite:///{prefect_home}/prefect.db"}
         with temporary_settings(database, restore_defaults={PREFECT_API_URL}), prefect_api() as url:
