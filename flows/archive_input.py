@@ -17,8 +17,8 @@ from storage.files import open_read
 from storage.ranges import Range, read_ranges
 from storage.remote import open_version
 from storage.sources import Excerpt, Source
-from storage.uris import is_local, local_path
-from storage.web import Version, is_web
+from storage.uris import is_local, is_web, local_path
+from storage.web import Version
 
 Reader = ArchiveReader | ExcerptReader
 

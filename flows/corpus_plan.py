@@ -17,11 +17,12 @@ from flows.steps import Step
 from storage import addresses
 from storage.errors import UserError
 from storage.files import exists
+from storage.inputs import expand_inputs
 from storage.lake import Lake, fingerprint
 from storage.schema import Section
 from storage.shards import read_table
 from storage.snapshots import Store
-from storage.sources import Sample, Source, expand_inputs, name_apart
+from storage.sources import Sample, Source, name_apart
 
 
 class CorpusRequest(Section):

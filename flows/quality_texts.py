@@ -25,9 +25,10 @@ from storage import schema
 from storage.catalog import Catalog
 from storage.errors import UserError
 from storage.files import open_read
+from storage.inputs import expand_inputs
 from storage.lake import Lake, fingerprint
 from storage.shards import iter_batches
-from storage.sources import Source, expand_inputs
+from storage.sources import Source
 from storage.uris import is_local, local_path
 
 BATCH_BYTES = 4 << 20

@@ -24,8 +24,7 @@ from storage import ducklake, files, views
 from storage.errors import Fatal, ShardFailed, UserError, WinnowError
 from storage.statements import only_reads, quoted
 from storage.unfinished import make_directory_of, writer_tag
-from storage.uris import is_local
-from storage.web import is_web
+from storage.uris import is_local, is_web
 from storage.web_filesystem import WebFileSystem
 
 OFFLINE: dict[str, Any] = {

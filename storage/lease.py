@@ -13,34 +13,28 @@ the same rows. Readers take no lease.
 
 from __future__ import annotations
 
-import json
 import secrets
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from os import getpid
 
-from storage import files
 from storage.errors import Fatal, UserError, WinnowError
-from storage.exclusive import create_new, read_now, shared, sole
+from storage.exclusive import shared, sole
+from storage.lease_files import Holder, create, current, generations, lock_path, remove, rewrite
 from storage.processes import began_at, machine
-from storage.uris import is_local, join, local_path
+from storage.uris import is_local, local_path
 
-FOLDER = "leases"
 BEAT_SECONDS = 5.0
-_MOMENT = 0.05  # seconds; a lease is a few hundred bytes
 LOST_SECONDS = 60.0
 """Without a heartbeat, after which an owner is taken for dead: long enough for a machine that swaps."""
 
 CORPUS = "corpus"
 """The area of archives, duplicates, corpora and views: recipes share them, so one run at a time writes them."""
-
-steady: Callable[[], float] = time.monotonic
-"""The clock that decides; tests put another here."""
 
 
 class LeaseBusy(UserError):
@@ -49,42 +43,6 @@ class LeaseBusy(UserError):
 
 class LeaseLost(Fatal):
     """Another run took the lease over while this one could not be heard."""
-
-
-@dataclass(frozen=True, slots=True)
-class Holder:
-    """What a lease's file says.
-
-    Attributes:
-        area: What is held.
-        generation: How many owners there were, this one included.
-        token: Tells this owner from any other.
-        purpose: What for, in words, and `run` its id once it is known.
-        host, process: Where, for a person.
-        machine: Boot and process namespace in which `process` and `began` mean something; empty where unknown.
-        began: When the process began, in the machine's own ticks.
-        since: Wall clock, for a person only.
-        beat: Counts the heartbeats.
-        released: Whether the owner gave it back.
-    """
-
-    area: str
-    generation: int
-    token: str
-    purpose: str
-    host: str
-    process: int
-    machine: str
-    began: str
-    since: str
-    run: str = ""
-    beat: int = 0
-    released: bool = False
-
-    def sentence(self) -> str:
-        """Who holds it, since when."""
-        run = f", run {self.run}" if self.run else ""
-        return f"{self.purpose}{run}, process {self.process} on {self.host}, since {self.since}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +67,7 @@ class Fence:
     @contextmanager
     def commit(self) -> Iterator[None]:
         """What is written in the block is written by the owner, or not at all; raises LeaseLost."""
-        with shared(_lock_path(self.root, self.area)):
+        with shared(lock_path(self.root, self.area)):
             self.check()
             yield
 
@@ -167,7 +125,7 @@ class Lease:
     def _write(self, **changes: object) -> None:
         with self._lock:
             self._holder = replace(self._holder, beat=self._holder.beat + 1, **changes)  # type: ignore[arg-type]
-            _write(self.root, self._holder)
+            rewrite(self.root, self._holder)
 
 
 @contextmanager
@@ -204,43 +162,21 @@ def hold(
         lease.release()
 
 
-def current(root: str, area: str) -> Holder | None:
-    """The file of the highest generation; None where there never was one."""
-    for generation in sorted(_generations(root, area), reverse=True):
-        path = _path(root, area, generation)
-        data = read_now(path)
-        if data is None:  # gone between listing and reading
-            continue
-        if found := _parsed(data):
-            return found
-        time.sleep(_MOMENT)  # being written, where that is not one step
-        data = read_now(path) or b""
-        return _parsed(data) or Holder(area, generation, data.hex()[:32], "an unreadable lease", "?", 0, "", "", "?")
-    return None
-
-
-def _parsed(data: bytes) -> Holder | None:
-    try:
-        return Holder(**json.loads(data))
-    except (ValueError, TypeError):
-        return None
-
-
 def _acquire(
     root: str, area: str, purpose: str, wait: float, announce: Callable[[str], None], lost_seconds: float
 ) -> Holder:
-    deadline, poll = steady() + wait, min(0.5, lost_seconds / 20)
+    deadline, poll = time.monotonic() + wait, min(0.5, lost_seconds / 20)
     watched, since, lives, told = None, 0.0, False, False
     while True:
         found = current(root, area)
         mark = (found.generation, found.token, found.beat) if found else None
         if mark != watched:
-            lives, watched, since = watched is not None, mark, steady()
-        silent = steady() - since >= lost_seconds
+            lives, watched, since = watched is not None, mark, time.monotonic()
+        silent = time.monotonic() - since >= lost_seconds
         if found is None or found.released or silent or _is_dead(found):
             if taken := _take(root, area, purpose, found.generation + 1 if found else 1):
                 return taken
-        elif lives and steady() >= deadline:
+        elif lives and time.monotonic() >= deadline:
             raise LeaseBusy(
                 f"the lake {root} is being written by another run: {found.sentence()}.",
                 "Wait until it is done, queue behind it with --wait SECONDS, stop it, or take another lake. Should it "
@@ -258,46 +194,22 @@ def _take(root: str, area: str, purpose: str, generation: int) -> Holder | None:
         *(area, generation, secrets.token_hex(16), purpose, socket.gethostname(), getpid(), machine()),
         *(began_at(getpid()) or "", datetime.now(UTC).isoformat(timespec="seconds")),
     )
-    with sole(_lock_path(root, area)) as nobody_commits:
-        if not nobody_commits or not create_new(_path(root, area, generation), _bytes(holder)):
+    with sole(lock_path(root, area)) as nobody_commits:
+        if not nobody_commits or not create(root, holder):
             return None
         found = current(root, area)
     if found is None or found.token != holder.token:  # an older view of the lake: the highest counts
-        files.remove(_path(root, area, generation))
+        remove(root, area, generation)
         return None
-    for old in _generations(root, area):
+    for old in generations(root, area):
         if old < generation:
-            files.remove(_path(root, area, old))
+            remove(root, area, old)
     return holder
 
 
 def _is_dead(holder: Holder) -> bool:
     """Whether the owner was a process of this machine and is none any more."""
     return bool(holder.machine) and holder.machine == machine() and began_at(holder.process) != holder.began
-
-
-def _generations(root: str, area: str) -> list[int]:
-    prefix = join(root, FOLDER)
-    found = files.list_files(prefix) if is_local(root) else list(files.list_stamps(prefix))  # past the cache
-    names = [uri.rpartition("/")[2] for uri in found]
-    ours = [name.removeprefix(f"{area}.").removesuffix(".json") for name in names if name.startswith(f"{area}.")]
-    return [int(number) for number in ours if number.isdigit()]
-
-
-def _path(root: str, area: str, generation: int) -> str:
-    return join(root, f"{FOLDER}/{area}.{generation:08}.json")
-
-
-def _lock_path(root: str, area: str) -> str:
-    return join(root, f"{FOLDER}/{area}.lock")
-
-
-def _write(root: str, holder: Holder) -> None:
-    files.write_bytes(_path(root, holder.area, holder.generation), _bytes(holder))
-
-
-def _bytes(holder: Holder) -> bytes:
-    return json.dumps(asdict(holder), indent=1).encode()
 
 
 def _name(root: str) -> str:

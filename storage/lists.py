@@ -13,8 +13,8 @@ from storage.addresses import check_written
 from storage.errors import UserError
 from storage.files import open_read
 from storage.texts import decode_text
-from storage.uris import is_local, join, local_path, split_url
-from storage.web import WebFile, is_web
+from storage.uris import is_local, is_web, join, local_path, split_url
+from storage.web import WebFile
 
 SUFFIXES = (".paths", ".paths.gz")
 _SNAPSHOT = re.compile(r"crawl-data/([^/]+)/(.+)")

@@ -12,7 +12,8 @@ import fsspec
 
 from storage.errors import ShardFailed, Transient, UserError, WinnowError
 from storage.patience import PAUSES, patiently
-from storage.web import Version, WebFile, is_web
+from storage.uris import is_web
+from storage.web import Version, WebFile
 from storage.web_stream import WebStream
 
 _BUFFER_BYTES = 1 << 20

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from storage.errors import ShardFailed, Transient, UserError
 from storage.files import open_read
 from storage.texts import decode_text
-from storage.uris import is_local, local_path
-from storage.web import WebFile, is_web
+from storage.uris import is_local, is_web, local_path
+from storage.web import WebFile
 
 COMMON_CRAWL = "https://data.commoncrawl.org/"
 COMMON_CRAWL_LIST = "https://index.commoncrawl.org/collinfo.json"

@@ -13,6 +13,11 @@ def is_local(uri: str) -> bool:
     return "://" not in uri or uri.startswith("file://")
 
 
+def is_web(uri: str) -> bool:
+    """True for `http://` and `https://`."""
+    return uri.startswith(("http://", "https://"))
+
+
 def local_path(uri: str) -> Path:
     """The path behind a local URI."""
     return Path(uri.removeprefix("file://"))

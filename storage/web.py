@@ -13,19 +13,15 @@ import re
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
-from typing import Any, TypeVar
-from urllib.parse import urljoin
-from urllib.request import getproxies, proxy_bypass
+from typing import TypeVar
 
-import urllib3
 from urllib3.exceptions import HTTPError, LocationValueError, MaxRetryError, ResponseError, SSLError
 from urllib3.response import BaseHTTPResponse
 
-from storage import addresses
 from storage.errors import ShardFailed, Transient, UserError, WinnowError
 from storage.patience import Patience, pace_of, retry_after
 from storage.uris import split_url
+from storage.web_requests import get, put_away
 
 _T = TypeVar("_T")
 
@@ -40,13 +36,6 @@ _HEADERS = {
     "User-Agent": "winnow/0.1",
     "Accept-Encoding": "identity",  # ranges of what the server would compress on the way are ranges of nothing we know
 }
-_MOST_REDIRECTS = 5
-_CONNECT_SECONDS, _READ_SECONDS = 10.0, 60.0
-
-
-def is_web(uri: str) -> bool:
-    """True for `http://` and `https://`."""
-    return uri.startswith(("http://", "https://"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +206,7 @@ class WebFile:
             if etag and start and etag.startswith('"'):  # a weak mark may not be used so, nor a time
                 headers["If-Range"] = etag
         pace_of(self._host).keep()
-        response = _follow(self.uri, headers)
+        response = get(self.uri, headers)
         try:
             self._check_status(response)
             pace_of(self._host).speed_up()
@@ -225,7 +214,7 @@ class WebFile:
         except HTTPError as failure:
             raise _Broken(f"its server stops in the middle ({failure})") from failure
         finally:
-            _put_away(response)
+            put_away(response)
 
     def _check_status(self, response: BaseHTTPResponse) -> None:
         status = response.status
@@ -252,14 +241,6 @@ def _pieces(response: BaseHTTPResponse, skip: int, wanted: int) -> Iterator[byte
         raise _Broken(f"the answer ended {wanted:,} bytes early")
 
 
-def _put_away(response: BaseHTTPResponse) -> None:
-    """Give a connection back where its answer was read to the end; else close it: the rest would come first."""
-    if getattr(response, "length_remaining", None) == 0:
-        response.release_conn()
-    else:
-        response.close()
-
-
 def _differ(one: str | None, other: str | None) -> bool:
     """Whether two marks of a file contradict each other; a mark of another kind, or none, says nothing."""
     marks = [mark.removeprefix("W/") for mark in (one, other) if mark]
@@ -269,61 +250,3 @@ def _differ(one: str | None, other: str | None) -> bool:
 def _length(response: BaseHTTPResponse) -> int | None:
     text = response.headers.get("Content-Length", "")
     return int(text) if text.isdecimal() else None
-
-
-def _follow(uri: str, headers: dict[str, str]) -> BaseHTTPResponse:
-    """The answer at the end of all redirects. One that leads to another server gets no private address.
-
-    Raises:
-        UserError: It leads to one, or to something that is no web server's.
-    """
-    place = uri
-    for _ in range(_MOST_REDIRECTS + 1):
-        named = _server(place) == _server(uri)
-        if not named:
-            addresses.check_written(place)
-        response = _pool_for(place, guarded=not (named and addresses.is_literal(uri))).request(
-            "GET", place, headers=headers, preload_content=False, redirect=False
-        )
-        location = response.get_redirect_location()
-        if not location:
-            return response
-        response.drain_conn()
-        response.release_conn()
-        place = _joined(place, location)
-        if not is_web(place):
-            raise UserError(f"{uri} leads to {place}, which is not on the web.", "Check the URL.")
-    raise UserError(f"{uri} leads nowhere: it is sent on more than {_MOST_REDIRECTS} times.", "Check the URL.")
-
-
-def _joined(place: str, location: str) -> str:
-    """Where a redirect leads.
-
-    Raises:
-        UserError: Nowhere: it is no URL.
-    """
-    try:
-        return urljoin(place, location)
-    except ValueError as error:
-        raise UserError(f"{place} leads nowhere: it is sent on to {location}.", "Check the URL.") from error
-
-
-def _server(uri: str) -> tuple[str, str]:
-    parts = split_url(uri)
-    return parts.scheme, parts.netloc
-
-
-def _pool_for(uri: str, guarded: bool) -> urllib3.PoolManager:
-    parts = split_url(uri)
-    return _pool(None if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme), guarded)
-
-
-@cache
-def _pool(proxy: str | None, guarded: bool) -> urllib3.PoolManager:
-    """Connections, kept for the next request; `proxy` as the machine's settings name it."""
-    options: dict[str, Any] = {
-        "maxsize": 16,
-        "timeout": urllib3.Timeout(connect=_CONNECT_SECONDS, read=_READ_SECONDS),
-        "retries": urllib3.Retry(total=5, connect=0, read=0, status=0, other=0, redirect=0, raise_on_status=False),
-    }
-    return urllib3.ProxyManager(proxy, **options) if proxy else addresses.pool(guarded, **options)

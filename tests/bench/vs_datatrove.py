@@ -42,8 +42,8 @@ from flows.annotate_task import AnnotateJob, annotate
 from flows.recipe import load_recipe
 from pipeline.archive.reader import read_archive
 from pipeline.language import shipped_model
+from storage.inputs import expand_inputs
 from storage.lake import Lake
-from storage.sources import expand_inputs
 from tests.bench.footprint import Footprint
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -13,9 +13,9 @@ from flows.annotate_task import AnnotateJob, annotate
 from flows.recipe import load_recipe
 from pipeline.stage import Stage, signal
 from storage.files import list_files
+from storage.inputs import expand_inputs
 from storage.lake import Lake
 from storage.shards import read_table
-from storage.sources import expand_inputs
 from tests.flows.archives import article, page, write_jsonl, write_warc
 
 

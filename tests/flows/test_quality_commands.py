@@ -19,9 +19,10 @@ from flows.recipe import load_recipe
 from pipeline.batch import DocumentBatch
 from pipeline.quality.kenlm_model import load_model
 from storage.errors import Fatal, UserError
+from storage.inputs import expand_inputs
 from storage.lake import Lake
 from storage.shards import read_table
-from storage.sources import Source, expand_inputs
+from storage.sources import Source
 from tests.flows.archives import article, page, write_jsonl, write_warc
 
 NEGATIVES = ("--negative", "{}/good.jsonl.gz", "--output", "{}/m")

@@ -22,11 +22,11 @@ from flows.recipe import load_recipe
 from storage import patience
 from storage.errors import ShardFailed, UserError
 from storage.files import list_files
+from storage.inputs import expand_inputs
 from storage.lake import Lake
 from storage.patience import pace_of
 from storage.shards import read_table
 from storage.snapshots import Store
-from storage.sources import expand_inputs
 from tests.storage.crawl_layout import SNAPSHOT, make_crawl
 from tests.storage.crawl_server import CrawlServer, Trouble, serving
 

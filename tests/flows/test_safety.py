@@ -21,9 +21,9 @@ from flows.report.source import Source
 from storage import schema
 from storage.errors import UserError
 from storage.files import list_files
+from storage.inputs import expand_inputs
 from storage.lake import Lake
 from storage.shards import read_table, write_table
-from storage.sources import expand_inputs
 from tests.flows.archives import article, page, write_warc
 
 PLANTED = {

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from storage import addresses, lists, web
+from storage import addresses, lists, web_requests
 from storage.errors import UserError
 from storage.files import open_read
-from storage.sources import expand_inputs
+from storage.inputs import expand_inputs
 from storage.web import WebFile
 from tests.storage.crawl_server import CrawlServer, Trouble, serving
 
@@ -21,10 +21,10 @@ def servers(tmp_path: Path, pauses: list[float]) -> Iterator[tuple[CrawlServer, 
     """One that was named, and one of this machine that it may lead to."""
     (tmp_path / "a.warc.gz").write_bytes(b"secret")
     with serving(tmp_path) as named, serving(tmp_path) as inner:
-        web._pool.cache_clear()
+        web_requests._pool.cache_clear()
         yield named, inner
         addresses.allow_private(False)
-        web._pool.cache_clear()
+        web_requests._pool.cache_clear()
 
 
 @pytest.mark.parametrize(

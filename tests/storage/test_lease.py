@@ -98,15 +98,15 @@ def test_an_owner_that_is_not_heard_loses_it_and_cannot_commit(root: str, paused
 
 
 def test_a_heart_beats_on_after_a_store_failed_in_words_of_its_own(root: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    write, beats = lease._write, list[int]()
+    rewrite, beats = lease.rewrite, list[int]()
 
     def failing(at: str, holder: lease.Holder) -> None:
         beats.append(holder.beat)
         if holder.beat == 1:
             raise RuntimeError("a client's own error")
-        write(at, holder)
+        rewrite(at, holder)
 
-    monkeypatch.setattr(lease, "_write", failing)
+    monkeypatch.setattr(lease, "rewrite", failing)
     with hold(root, "corpus", "one", **SOON):
         deadline = time.monotonic() + 10
         while len(beats) < 3 and time.monotonic() < deadline:

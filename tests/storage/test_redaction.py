@@ -8,9 +8,10 @@ import traceback
 import pytest
 
 from storage.errors import ShardFailed, Transient, UserError
+from storage.inputs import expand_inputs
 from storage.patience import Patience
 from storage.redaction import redacted
-from storage.sources import Source, expand_inputs
+from storage.sources import Source
 
 SECRETS = ("hunter2", "4fsig", "AKIAX", "sas1", "tok2", "gkey")
 URL = "https://me:hunter2@127.0.0.1:1/a.warc.gz?X-Amz-Credential=AKIAX%2F2026&X-Amz-Signature=4fsig&part=7"

@@ -19,12 +19,12 @@ from storage.excerpts import excerpt_ranges, excerpts_of
 from storage.exclusive import create_new, read_now
 from storage.files import write_errors
 from storage.index_config import IndexConfig
+from storage.inputs import expand_inputs
 from storage.lake import Lake
 from storage.lease import CORPUS, Fence, LeaseBusy, LeaseLost, committing, hold
 from storage.ranges import read_ranges
 from storage.remote import open_version, read_errors, version_of
 from storage.snapshots import Store
-from storage.sources import expand_inputs
 from tests.storage.crawl_layout import SNAPSHOT, make_crawl
 
 CONTENT = random.Random(11).randbytes(100_000)

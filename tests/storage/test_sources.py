@@ -8,10 +8,11 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from storage import remote, sources
+from storage import inputs, remote
 from storage.errors import Transient, UserError
+from storage.inputs import expand_inputs
 from storage.snapshots import Store
-from storage.sources import Sample, Source, expand_inputs, name_apart
+from storage.sources import Sample, Source, name_apart
 from tests.storage.crawl_layout import make_crawl
 from tests.storage.crawl_server import CrawlServer, Trouble, serving
 
@@ -206,8 +207,8 @@ def test_a_sample_is_of_each_input_and_reads_no_other_file(
     folder: Path, server: CrawlServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: list[str] = []
-    digest = sources.sha256_of
-    monkeypatch.setattr(sources, "sha256_of", lambda uri: (read.append(uri), digest(uri))[1])
+    digest = inputs.sha256_of
+    monkeypatch.setattr(inputs, "sha256_of", lambda uri: (read.append(uri), digest(uri))[1])
     found = snapshot(server, "CC-MAIN-2026-05", str(folder), sample=Sample(2))
     assert [source.crawl for source in found] == ["CC-MAIN-2026-05"] * 2 + ["local"] * 2
     assert len(read) == 2

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from functools import partial
@@ -15,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from storage import patience, web
+from storage import patience, web_requests
 from storage.errors import ShardFailed, Transient, UserError
 from storage.files import open_read
 from storage.patience import pace_of, retry_after
@@ -202,11 +204,11 @@ def test_threads_that_share_a_slow_host_take_turns(pauses: list[float], monkeypa
 def test_a_stalled_answer_times_out_and_is_asked_for_again(
     server: CrawlServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(web, "_READ_SECONDS", 0.2)
-    web._pool.cache_clear()
+    monkeypatch.setattr(web_requests, "_READ_SECONDS", 0.2)
+    web_requests._pool.cache_clear()
     server.fail("a.warc.gz", Trouble(hang=30))
     assert whole(server) == CONTENT
-    web._pool.cache_clear()
+    web_requests._pool.cache_clear()
 
 
 def test_redirects_are_followed_with_their_range(server: CrawlServer) -> None:
@@ -238,6 +240,13 @@ def test_a_file_without_an_etag_is_told_by_its_time(server: CrawlServer) -> None
     assert whole(server) == CONTENT
 
 
+class Quiet(SimpleHTTPRequestHandler):
+    """Answers, and says nothing of it."""
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing."""
+
+
 def test_pythons_own_server_which_knows_no_ranges(tmp_path: Path, pauses: list[float]) -> None:
     (tmp_path / "b").write_bytes(CONTENT)
     handler = partial(Quiet, directory=str(tmp_path))
@@ -250,11 +259,28 @@ def test_pythons_own_server_which_knows_no_ranges(tmp_path: Path, pauses: list[f
         other.shutdown()
 
 
-class Quiet(SimpleHTTPRequestHandler):
-    """Answers, and says nothing of it."""
+def test_a_redirect_whose_own_body_never_ends_is_followed(tmp_path: Path, pauses: list[float]) -> None:
+    (tmp_path / "b").write_bytes(CONTENT)
 
-    def log_message(self, format: str, *args: object) -> None:
-        """Nothing."""
+    class Endless(Quiet):
+        def do_GET(self) -> None:
+            if self.path == "/b":
+                super().do_GET()
+                return
+            self.send_response(302)
+            self.send_header("Location", "/b")
+            self.end_headers()
+            with suppress(OSError):
+                for _ in range(30):
+                    self.wfile.write(bytes(1 << 16))
+                    time.sleep(0.1)
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Endless, directory=str(tmp_path))) as other:
+        threading.Thread(target=other.serve_forever, daemon=True).start()
+        started = time.monotonic()
+        assert WebFile(f"http://127.0.0.1:{other.server_address[1]}/a").read(0, 100) == CONTENT[:100]
+        assert time.monotonic() - started < 2
+        other.shutdown()
 
 
 def test_a_file_that_goes_while_it_is_read_is_no_mistake_of_the_users(server: CrawlServer) -> None:
@@ -281,7 +307,7 @@ def test_a_proxy_is_asked_where_the_machine_names_one(
     with pytest.raises(UserError, match="no file"):
         WebFile("http://archive.invalid/b.warc.gz").read(0, 1)
     assert server.asked[-1][0] == "http://archive.invalid/b.warc.gz"
-    web._pool.cache_clear()
+    web_requests._pool.cache_clear()
 
 
 def test_a_file_that_changed_since_it_was_planned_is_noticed(server: CrawlServer) -> None:
@@ -320,7 +346,7 @@ def test_any_part_of_a_file_through_any_mishaps(
     server: CrawlServer, troubles: list[Trouble], start: int, length: int
 ) -> None:
     pace_of.cache_clear()
-    web._pool.cache_clear()  # an answer cut after its end leaves a connection that is about to fail: a fifth mishap
+    web_requests._pool.cache_clear()  # an answer cut after its end leaves a connection about to fail: a fifth mishap
     server.fail("a.warc.gz", *troubles)
     assert WebFile(server.url + "a.warc.gz").read(start, start + length) == CONTENT[start : start + length]
     server._next.clear()
