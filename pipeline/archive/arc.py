@@ -16,7 +16,7 @@ _NAMES = ("ip-address", "archive-date", "content-type", "content-length")
 _NAMES_2 = (*_NAMES[:3], "result-code", "checksum", "location", "arc-offset", "arc-filename", _NAMES[3])
 _ADDRESS = rb"(?:(?:\d{1,3}\.){3}\d{1,3}|[0-9a-fA-F:]*:[0-9a-fA-F:.]*|-)"
 _URL = rb"[a-z][a-z0-9+.-]{1,20}:[^\r\n]{1,3000}?"
-_LINE = _URL + b" " + _ADDRESS + rb" [\w-]{1,17} [^\r\n]{1,500}?\d{1,15}\r?\n"
+_LINE = _URL + b" " + _ADDRESS + rb" [\w-]{1,17} (?:[^\r\n]{0,500}? )?\d{1,15}\r?\n"
 
 
 class ArcGrammar:

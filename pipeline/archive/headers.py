@@ -74,7 +74,14 @@ def parse_date(value: str | None) -> datetime | None:
     elif value.isdigit():
         value = f"{value[:8]}T{value[8:14]:0<6}"
     try:
-        date = datetime.fromisoformat(value)
+        return utc_of(datetime.fromisoformat(value))
+    except ValueError:
+        return None
+
+
+def utc_of(date: datetime) -> datetime | None:
+    """A moment in UTC, which one without a zone is in already; None where that is before year 1 or after 9999."""
+    try:
         return date.replace(tzinfo=UTC) if date.tzinfo is None else date.astimezone(UTC)
-    except (ValueError, OverflowError):
+    except OverflowError:
         return None

@@ -70,7 +70,7 @@ class ParquetRows:
         try:
             for batch in self._file.iter_batches(rows, [group], columns, use_threads=False):
                 for place in range(len(batch)):  # a row at a time: as Python's strings a batch is four times as large
-                    row = {name: batch[name][place].as_py() for name in columns}
+                    row = {name: _value(batch[name][place]) for name in columns}
                     given += len(text) if isinstance(text := row[self._text_field], str | bytes) else 0
                     if given > most:
                         cause = f"unpacks to more than {_MOST_EXPANSION:,} times its size"
@@ -97,6 +97,18 @@ class ParquetRows:
             return record
         detail = f"text of {record.end} bytes, max_record_bytes is {self._max_text}"
         return record._replace(content=b"", end=0, problem=Problem("too_large", detail))
+
+
+def _value(scalar: pa.Scalar) -> object:
+    """A value as Python's; None for one that Python has no value for: a date of the year 12000, a zone of no name."""
+    if isinstance(scalar, pa.TimestampScalar) and scalar.type.unit == "ns":
+        scalar = scalar.cast(pa.timestamp("us", scalar.type.tz), safe=False)  # Python's dates have no nanoseconds
+    try:
+        return scalar.as_py()
+    except UnicodeDecodeError:  # a ValueError too, but of a damaged file
+        raise
+    except (ValueError, OverflowError, LookupError):
+        return None
 
 
 def _first_line(error: Exception) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-from pipeline.archive.headers import parse_date
+from pipeline.archive.headers import parse_date, utc_of
 from pipeline.archive.records import KnownHeader, Problem, Record
 
 ID_FIELDS = ("id", "doc_id", "url")
@@ -60,7 +60,7 @@ def _row_date(row: Mapping[str, Any]) -> datetime | None:
     for name in DATE_FIELDS:
         value = row.get(name)
         if isinstance(value, datetime):
-            return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+            return utc_of(value)
         if isinstance(value, str) and (date := parse_date(value)):
             return date
     return None

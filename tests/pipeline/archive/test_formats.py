@@ -101,6 +101,16 @@ def test_arc_with_spaces_in_a_url_dns_and_five_or_ten_fields(read):
     assert [span.length for span in reading.lost] == [len(dns)]
 
 
+def test_an_arc_line_without_a_length_is_no_record(read):
+    """`text/html5` ends in a digit, which is none of a length."""
+    first, second, third = (arc(f"http://{name}.example/", HTTP) for name in "abc")
+    for words in ("text/html5", "text html5"):
+        line = f"http://d.example/ 10.0.0.1 20080430204825 {words}\n".encode()
+        reading = read(first + second + line + third)
+        assert [record.url for record in reading.records] == ["http://a.example/", "http://c.example/"]
+        assert [span.length for span in reading.lost] == [len(second + line)]  # nothing marks where the second ends
+
+
 LINES = [
     {"text": "first", "id": "a"},
     {"text": "second", "url": "http://b.example/x", "date": "2024-01-02"},
@@ -163,6 +173,23 @@ def test_parquet(read):
 def test_parquet_without_the_column_says_which_there_are(read):
     reading = read(parquet(pa.table({"body": ["x", "y"]})))
     assert [(span.length, "'body'" in span.cause) for span in reading.lost] == [(2, True)]
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "date"),
+    [
+        (1_204_000_000_123_456_789, pa.timestamp("ns"), datetime(2008, 2, 26, 4, 26, 40, 123456, UTC)),
+        (1_204_000_000_123_456_789, pa.timestamp("ns", "UTC"), datetime(2008, 2, 26, 4, 26, 40, 123456, UTC)),
+        (1_204_000_000, pa.timestamp("s", "+01:00"), datetime(2008, 2, 26, 4, 26, 40, tzinfo=UTC)),
+        (1 << 50, pa.timestamp("s"), None),
+        (1_204_000_000, pa.timestamp("s", "Mars/Olympus"), None),
+        (10**7, pa.date32(), None),
+    ],
+)
+def test_a_date_that_python_has_no_value_for_costs_the_row_no_more_than_its_date(value, kind, date, read):
+    reading = read(parquet(pa.table({"text": ["kept"], "timestamp": pa.array([value], kind)})))
+    assert [page.text for page in reading.pages] == ["kept"]
+    assert [record.date for record in reading.records] == [date]
 
 
 def test_a_damaged_row_group_costs_its_rows(read):
