@@ -20,7 +20,6 @@ from flows.forgetting.request import Target, relative
 from storage import files, schema
 from storage.lake import Lake
 from storage.shards import Output, ShardWriter, column_names, count_rows, iter_batches, read_table, write_table
-from storage.uris import is_local, local_path
 
 _LEDGER = ("documents", "trimmed", "bands", "pii", "contamination", "spans", "duplicates")
 """Tables with a row a page, or several, named by doc_id; they are cleared before `pages`."""
@@ -114,7 +113,7 @@ class Eraser:
         if not (self.resumed or output.path in self.changed) or not files.exists(uri):
             return output
         rows = count_rows(uri) if output.path.endswith(".parquet") else output.rows
-        return replace(output, rows=rows, bytes=_size(uri), sha256=files.sha256_of(uri))
+        return replace(output, rows=rows, bytes=files.size_of(uri), sha256=files.sha256_of(uri))
 
     def _books(self, outputs: list[Output]) -> dict[str, int]:
         """An archive's records and bytes by fate, counted anew from its pages."""
@@ -131,10 +130,3 @@ class Eraser:
 
 def _domain(row: Mapping[str, Any]) -> str:
     return str(json.loads(row["source"]).get("domain") or "web")
-
-
-def _size(uri: str) -> int:
-    if is_local(uri):
-        return local_path(uri).stat().st_size
-    with files.open_read(uri) as stream:
-        return stream.seek(0, 2)

@@ -1,8 +1,8 @@
 """Forgetting, from what is asked to a lake that holds none of it: list, keep out, take out, make again.
 
-The order is what makes it safe to kill: first the tombstones, so that nothing comes back; then a journal of what is to
-be done; then the files, the ledger's pages last; then the rows that list them. A journal that is still there is worked
-off before anything else.
+The order is what makes it safe to kill: first a journal of what is to be done; then the tombstones, so that nothing
+comes back; then the files, the ledger's pages last; then the rows that list them. A journal that is still there is
+worked off before anything else.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from storage import files, manifest
 from storage.catalog import Catalog
 from storage.errors import UserError
 from storage.lake import Lake
-from storage.tombstones import FOLDER, write_tombstones
+from storage.tombstones import FOLDER, Kind, write_tombstones
 
 JOURNAL = f"{FOLDER}/journal.json"
 
@@ -57,8 +57,11 @@ class ForgetRequest:
 
 @dataclass
 class Journal:
-    """What is still to be done: pages to take out, mixtures as they will be, token sets to make again, by folder."""
+    """What is still to be done: names to keep out, pages to take out, and, by folder, mixtures as they will be and
+    token sets to make again.
+    """
 
+    names: list[tuple[Kind, str]] = field(default_factory=list)
     targets: list[Target] = field(default_factory=list)
     mixtures: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     token_sets: dict[str, TokenSetLeft] = field(default_factory=dict)
@@ -94,9 +97,11 @@ def _forget(lake: Lake, request: ForgetRequest, as_json: bool) -> None:
         return
     if any(holding.kind == "training" for holding in holdings) and not request.trainings:
         raise UserError("trainings have read these pages:", "say --trainings remove, or --trainings keep.")
-    write_tombstones(lake, [*request.named.names(), *(("doc", name) for name in sorted(ids))])
+    names = [*request.named.names(), *(("doc", name) for name in sorted(ids))]
     if targets:
-        work_off(lake, Journal(targets, remove_trainings=request.trainings == "remove"), request.workers)
+        work_off(lake, Journal(names, targets, remove_trainings=request.trainings == "remove"), request.workers)
+    else:
+        write_tombstones(lake, names)
     tell(f"{len(targets):,} pages forgotten; no run brings back what was named")
 
 
@@ -109,10 +114,12 @@ def resume(lake: Lake, workers: int) -> None:
 
 def work_off(lake: Lake, journal: Journal, workers: int, resumed: bool = False) -> None:
     """Take the pages out of every file, make again what remains, and close the journal."""
+    _write_journal(lake, journal)
+    write_tombstones(lake, journal.names)
     eraser = Eraser(lake, journal.targets, resumed)
     journal.token_sets = find_token_sets(eraser) | journal.token_sets
     journal.mixtures = plan_mixtures(eraser) | journal.mixtures
-    files.write_bytes(lake.absolute(JOURNAL), json.dumps(asdict(journal)).encode())
+    _write_journal(lake, journal)
     if journal.remove_trainings:
         clear_trainings(lake, [left.fingerprint for left in journal.token_sets.values()])
     clear_tokens(lake, journal.token_sets)
@@ -167,6 +174,10 @@ def _request_of(lake: Lake, left: TokenSetLeft, workers: int) -> TokensRequest |
     return TokensRequest(name=left.name, corpus=left.corpus, config=config, lake=lake.root, workers=workers)
 
 
+def _write_journal(lake: Lake, journal: Journal) -> None:
+    files.write_bytes(lake.absolute(JOURNAL), json.dumps(asdict(journal)).encode())
+
+
 def _read_journal(lake: Lake) -> Journal | None:
     path = lake.absolute(JOURNAL)
     if not files.exists(path):
@@ -178,7 +189,8 @@ def _read_journal(lake: Lake) -> Journal | None:
         for folder, left in values["token_sets"].items()
     }
     targets = [Target(**target) for target in values["targets"]]
-    return Journal(targets, values["mixtures"], sets, values["remove_trainings"])
+    names = [(kind, name) for kind, name in values.get("names", [])]  # an older journal's are tombstones already
+    return Journal(names, targets, values["mixtures"], sets, values["remove_trainings"])
 
 
 def _print(

@@ -23,6 +23,7 @@ from pipeline.tokens_config import TokensConfig
 from storage import schema
 from storage.lake import Lake
 from storage.shards import read_table, write_table
+from storage.tombstones import read_tombstones
 from tests.flows import plain
 from tests.flows.archives import article, page, write_warc
 
@@ -210,6 +211,17 @@ def test_a_killed_command_is_finished_by_the_next(lake, monkeypatch) -> None:
     assert check(lake).problems == ()
     lost = mixture - sql(lake, "SELECT given_tokens FROM mixture").column(0)[0].as_py()
     assert 100 < lost < 400  # one page, and once
+
+
+@pytest.mark.parametrize("step", ["write_tombstones", "plan_mixtures"])
+def test_one_killed_before_it_took_anything_out_is_finished_too(step, lake, monkeypatch) -> None:
+    name = id_of(lake, SECRET)
+    with monkeypatch.context() as patch:
+        patch.setattr(f"flows.forgetting.run.{step}", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        forget(lake, "--url", SECRET, "--trainings", "keep")
+    assert forget(lake, "--doc", "00000000-0000-0000-0000-000000000000").exit_code == 0
+    assert places_of(lake, SECRET, name) == {} and check(lake).problems == ()
+    assert read_tombstones(lake).hold(None, SECRET, None)
 
 
 def test_a_page_the_lake_does_not_have_is_kept_out(lake, made, tmp_path) -> None:
