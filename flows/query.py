@@ -48,26 +48,6 @@ def view(lake: Lake, name: str) -> pa.Table:
     return Catalog(lake).query(f"FROM {name}")
 
 
-def funnel(lake: Lake) -> pa.Table:
-    """What each stage was given and let through, in the order a page meets them."""
-    return view(lake, "funnel")
-
-
-def books(lake: Lake) -> pa.Table:
-    """For every archive, records and bytes in and where each of them went."""
-    return view(lake, "books")
-
-
-def cost(lake: Lake) -> pa.Table:
-    """CPU seconds, rows and bytes of every stage."""
-    return view(lake, "cost")
-
-
-def mixture(lake: Lake) -> pa.Table:
-    """For every corpus, domains asked for and given."""
-    return view(lake, "mixture")
-
-
 def print_view(lake: Lake, name: str, as_json: bool) -> None:
     """Print a view: as JSON whole, else the columns that fit a terminal."""
     rows = view(lake, name)

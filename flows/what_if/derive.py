@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,18 +17,17 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from flows.annotate_rows import contamination_of, documents_of, judged_rows, pages_schema, pii_of
 from flows.annotate_task import AnnotateJob
 from flows.reread import judge_again, read_records
+from flows.what_if.restate import check_agreement, column_values, restate, with_rows
 from flows.what_if.verdicts import Move, Outcome
 from pipeline.archive.records import Record
 from pipeline.dedup.signatures import band_table
 from pipeline.judging import Verdicts
 from storage import schema
 from storage.catalog import Catalog
-from storage.errors import Fatal
 from storage.lake import Lake
 from storage.lease import committing
 from storage.shards import Output, ShardWriter, iter_batches, read_table, write_table
@@ -124,18 +123,18 @@ class _Derivation:
     def _derive(self, old: pa.Table, outcomes: Sequence[Outcome | None], records: Iterator[Record]) -> None:
         again = [i for i, outcome in enumerate(outcomes) if outcome and outcome.reread]
         fresh = _Fresh(self.stages)
-        digests = dict(zip(_list(old, "offset"), _list(old, "payload_digest"), strict=True))
+        digests = dict(zip(column_values(old, "offset"), column_values(old, "payload_digest"), strict=True))
         for verdicts in judge_again(self.job.new, islice(records, len(again)), digests, self.stages):
             fresh.add(judged_rows(verdicts, self.stages), verdicts)
-        pages = _restated(old, outcomes, self.move, self.job.new.source.domain)
+        pages = restate(old, outcomes, self.move, self.job.new.source.domain)
         if again:
-            pages = _with_rows(pages, again, fresh.pages)
-            _check_agreement(pages, outcomes)
+            pages = with_rows(pages, again, fresh.pages)
+            check_agreement(pages, outcomes)
         self._write(old, pages, outcomes, fresh)
 
     def _write(self, old: pa.Table, pages: pa.Table, outcomes: Sequence[Outcome | None], fresh: _Fresh) -> None:
         self.writers["pages"].write(pages)
-        for fate, length in zip(_list(pages, "fate"), _list(pages, "length"), strict=True):
+        for fate, length in zip(column_values(pages, "fate"), column_values(pages, "length"), strict=True):
             self.records[fate] += 1
             self.bytes[fate] += length
         offsets = old["offset"].to_numpy()
@@ -160,7 +159,7 @@ class _Derivation:
         rows = read_table(self.lake.absolute(self._old("pages")), ["offset", "length"])
         again = np.array([bool(outcome and outcome.reread) for outcome in self.outcomes], dtype=bool)
         chosen = rows.filter(pa.array(again))
-        return list(zip(_list(chosen, "offset"), _list(chosen, "length"), strict=True))
+        return list(zip(column_values(chosen, "offset"), column_values(chosen, "length"), strict=True))
 
     def _open_writers(self, stack: ExitStack) -> dict[str, ShardWriter]:
         source, lake, key = self.job.new.source, self.lake, self.job.new.fingerprint
@@ -239,69 +238,11 @@ class _InOrder:
         return None if batch is None else pa.Table.from_batches([batch])
 
 
-def _list(table: pa.Table, name: str) -> list[Any]:
-    """A column's values."""
-    values: list[Any] = table[name].to_pylist()
-    return values
-
-
 def _outcomes(lake: Lake, pages: str, move: Move) -> list[Outcome | None]:
     """The outcome of every row of an archive, in its order; None for what no rule judged."""
     statement = sql_text("what_if/verdicts").format(rows=quoted(lake.absolute(pages)), mask=move.mask_sql())
     with Catalog(lake).scratch() as scratch:
         rows = scratch.query(statement).read_all()
-    judged = _list(rows, "judged")
-    keys = zip(judged, _list(rows, "failed_rules"), _list(rows, "mask"), strict=True)
+    judged = column_values(rows, "judged")
+    keys = zip(judged, column_values(rows, "failed_rules"), column_values(rows, "mask"), strict=True)
     return [move.outcome(failed, int(mask)) if is_judged else None for is_judged, failed, mask in keys]
-
-
-def _restated(old: pa.Table, outcomes: Sequence[Outcome | None], move: Move, domain: str) -> pa.Table:
-    """The rows with the new verdicts, and without the values of stages that would not have measured them."""
-    stages = move.new
-    columns: dict[str, Any] = {name: old[name].combine_chunks() for name in old.column_names}
-    for stage in move.restated:
-        columns |= stage.follows.restate(old) if stage.follows else {}
-    columns |= _verdicts(old, outcomes, {rule.name: stage.name for stage in stages for rule in stage.rules})
-    measures: dict[str, set[str]] = {}
-    for stage in stages:
-        for column in stage.adds.names:
-            measures.setdefault(column, set()).add(stage.name)
-    wanted = pages_schema(tuple(stages))
-    for column in wanted.names:
-        if column in measures:
-            keep = np.array([o is None or bool(o.judged_by & measures[column]) for o in outcomes], dtype=bool)
-            if not keep.all():  # `domain` goes back to what the source declared, everything else to not measured
-                without = pa.scalar(domain if column == "domain" else None, columns[column].type)
-                columns[column] = pc.if_else(pa.array(keep), columns[column], without)
-    return pa.table([columns[name] for name in wanted.names], names=wanted.names).cast(wanted)
-
-
-def _verdicts(
-    old: pa.Table, outcomes: Sequence[Outcome | None], stage_of: Mapping[str, str]
-) -> dict[str, pa.Array[Any]]:
-    names = ("fate", "dropped_by", "dropped_by_rule", "failed_rules")
-    rows = old.select(list(names)).to_pylist()
-    for row, outcome in zip(rows, outcomes, strict=True):
-        if outcome is not None:
-            first = outcome.failed[0] if outcome.failed else None
-            by = stage_of[first] if first else None
-            row.update(fate=outcome.fate, dropped_by=by, dropped_by_rule=first, failed_rules=list(outcome.failed))
-    return {name: pa.array([row[name] for row in rows], old.schema.field(name).type) for name in names}
-
-
-def _with_rows(pages: pa.Table, positions: Sequence[int], rows: Iterable[pa.Table]) -> pa.Table:
-    """The table with the rows at those positions replaced."""
-    order = np.arange(len(pages))
-    order[list(positions)] = len(pages) + np.arange(len(positions))
-    return pa.concat_tables([pages, *rows]).take(pa.array(order, pa.int64()))
-
-
-def _check_agreement(pages: pa.Table, outcomes: Sequence[Outcome | None]) -> None:
-    """A page read again must fail what the ledger already knew it to fail."""
-    rows = zip(_list(pages, "offset"), _list(pages, "failed_rules"), outcomes, strict=True)
-    for offset, failed, outcome in rows:
-        if outcome and not set(outcome.failed) <= set(failed):
-            raise Fatal(
-                f"the page at {offset:,} fails {failed} when read again; by the ledger it fails {outcome.failed}.",
-                "The ledger was made by other code; `winnow corpus` reads the archives anew.",
-            )

@@ -30,7 +30,7 @@ def test_nothing_is_lost_and_everything_is_explained(small_crawl: plain.SmallCra
     ).to_pylist()  # fmt: skip
     assert row["rows"] == row["keys"] == 3 * 11 + 3
     assert row["duplicates"] == 3 + 3 + 1  # of one page each: exact copies, near ones; and a verse
-    assert all(not r["balance_records"] and not r["balance_bytes"] for r in query.books(lake).to_pylist())
+    assert all(not r["balance_records"] and not r["balance_bytes"] for r in query.view(lake, "books").to_pylist())
 
 
 def test_a_duplicate_names_a_page_that_is_kept(small_crawl: plain.SmallCrawl) -> None:
@@ -74,7 +74,7 @@ def test_records_chosen_by_an_index_make_a_corpus_whose_books_balance(tmp_path: 
     [choice] = query.sql(lake, "SELECT summary FROM steps WHERE step = 'index'").to_pylist()
     assert ledger["rows"] == json.loads(choice["summary"])["records"] == 6 * 2 + 1 + 2
     assert ledger["kept"] == 6 * 2 + 1  # the German pages are read, and dropped by their language
-    assert all(not row["balance_records"] and not row["balance_bytes"] for row in query.books(lake).to_pylist())
+    assert all(not row["balance_records"] and not row["balance_bytes"] for row in query.view(lake, "books").to_pylist())
     assert check(lake).problems == ()
     assert f"index {SNAPSHOT}" in render(lake)
     assert not plan_corpus(ask).pending

@@ -55,7 +55,7 @@ def test_a_look_takes_what_is_new_once_and_leaves_a_lake_that_is_written_alone(
             plain.run_corpus(ask)
         assert plain.run_watch(ask) is None
         assert "winnow corpus other" in capsys.readouterr().err
-        assert query.books(lake).num_rows == 1, "readers are not held up"
+        assert query.view(lake, "books").num_rows == 1, "readers are not held up"
     second = plain.run_watch(ask)
     assert first and second and (len(first.archives), len(second.archives)) == (1, 2)
     left = tmp_path / "lake" / f".{writer_tag().replace(f'-{os.getpid()}-', '-4194305-')}.tmp"

@@ -111,7 +111,7 @@ def test_apply_gives_the_bytes_of_a_full_run(recipe: str, lakes: dict[tuple[str,
     [kept] = query.sql(Lake(str(lake)), "SELECT count(*) AS pages FROM pages WHERE fate = 'kept'").to_pylist()
     assert told["new_kept_pages"] <= kept["pages"] <= told["new_kept_pages"] + told["unmeasured_pages"]
     assert told["let_in_pages"] + told["unmeasured_pages"] and told["put_out_pages"]
-    rows = query.books(Lake(str(lake))).to_pylist()
+    rows = query.view(Lake(str(lake)), "books").to_pylist()
     assert len(rows) == 5 and not any(row["balance_records"] or row["balance_bytes"] for row in rows)
     assert query.print_check(Lake(str(lake)), deep=True, as_json=False)
     assert ask(Lake(str(lake)), load_recipe(recipe, LOOSE)).run.run_id == result.run_id
@@ -187,7 +187,7 @@ def test_what_if_says_what_it_cannot_know_and_masks_what_it_shows(
 def test_the_old_half_of_the_answer_is_the_funnel(recipe: str, lakes: dict[tuple[str, ...], Path]) -> None:
     lake = Lake(str(lakes[STRICT]))
     told = answer(ask(lake, load_recipe(recipe, STRICT)), 0)
-    shown = {row["stage"]: row for row in query.funnel(lake).to_pylist()}
+    shown = {row["stage"]: row for row in query.view(lake, "funnel").to_pylist()}
     assert [(r["stage"], r["old_in"], r["old_dropped"]) for r in told["funnel"]] == [
         (r["stage"], shown[r["stage"]]["pages_in"], shown[r["stage"]]["dropped"]) for r in told["funnel"]
     ]
