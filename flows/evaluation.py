@@ -56,7 +56,7 @@ def read_benchmark(uri: str, limit: int | None = None) -> Benchmark:
         content = stream.read()
     name = uri.rstrip("/").rpartition("/")[2].removesuffix(".jsonl")
     try:
-        lines = content.decode().splitlines()
+        lines = content.decode().split("\n")  # a string of JSON may hold U+2028, which ends a line of prose
     except UnicodeDecodeError as error:
         raise UserError(f"{uri} is not UTF-8.", "Benchmarks are JSONL files.") from error
     questions = tuple(read_questions(lines, name))[:limit]

@@ -6,7 +6,6 @@ are named every string is one, lists included; a field may lie deeper (`question
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import json
 from collections.abc import Iterator
@@ -23,6 +22,7 @@ from pipeline.dedup.normalise import fold_table
 from pipeline.kernels.contamination import Passages, hash_words, index_passages
 from storage.errors import UserError
 from storage.schema import Section
+from storage.texts import gunzip, without_surrogates
 
 
 class BenchmarkFile(Section):
@@ -117,7 +117,7 @@ def benchmark_rows(files: tuple[BenchmarkFile, ...], index: Index) -> list[dict[
 def _items(file: BenchmarkFile) -> Iterator[Item]:
     table = fold_table()
     any_text = False
-    for number, line in enumerate(_decompressed(file.path).decode("utf-8", "replace").splitlines()):
+    for number, line in enumerate(_decompressed(file.path).decode("utf-8", "replace").split("\n")):
         if not line.strip():
             continue
         try:
@@ -145,7 +145,7 @@ def _field(row: Any, dotted: str) -> Any:
 
 def _strings(value: Any) -> Iterator[str]:
     if isinstance(value, str):
-        yield value
+        yield without_surrogates(value)
     elif isinstance(value, list | dict):
         for part in value.values() if isinstance(value, dict) else value:
             yield from _strings(part)
@@ -155,12 +155,22 @@ def _decompressed(path: str) -> bytes:
     data = _read(path)
     try:
         if path.endswith(".gz"):
-            return gzip.decompress(data)
+            return gunzip(data)
         if path.endswith(".zst"):
-            return zstandard.ZstdDecompressor().decompressobj().decompress(data)
-    except (OSError, EOFError, zstandard.ZstdError) as error:
+            return b"".join(_zstd_frames(data))
+    except (ValueError, zstandard.ZstdError) as error:
         raise UserError(f"benchmark file {path} is damaged: {error}.") from error
     return data
+
+
+def _zstd_frames(data: bytes) -> Iterator[bytes]:
+    """What each frame of a file holds; files written in parts, or joined, have several."""
+    while data:
+        frame = zstandard.ZstdDecompressor().decompressobj()
+        yield frame.decompress(data)
+        if not frame.eof:
+            raise ValueError("it is cut short")
+        data = frame.unused_data
 
 
 def _read(path: str) -> bytes:

@@ -8,7 +8,6 @@ with or without a path, and directories of them as the University of Toulouse sh
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import re
 from collections.abc import Iterable, Iterator
@@ -22,6 +21,7 @@ import numpy as np
 from pipeline.dedup.normalise import fold_table
 from pipeline.kernels.contamination import hash_words
 from storage.errors import UserError
+from storage.texts import gunzip
 
 SINK = re.compile(r"(?:0\.0\.0\.0|127\.0\.0\.1|::1?|fe80::1\S*|255\.255\.255\.255)\s+(?=\S)")
 ADBLOCK = re.compile(r"(@@)?\|\|([^\^/$|*]+)(?:\^|$|\$)")
@@ -78,11 +78,13 @@ def _hosts(paths: tuple[str, ...], _digests: tuple[str, ...]) -> HostList:
     exceptions: set[str] = set()
     urls: set[str] = set()
     for path in paths:
-        before = len(hosts) + len(urls) + len(exceptions)
+        found: tuple[set[str], set[str], set[str]] = (set(), set(), set())
         for line in _lines(path):
-            _enter(line, hosts, exceptions, urls)
-        if before == len(hosts) + len(urls) + len(exceptions):
+            _enter(line, *found)
+        if not any(found):
             raise UserError(f"{path} lists no hosts.", "Give one host a line, or a hosts, Adblock or dnsmasq file.")
+        for names, more in zip((hosts, exceptions, urls), found, strict=True):
+            names |= more
     return HostList(frozenset(hosts), frozenset(exceptions), frozenset(urls))
 
 
@@ -180,6 +182,6 @@ def _contents(path: str) -> Iterator[bytes]:
         files = sorted(file for file in place.rglob("*") if file.is_file()) if place.is_dir() else [place]
         for file in files:
             data = file.read_bytes()
-            yield gzip.decompress(data) if file.suffix == ".gz" else data
-    except (OSError, EOFError) as error:
+            yield gunzip(data) if file.suffix == ".gz" else data
+    except (OSError, ValueError) as error:
         raise UserError(f"list {path} cannot be read: {getattr(error, 'strerror', None) or error}.") from error

@@ -45,18 +45,18 @@ def read_questions(lines: Iterable[str], name: str) -> Iterator[Question]:
         if line.strip():
             try:
                 yield _question(json.loads(line))
-            except (ValueError, KeyError, TypeError, IndexError) as error:
+            except (ValueError, TypeError, IndexError) as error:
                 hint = "See `winnow evaluate --help` for the forms that are read."
                 raise UserError(f"line {number} of {name} is no question: {_cause(error)}.", hint) from error
 
 
-def _question(item: Mapping[str, Any]) -> Question:
+def _question(item: object) -> Question:
+    if not isinstance(item, dict):
+        raise TypeError("it is no JSON object")
     for keys, read in FORMS.items():
         if all(key in item for key in keys):
             question = read(item)
-            if not all(isinstance(part, str) for pair in question.options for part in pair):
-                raise TypeError("a text is no string")
-            if not all(continuation for _, continuation in question.options):
+            if not all(answer.strip() for _, answer in question.options):
                 raise ValueError("an answer is empty")
             question.options[question.gold]
             if question.gold < 0:
@@ -65,24 +65,47 @@ def _question(item: Mapping[str, Any]) -> Question:
     raise ValueError(f"its keys are {', '.join(sorted(item)[:8])}")
 
 
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError("a text is no string")
+    value.encode()  # a lone surrogate, which JSON can say and no tokenizer reads, is a ValueError
+    return value
+
+
+def _texts(value: object) -> list[str]:
+    if not isinstance(value, list):
+        raise TypeError("its choices are no list")
+    return [_text(part) for part in value]
+
+
+def _gold(value: object) -> int:
+    """An index; some files have it as a string of digits, or as 1.0."""
+    if isinstance(value, int) or (isinstance(value, str) and value.isdecimal()):
+        return int(value)
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    raise TypeError("its gold answer is no index")
+
+
 def _multiple_choice(item: Mapping[str, Any]) -> Question:
-    query = item["query"].rstrip()
+    query = _text(item["query"]).rstrip()
     if query.startswith("Question:") and not query.endswith("Answer:"):
         query += ANSWER
-    return Question(tuple((query, f" {choice.strip()}") for choice in item["choices"]), int(item["gold"]))
+    return Question(tuple((query, f" {choice.strip()}") for choice in _texts(item["choices"])), _gold(item["gold"]))
 
 
 def _other_beginnings(item: Mapping[str, Any]) -> Question:
-    continuation = f" {item['continuation'].strip()}"
-    return Question(tuple((context, continuation) for context in item["context_options"]), int(item["gold"]))
+    continuation = f" {_text(item['continuation']).strip()}"
+    beginnings = _texts(item["context_options"])
+    return Question(tuple((context, continuation) for context in beginnings), _gold(item["gold"]))
 
 
 def _minimal_pair(item: Mapping[str, Any]) -> Question:
-    return Question((("", item["sentence_good"]), ("", item["sentence_bad"])), 0)
+    return Question((("", _text(item["sentence_good"])), ("", _text(item["sentence_bad"]))), 0)
 
 
 def _one_ending(item: Mapping[str, Any]) -> Question:
-    return Question(((item["context"].rstrip(), f" {item['continuation'].strip()}"),), 0)
+    return Question(((_text(item["context"]).rstrip(), f" {_text(item['continuation']).strip()}"),), 0)
 
 
 FORMS: Mapping[tuple[str, ...], Callable[[Mapping[str, Any]], Question]] = {

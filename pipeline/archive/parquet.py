@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -99,7 +99,7 @@ class ParquetRows:
         return record._replace(content=b"", end=0, problem=Problem("too_large", detail))
 
 
-def _value(scalar: pa.Scalar) -> object:
+def _value(scalar: pa.Scalar[Any]) -> object:
     """A value as Python's; None for one that Python has no value for: a date of the year 12000, a zone of no name."""
     if isinstance(scalar, pa.TimestampScalar) and scalar.type.unit == "ns":
         scalar = scalar.cast(pa.timestamp("us", scalar.type.tz), safe=False)  # Python's dates have no nanoseconds

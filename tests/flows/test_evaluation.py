@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from scipy.stats import binomtest
 
-from flows.evaluation import encode, metrics
+from flows.evaluation import encode, metrics, read_benchmark
 from flows.generation import find_training
 from pipeline.questions import Question
 from pipeline.tokens import Tokenizer, train_tokenizer
@@ -35,6 +35,12 @@ def test_an_ending_is_right_when_it_would_be_written() -> None:
     found = by_name(metrics([ending, ending], [(1.0, True), (3.0, False)]))
     assert found["acc"]["value"] == 0.5
     assert found["perplexity"]["value"] == pytest.approx(math.exp(2.0))
+
+
+def test_a_string_may_hold_a_line_end_of_prose(tmp_path: Path) -> None:
+    path = tmp_path / "made.jsonl"
+    path.write_text('{"context": "one\u2028two", "continuation": "three"}\r\n', "utf-8", newline="")
+    assert read_benchmark(str(path)).questions == (Question((("one\u2028two", " three"),), 0),)
 
 
 @pytest.mark.parametrize("right, items", [(0, 5), (3, 10), (50, 100), (7, 7)])

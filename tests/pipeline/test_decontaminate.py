@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import random
 import time
 from pathlib import Path
 
 import pytest
+import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.batch import DocumentBatch
-from pipeline.benchmarks import BenchmarkFile
+from pipeline.benchmarks import BenchmarkFile, read_index
 from pipeline.decontaminate import DecontaminateConfig
 from pipeline.dedup.normalise import fold_table
 from pipeline.judging import run_stages
@@ -183,6 +185,32 @@ def test_a_file_that_is_none_is_refused_in_one_sentence(tmp_path, content, field
     config = DecontaminateConfig(benchmarks=(BenchmarkFile(name="b", path=str(path), fields=fields),))
     with pytest.raises(UserError, match=says):
         judge(config, FILLER)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("b.jsonl.gz", gzip.compress(b'{"query": "x"}')[:10] + b"\xff" * 12),
+        ("b.jsonl.gz", gzip.compress(b'{"query": "x"}')[:-9]),
+        ("b.jsonl.zst", zstandard.compress(b'{"query": "x"}')[:-2]),
+        ("b.jsonl.zst", b"no frame"),
+    ],
+)
+def test_a_damaged_file_is_refused_in_one_sentence(tmp_path, name, content) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    with pytest.raises(UserError, match="is damaged"):
+        read_index((BenchmarkFile(name="b", path=str(path)),), 13, 8, 4, 100)
+
+
+@pytest.mark.parametrize(("ending", "pack"), [("", bytes), (".gz", gzip.compress), (".zst", zstandard.compress)])
+def test_every_item_is_read(tmp_path, ending, pack) -> None:
+    """Of a file of several parts; with a line end of prose (U+2028) and half a character in its strings."""
+    items = ['{"query": "one\u2028 two"}\n', '{"query": "three \\ud800"}\n']
+    path = tmp_path / f"b.jsonl{ending}"
+    path.write_bytes(b"".join(pack(item.encode()) for item in items))
+    index = read_index((BenchmarkFile(name="b", path=str(path)),), 13, 8, 4, 100)
+    assert [item.passages for item in index.items] == [("one\u2028 two",), ("three \ufffd",)]
 
 
 def test_settings_change_with_what_is_in_the_file(config) -> None:

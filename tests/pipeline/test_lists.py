@@ -65,6 +65,20 @@ def test_a_list_that_is_none_is_refused(tmp_path, content) -> None:
             read((str(path),))
 
 
+def test_a_list_whose_hosts_another_has_too_is_no_empty_one(tmp_path) -> None:
+    for name, content in (("long", "one.test\ntwo.test\n"), ("short", "two.test\n")):
+        (tmp_path / name).write_text(content)
+    found = read_hosts((str(tmp_path / "long"), str(tmp_path / "short")))
+    assert found.lists("one.test", None) and found.lists("two.test", None)
+
+
+def test_a_damaged_list_is_refused(tmp_path) -> None:
+    path = tmp_path / "list.gz"
+    path.write_bytes(gzip.compress(b"one.test")[:10] + b"\xff" * 12)
+    with pytest.raises(UserError, match="cannot be read"):
+        read_hosts((str(path),))
+
+
 def test_words_and_phrases_are_counted_whatever_their_case_and_marks(tmp_path) -> None:
     path = tmp_path / "words"
     path.write_text("darn\nbad word # a phrase\nDÉJÀ\n")
