@@ -6,8 +6,10 @@ are named every string is one, lists included; a field may lie deeper (`question
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -18,11 +20,11 @@ import pyarrow as pa
 import zstandard
 from pydantic import Field
 
+from pipeline.archive.rows import without_surrogates
 from pipeline.dedup.normalise import fold_table
 from pipeline.kernels.contamination import Passages, hash_words, index_passages
 from storage.errors import UserError
 from storage.schema import Section
-from storage.texts import gunzip, without_surrogates
 
 
 class BenchmarkFile(Section):
@@ -155,10 +157,10 @@ def _decompressed(path: str) -> bytes:
     data = _read(path)
     try:
         if path.endswith(".gz"):
-            return gunzip(data)
+            return gzip.decompress(data)
         if path.endswith(".zst"):
             return b"".join(_zstd_frames(data))
-    except (ValueError, zstandard.ZstdError) as error:
+    except (OSError, EOFError, zlib.error, zstandard.ZstdError) as error:
         raise UserError(f"benchmark file {path} is damaged: {error}.") from error
     return data
 
@@ -169,7 +171,7 @@ def _zstd_frames(data: bytes) -> Iterator[bytes]:
         frame = zstandard.ZstdDecompressor().decompressobj()
         yield frame.decompress(data)
         if not frame.eof:
-            raise ValueError("it is cut short")
+            raise EOFError("it is cut short")
         data = frame.unused_data
 
 

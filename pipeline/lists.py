@@ -8,8 +8,10 @@ with or without a path, and directories of them as the University of Toulouse sh
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import re
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -21,7 +23,6 @@ import numpy as np
 from pipeline.dedup.normalise import fold_table
 from pipeline.kernels.contamination import hash_words
 from storage.errors import UserError
-from storage.texts import gunzip
 
 SINK = re.compile(r"(?:0\.0\.0\.0|127\.0\.0\.1|::1?|fe80::1\S*|255\.255\.255\.255)\s+(?=\S)")
 ADBLOCK = re.compile(r"(@@)?\|\|([^\^/$|*]+)(?:\^|$|\$)")
@@ -182,6 +183,6 @@ def _contents(path: str) -> Iterator[bytes]:
         files = sorted(file for file in place.rglob("*") if file.is_file()) if place.is_dir() else [place]
         for file in files:
             data = file.read_bytes()
-            yield gunzip(data) if file.suffix == ".gz" else data
-    except (OSError, ValueError) as error:
+            yield gzip.decompress(data) if file.suffix == ".gz" else data
+    except (OSError, EOFError, zlib.error) as error:
         raise UserError(f"list {path} cannot be read: {getattr(error, 'strerror', None) or error}.") from error

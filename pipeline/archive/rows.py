@@ -9,7 +9,6 @@ from typing import Any
 
 from pipeline.archive.headers import parse_date, utc_of
 from pipeline.archive.records import KnownHeader, Problem, Record
-from storage.texts import without_surrogates
 
 ID_FIELDS = ("id", "doc_id", "url")
 DATE_FIELDS = ("date", "timestamp", "fetched_at")
@@ -33,6 +32,15 @@ def row_record(row: Mapping[str, Any], offset: int, length: int, text_field: str
 def clean_text(text: str) -> str:
     """The text without NULs, each lone surrogate replaced by U+FFFD: what Arrow and UTF-8 can hold."""
     return without_surrogates(text.replace("\0", ""))
+
+
+def without_surrogates(text: str) -> str:
+    """The text with U+FFFD for each lone surrogate, which JSON can say and UTF-8 cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
 
 
 def _row_id(row: Mapping[str, Any]) -> str | None:
