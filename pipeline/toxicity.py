@@ -10,14 +10,14 @@ as C4 (Raffel et al. 2020) does, which drops a page for one word, and is known t
 
 from __future__ import annotations
 
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any, NamedTuple
 
-import fasttext.FastText
 import pyarrow as pa
 from pydantic import Field
 
 from pipeline.batch import DocumentBatch
+from pipeline.fasttext_models import load_fasttext
 from pipeline.lists import HostList, WordList, digest_of, read_hosts, read_words
 from pipeline.stage import Columns, Rule, Stage, signal
 from storage.errors import UserError
@@ -132,7 +132,7 @@ def score_lines(text: str, classifier: Any, max_lines: int) -> tuple[float, floa
 
 def probability(line: str, classifier: Any) -> float:
     """Of the positive label for one line, 0..1."""
-    ranked = classifier.f.predict(prepare(line) + "\n", 2, 0.0, "strict")
+    ranked = classifier.predict(prepare(line) + "\n", 2, 0.0, "strict")
     return next((min(float(prob), 1.0) for prob, label in ranked if label == POSITIVE), 0.0)
 
 
@@ -148,16 +148,9 @@ def _optional(batch: DocumentBatch, name: str) -> list[str | None]:
 
 
 def load_classifier(path: str) -> Any:
-    """The fastText model in a file, read once for what is in it; UserError where it is none of ours."""
-    return _classifier(path, digest_of(path))
-
-
-@lru_cache(maxsize=4)
-def _classifier(path: str, _digest: str) -> Any:
-    try:
-        model = fasttext.FastText._FastText(model_path=path)  # `load_model` prints a warning on every call
-    except ValueError as error:
-        raise UserError(f"classifier {path} cannot be read: {error}.", "`winnow toxicity train` makes one.") from error
-    if POSITIVE not in model.labels:
-        raise UserError(f"classifier {path} has no label {POSITIVE}.", "`winnow toxicity train` makes one that has.")
+    """The fastText model in a file; UserError where it is none of ours."""
+    hint = "`winnow toxicity train` makes one."
+    model = load_fasttext(path, "classifier", hint)
+    if POSITIVE not in model.getLabels("strict")[0]:
+        raise UserError(f"classifier {path} has no label {POSITIVE}.", hint)
     return model

@@ -51,7 +51,6 @@ def name_topics(batch: DocumentBatch, asked: Sequence[bool], model: str | None, 
 
 def most_probable(classifier: Any, text: str) -> tuple[str, float]:
     """The topic of a text and its probability, 0..1."""
-    # the binding itself: its wrapper fails on a string under NumPy 2
     [(prob, label)] = classifier.predict(prepared(text) + "\n", 1, 0.0, "strict")
     return label.removeprefix(LABEL_PREFIX), min(float(prob), 1.0)
 

@@ -11,17 +11,15 @@ Source: Li et al. (2024), "DataComp-LM", arXiv:2406.11794, section 4.4; Penedo e
 from __future__ import annotations
 
 from functools import cache, partial
-from pathlib import Path
 from typing import Any
 
-import fasttext.FastText
 import pyarrow as pa
 from pydantic import Field
 
 from pipeline.batch import DocumentBatch
+from pipeline.fasttext_models import load_fasttext
 from pipeline.quality.calibration import languages_of, load_calibration, percentiles
 from pipeline.quality.limits import limit
-from pipeline.quality.named_files import state_of
 from pipeline.stage import Columns, Rule, Stage, signal
 from storage.errors import UserError
 from storage.schema import Section
@@ -110,22 +108,8 @@ def one_line(text: str) -> str:
 
 
 def load_classifier(path: str) -> Any:
-    """fastText's own model object, kept for as long as the file does not change.
-
-    Raises:
-        UserError: The file cannot be read.
-    """
-    if not Path(path).is_file():
-        raise UserError(f"there is no classifier model {path}.", TRAIN_HINT)
-    try:
-        return _load(path, state_of(path))
-    except ValueError as error:
-        raise UserError(f"classifier model {path} cannot be read: {error}.", TRAIN_HINT) from error
-
-
-@cache
-def _load(path: str, _state: tuple[int, int]) -> Any:
-    return fasttext.FastText._FastText(model_path=path).f  # `load_model` prints a warning on every call
+    """fastText's own model object; UserError where the file cannot be read."""
+    return load_fasttext(path, "classifier model", TRAIN_HINT)
 
 
 @cache
@@ -145,6 +129,5 @@ def _weights(labels: tuple[str, ...], label: str) -> dict[str, float]:
 
 
 def _score(model: Any, line: str, weights: dict[str, float], labels: int) -> float:
-    # the binding itself: its wrapper fails on a string under NumPy 2
     found = model.predict(line + "\n", labels, 0.0, "strict")
     return float(sum(min(prob, 1.0) * weights.get(label, 0.0) for prob, label in found))  # float32 sums pass 1

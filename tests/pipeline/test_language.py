@@ -81,6 +81,15 @@ def test_a_file_that_is_no_model(tmp_path: Path) -> None:
             judge([ENGLISH], model=str(path))
 
 
+def test_a_model_made_anew_at_the_same_path_is_another(tmp_path: Path) -> None:
+    path, texts = tmp_path / "model.bin", tmp_path / "texts"
+    path.write_bytes(Path(shipped_model() or "").read_bytes())
+    assert judge([ENGLISH], model=str(path)).table["language"].to_pylist() == ["en"]
+    texts.write_text("__label__xx one\n__label__xx two\n")
+    fasttext.train_supervised(str(texts), minCount=1, bucket=1, dim=2, verbose=0).save_model(str(path))
+    assert judge([ENGLISH], model=str(path)).table["language"].to_pylist() == ["xx"]
+
+
 def test_the_shipped_model_is_found() -> None:
     path = shipped_model()
     assert path is not None and path.endswith("lid.176.ftz")

@@ -192,6 +192,7 @@ def test_a_weight_that_is_no_amount_is_refused(weight) -> None:
         ({"quality_epochs": {"web": (0, 0)}}, "at least one above 0"),
         ({"quality_epochs": {"web": (1,)}}, "at least 2 items"),
         ({"temperature": 0.5}, "greater than or equal to 1"),
+        ({"default_max_epochs": float("inf")}, "finite number"),
     ],
 )
 def test_wishes_that_cannot_be_are_refused_with_the_reason(settings, said) -> None:
