@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from importlib import resources
-from pathlib import Path
 
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup, escape
@@ -54,8 +53,8 @@ SECTIONS = (
 """The chapters, in reading order."""
 
 
-def write_report(lake: Lake, path: str = "") -> Path:
-    """Write the report of a lake and say where it is: `report.html` in the lake unless a path is given.
+def write_report(lake: Lake, path: str = "") -> str:
+    """Write the report of a lake; its path or URL: `report.html` in the lake unless a path is given.
 
     Raises:
         UserError: There is no lake there, or the file cannot be written.
@@ -66,7 +65,7 @@ def write_report(lake: Lake, path: str = "") -> Path:
         files.write_bytes(target, render(lake).encode())
     except UserError as error:
         raise UserError(error.message, "--output FILE writes it elsewhere.") from error
-    return local_path(target) if is_local(target) else Path(target)
+    return str(local_path(target)) if is_local(target) else target
 
 
 def render(lake: Lake, now: datetime | None = None) -> str:
