@@ -170,9 +170,10 @@ def share_interval(right: int, items: int) -> tuple[float, float]:
 def _perplexity(nats: Sequence[float]) -> dict[str, Any]:
     mean = sum(nats) / len(nats)
     spread = math.sqrt(sum((value - mean) ** 2 for value in nats) / max(len(nats) - 1, 1) / len(nats))
-    low, high = (_exp(mean + sign * Z95 * spread) for sign in (-1, 1))
-    return {"metric": "perplexity", "value": _exp(mean), "low": low, "high": high, "unit": "an ending"}
+    low, high = (exp_or_inf(mean + sign * Z95 * spread) for sign in (-1, 1))
+    return {"metric": "perplexity", "value": exp_or_inf(mean), "low": low, "high": high, "unit": "an ending"}
 
 
-def _exp(value: float) -> float:
+def exp_or_inf(value: float) -> float:
+    """e to a value; infinite where that is more than a float holds."""
     return math.exp(value) if value < 700 else math.inf

@@ -22,6 +22,7 @@ import pyarrow as pa
 
 from flows.child import run_child
 from flows.corpus_texts import Document, corpus_of, documents
+from flows.evaluation import exp_or_inf
 from flows.generation import find_training, load_language
 from flows.steps import find_step
 from flows.training_task import absolute, read_token_set
@@ -190,7 +191,7 @@ def _domain_rows(name: str, group: Sequence[Scored], pseudo: bool, about: Row) -
     counts = {key: sum(getattr(one, key) for one in group) for key in ("tokens", "bytes")}
     shared = {"part": name, "details": json.dumps(about | {"documents": len(group), **counts})}
     per_token = _interval(group, "tokens", 1.0)
-    values = [None if nats is None else _exp(nats) for nats in per_token]
+    values = [None if nats is None else exp_or_inf(nats) for nats in per_token]
     perplexity = dict(zip(("value", "low", "high"), values, strict=True))
     first = {"metric": "pseudo_perplexity" if pseudo else "perplexity", "unit": "a token"}
     if pseudo:
@@ -208,10 +209,6 @@ def _interval(group: Sequence[Scored], per: str, unit: float) -> tuple[float, fl
     drawn = np.random.default_rng(0).multinomial(len(group), np.full(len(group), 1 / len(group)), DRAWS)
     low, high = np.percentile((drawn @ nats) / (drawn @ sizes) / unit, [2.5, 97.5])
     return value, float(low), float(high)
-
-
-def _exp(nats: float) -> float:
-    return math.exp(nats) if nats < 700 else math.inf
 
 
 def _newest_tokens(lake: Lake) -> TokenSet:
