@@ -30,7 +30,7 @@ from flows.pii_commands import pii_app
 from flows.predict_commands import predict
 from flows.probe_commands import probe
 from flows.quality_commands import quality_app
-from flows.settings import quiet_prefect, rest_threads, settings
+from flows.settings import quiet_prefect, reach_own_servers, rest_threads, settings
 from flows.toxicity_commands import toxicity_app
 from storage import addresses
 from storage.errors import UserError, WinnowError
@@ -97,6 +97,7 @@ for name, group, panel in (
 def main() -> None:
     """Entry point: a user's mistake is one sentence and exit code 2, never a traceback."""
     quiet_prefect()
+    reach_own_servers()
     rest_threads()
     stop_on_interrupt()
     addresses.allow_private(settings().allow_private)

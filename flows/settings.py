@@ -76,6 +76,18 @@ def quiet_prefect() -> None:
     os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 
 
+def reach_own_servers() -> None:
+    """Have no proxy asked for what is served on this machine, such as the Prefect server of a run, by this process and
+    all it starts. Where the user set proxies and no exception, each request to 127.0.0.1 would go to them."""
+    proxies = [name for name in os.environ if name.lower().endswith("_proxy") and name.lower() != "no_proxy"]
+    if not proxies:
+        return
+    without = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
+    if without.strip() != "*":
+        without = ",".join(filter(None, [without, "127.0.0.1", "localhost"]))
+    os.environ |= {"no_proxy": without, "NO_PROXY": without}
+
+
 def rest_threads() -> None:
     """Have OpenMP's threads sleep where they wait for each other, here and in all that is started. To be called before
     numpy and torch are imported; what the user has set stays.
