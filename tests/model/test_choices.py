@@ -33,6 +33,17 @@ from .conftest import SHORT, TINY
 from .test_train import losses_of as recorded_losses
 from .test_train import spec_of
 
+LONG = ModelConfig.model_validate(
+    {
+        **preset("chinchilla-70b").model_dump(),
+        "vocab_size": 64,
+        "d_model": 32,
+        "n_layers": 2,
+        "n_heads": 4,
+        "n_kv_heads": 4,
+    }
+)
+
 
 def losses_with(tokens_dir: Path, out: Path, **changes: Any) -> list[float]:
     training.train(spec_of(tokens_dir, out, train=SHORT.model_copy(update=changes)))
@@ -85,6 +96,11 @@ def test_an_elmos_matrices_are_its_lstms_and_the_output_twice() -> None:
     assert exact_flops_per_token(config, 16) == flops_per_token(config, 16) == 6 * matmul_parameters(config)
 
 
+def test_the_usual_count_of_attention_is_its_whole_square() -> None:
+    """PaLM, appendix B: 6 N + 12 L H Q T."""
+    assert flops_per_token(TINY, 32) == 6 * matmul_parameters(TINY) + 12 * 2 * 4 * 8 * 32
+
+
 @pytest.mark.parametrize("name", ["t5-base", "bart-base"])
 def test_of_two_stacks_every_token_goes_through_one(name: str) -> None:
     """Of 60 stored tokens 51 and 3 marks are read, 9 and 3 marks written; torch counts attention's square whole."""
@@ -106,15 +122,19 @@ def test_an_encoders_output_matrix_meets_the_hidden_tokens_only() -> None:
     assert less == pytest.approx(0.75 * head)
 
 
-def test_flops_are_those_torch_counts() -> None:
-    config = TINY.model_copy(update={"n_kv_heads": 4})
-    model, tokens = Transformer(config), torch.randint(2, 64, (3, 17))
-    with FlopCounterMode(display=False) as counter:
+@pytest.mark.parametrize(
+    "config", [TINY, TINY.model_copy(update={"n_kv_heads": 4, "head_width": 6}), LONG], ids=["llama", "narrow", "xl"]
+)
+def test_flops_are_those_torch_counts(config: ModelConfig) -> None:
+    """Product by product, attention's square whole; torch does not see the output matrix's gradient, added in place."""
+    model, tokens = Transformer(config), torch.randint(2, 64, (24, 33))
+    with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
         causal_loss(model, tokens, 1).nats.backward()
-    counted = counter.get_total_flops() / (3 * 16)  # torch counts attention's square whole
-    # it leaves out the first product's gradient of its input, which is the embedding, and recomputes scores in Flash
-    assert flops_per_token(config, 16) == pytest.approx(counted, rel=0.15)
-    assert exact_flops_per_token(config, 16) < flops_per_token(config, 16)
+    counted = counter.get_total_flops() / (24 * 32) + 2 * 64 * 32
+    square = exact_flops_per_token(config, 2 * 32 - 1)  # positions see as many as in a square of 32
+    distances = 4 * 2 * 32 * 32 / 24 if config.positions == "transformer_xl" else 0  # made once a batch
+    assert square == pytest.approx(counted - distances, rel=1e-9)
+    assert exact_flops_per_token(config, 32) < square
 
 
 def test_norms_and_biases_do_not_decay() -> None:
