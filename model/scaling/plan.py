@@ -168,7 +168,9 @@ def cost_of(found: Plan, gpu: Accelerator, mfu: float) -> Cost:
 
 def serving_plan(fit: Fit, flops: float, served_tokens: float) -> ServingPlan:
     """The cheapest way to the loss of a budget's optimum for a lifetime of tokens served."""
-    served = {surface: serve_optimum(surface, float(surface.best_loss(flops)), served_tokens) for surface in _all(fit)}
+    served = {
+        surface: serve_optimum(surface, float(surface.best_loss(flops)), served_tokens) for surface in fit.surfaces
+    }
     return ServingPlan(
         served_tokens=served_tokens,
         params=fit.interval(lambda s: served[s].params),
@@ -181,7 +183,7 @@ def serving_plan(fit: Fit, flops: float, served_tokens: float) -> ServingPlan:
 def corpus_plan(fit: Fit, found: Plan, unique_tokens: float) -> CorpusPlan:
     """What a corpus of so many unique tokens makes of a plan."""
     flops, (n, d) = found.flops, (found.params.value, found.tokens.value)
-    best = {surface: best_repeated(surface, flops, unique_tokens) for surface in _all(fit)}
+    best = {surface: best_repeated(surface, flops, unique_tokens) for surface in fit.surfaces}
     return CorpusPlan(
         unique_tokens=unique_tokens,
         epochs=Estimate(*(value / unique_tokens for value in (d, found.tokens.low, found.tokens.high))),
@@ -203,10 +205,6 @@ def best_repeated(surface: Surface, flops: float, unique_tokens: float) -> tuple
     losses = predict_repeated(surface, params, tokens, unique_tokens)
     least = int(np.argmin(losses))
     return float(params[least]), float(tokens[least]), float(losses[least])
-
-
-def _all(fit: Fit) -> tuple[Surface, ...]:
-    return (fit.surface, *fit.draws, *fit.leave_outs)
 
 
 def _at_loss(surface: Surface, loss: float, read: Callable[[float, float], float]) -> float:
