@@ -56,7 +56,7 @@ def _question(item: Mapping[str, Any]) -> Question:
             question = read(item)
             if not all(isinstance(part, str) for pair in question.options for part in pair):
                 raise TypeError("a text is no string")
-            if not all(continuation for _, continuation in question.options):
+            if not all(continuation.strip() for _, continuation in question.options):
                 raise ValueError("an answer is empty")
             question.options[question.gold]
             if question.gold < 0:
