@@ -118,6 +118,10 @@ def describe_plan(title: str, found: Mapping[str, Any]) -> list[str]:
     if found.get("compute"):
         lines.append(_estimate("least compute, FLOP", found["compute"]))
     lines += [_estimate(shown, found[name]) for name, shown in PLAN_NAMES.items()]
+    if found["scatter"]:
+        lines.append(
+            f"  intervals are the law's; a run lies off it by {found['scatter']:.2%} besides (rms of those fitted)"
+        )
     if cost := found.get("cost"):
         lines.append(
             f"  on {cost['gpu']} at {cost['mfu']:.0%} of peak: {cost['hours']:,.4g} GPU hours, about "

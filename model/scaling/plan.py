@@ -41,6 +41,8 @@ class Plan:
         extrapolation: The budget over the compute of the largest run fitted.
         warnings: The fit's, and more about this plan.
         compute: For a loss that was asked for, the least compute that reaches it; None for a budget.
+        scatter: How far the fit's own runs lie off it, root mean square of the relative error: so far a run of this
+            plan will lie off it, too. The intervals are the law's and hold none of that.
     """
 
     flops: float
@@ -51,6 +53,7 @@ class Plan:
     extrapolation: float
     warnings: tuple[str, ...]
     compute: Estimate | None = None
+    scatter: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +128,7 @@ def plan(fit: Fit, flops: float) -> Plan:
         loss=fit.interval(lambda surface: surface.best_loss(flops)),
         extrapolation=factor,
         warnings=(*fit.warnings, far) if far else fit.warnings,
+        scatter=fit.log_rms,
     )
 
 
@@ -154,6 +158,7 @@ def plan_for_loss(fit: Fit, loss: float) -> Plan:
         extrapolation=factor,
         warnings=(*fit.warnings, far) if far else fit.warnings,
         compute=compute,
+        scatter=fit.log_rms,
     )
 
 
