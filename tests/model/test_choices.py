@@ -16,15 +16,19 @@ from torch.utils.flop_counter import FlopCounterMode
 from model import train as training
 from model.build import build_model
 from model.config import ModelConfig, TrainConfig
+from model.data import open_tokens
 from model.encoder_decoder import EncoderDecoder
 from model.flops import exact_flops_per_token, flops_per_token, matmul_parameters
 from model.objective import prepare_blocks
+from model.objective_config import training_model
 from model.objectives import causal_loss, losses_of
 from model.optim import make_optimizer, set_learning_rate
+from model.parallel import Ranks
 from model.parts import ObjectiveConfig
 from model.prepare import Prepared
 from model.presets import preset
 from model.rules import essence, settle
+from model.signals import StopSignal
 from model.tensorboard import EventFile, masked_crc
 from model.transformer import Transformer
 from storage.errors import UserError
@@ -135,6 +139,25 @@ def test_flops_are_those_torch_counts(config: ModelConfig) -> None:
     distances = 4 * 2 * 32 * 32 / 24 if config.positions == "transformer_xl" else 0  # made once a batch
     assert square == pytest.approx(counted - distances, rel=1e-9)
     assert exact_flops_per_token(config, 32) < square
+
+
+@pytest.mark.parametrize(
+    "name", ["tiny", "tiny-gpt2", "bert-base", "tiny-bert", "tiny-bert-pairs", "tiny-t5", "tiny-elmo"]
+)
+def test_whatever_learns_is_reached_by_the_loss(tokens_dir: Path, tmp_path: Path, name: str) -> None:
+    """Several ranks wait for the gradient of every weight that learns: a pooler that nobody reads has none."""
+    sizes = {"vocab_size": 64, "d_model": 32, "n_layers": 2, "n_heads": 4, "n_kv_heads": 4, "max_positions": 64}
+    model = ModelConfig.model_validate({**preset(name).model_dump(), **sizes, "ffn_dim": 64})
+    model = training_model(model, open_tokens(str(tokens_dir)), ObjectiveConfig())
+    made = training._Training(
+        spec_of(tokens_dir, tmp_path / "out", model=model),
+        open_tokens(str(tokens_dir)),
+        Ranks(0, 1, torch.device("cpu")),
+        StopSignal(),
+    )
+    made._gradient(made.loader.at(0))
+    without = [key for key, weight in made.model.named_parameters() if weight.requires_grad and weight.grad is None]
+    assert without == []
 
 
 def test_norms_and_biases_do_not_decay() -> None:
