@@ -155,6 +155,12 @@ def test_learning_rate_warms_up_and_ends_at_its_floor(steps: int, warmup: float,
         assert max(rates) == pytest.approx(1e-3) and rates[-1] == pytest.approx(1e-3 * floor)
 
 
+def test_a_seed_that_no_generator_takes_is_no_setting() -> None:
+    assert TrainConfig(seed=2**63 - 1).seed
+    with pytest.raises(ValueError, match="seed"):
+        TrainConfig(seed=2**63)
+
+
 @pytest.mark.parametrize(("wanted", "batch", "steps"), [(1, 1, 1), (1000, 100, 16), (16, 10_000, 1), (1000, 64, 16)])
 def test_budgets_become_whole_steps(wanted: int, batch: int, steps: int) -> None:
     config = TrainConfig(train_tokens=wanted, batch_tokens=batch)
