@@ -31,7 +31,7 @@ from storage.errors import UserError
 from storage.lake import Lake, fingerprint
 from storage.shards import iter_batches, write_table
 
-VERSION = 2
+VERSION = 3
 """Raised when comparisons come out differently; part of every evaluation's id."""
 
 MOST_BYTES = 2_000_000
@@ -134,6 +134,7 @@ def measure(
         texts=absolute(lake, texts),
         sequence_length=tokens.sequence_length,
         end_of_document=tokens.end_of_document,
+        objective=request.train.objective,
         threads=request.config.threads,
         device=request.device,
     )

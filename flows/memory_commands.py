@@ -38,6 +38,9 @@ def memory(
     ] = PrecisionName.bf16,
     seq: Annotated[int, typer.Option(min=1, help="Tokens of a sequence.")] = 2048,
     batch: Annotated[int, typer.Option(min=1, help="Sequences a GPU computes at once; when writing, texts.")] = 1,
+    parts: Annotated[
+        int, typer.Option(min=1, help="Parts of a step, one after another; gradients add up (micro_batch_tokens).")
+    ] = 1,
     checkpointing: Annotated[
         CheckpointingName, typer.Option(help="full: blocks are computed again going back.")
     ] = CheckpointingName.none,
@@ -52,7 +55,7 @@ def memory(
 
     if gpus % (tp * pp):
         raise UserError(f"{gpus} GPUs are no multiple of tp {tp} times pp {pp}.", "Give --gpus a multiple of both.")
-    layout = Layout(gpus, tp, pp, fsdp, precision.value, seq, batch, checkpointing.value, flash)
+    layout = Layout(gpus, tp, pp, fsdp, precision.value, seq, batch, checkpointing.value, flash, parts)
     found = _plan(find_preset(preset), layout, gpu_gb)
     if as_json:
         print(json.dumps({"preset": preset, **found}))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, cast
 
 from prefect import flow
@@ -82,11 +83,12 @@ def train_task(label: str, request: PretrainRequest, tokens_dir: str) -> dict[st
 
 
 def training_line(row: dict[str, Any]) -> str:
-    """A training in one line, for the terminal."""
+    """A training in one line, for the terminal; bits a byte of what gives a likelihood of a text."""
+    reads_on = json.loads(row["config"])["model"].get("causal", True)
+    price = f", {row['eval_bits_per_byte']:.3f} bits a byte" if reads_on else " of the tokens it was asked for"
     return (
         f"{row['name']}: {row['params_total']:,} parameters, {row['train_tokens']:,} tokens in "
-        f"{row['wall_seconds']:.0f} s; held-out loss {row['eval_loss']:.3f} nats a token, "
-        f"{row['eval_bits_per_byte']:.3f} bits a byte{_utilisation(row)}"
+        f"{row['wall_seconds']:.0f} s; held-out loss {row['eval_loss']:.3f} nats a token{price}{_utilisation(row)}"
     )
 
 

@@ -28,6 +28,7 @@ from flows.steps import find_step
 from flows.training_task import read_token_set
 from flows.work import phase, publish_markdown, publish_table, threads
 from model.config import ModelConfig
+from model.flops import exact_flops_per_token
 from model.memory import ParameterCount, count_parameters
 from model.scaling.analysis import Analysis, analyse
 from model.scaling.design import PRIOR
@@ -41,7 +42,7 @@ from storage.errors import UserError
 from storage.lake import Lake, fingerprint
 from storage.shards import write_table
 
-VERSION = 2
+VERSION = 3
 """Raised when fits come out differently; part of every evaluation's id."""
 
 COUNTS: dict[str, Callable[[ParameterCount, ModelConfig], int]] = {
@@ -105,7 +106,8 @@ def expected_surface(lake: Lake) -> Surface:
 def points_of(rows: Sequence[dict[str, Any]], count: str, sequence_length: int) -> Points:
     """Trainings as points, N counted as `count` says. Seeds of one rung are runs of their own.
 
-    The compute given beside 6 N D is what is multiplied: blocks and head, and the attention over the sequence.
+    The compute given beside 6 N D is what is multiplied: blocks' matrices and head, and the attention of each position
+    to those before it (Kaplan et al. 2020, table 1).
     """
     models = [ModelConfig.model_validate(json.loads(row["config"])["model"]) for row in rows]
     return make_points(
@@ -114,7 +116,7 @@ def points_of(rows: Sequence[dict[str, Any]], count: str, sequence_length: int) 
         loss=[row["eval_bits_per_byte"] for row in rows],
         run=[row["training_id"] for row in rows],
         flops_given=[
-            multiplied_flops(model, sequence_length) * row["train_tokens"]
+            exact_flops_per_token(model, sequence_length) * row["train_tokens"]
             for model, row in zip(models, rows, strict=True)
         ],
         unique=[row["unique_tokens"] for row in rows],
@@ -128,16 +130,6 @@ def fit_rows(rows: Sequence[dict[str, Any]], draws: int, sequence_length: int) -
         UserError: Too few trainings.
     """
     return {count: analyse(points_of(rows, count, sequence_length), draws) for count in COUNTS}
-
-
-def multiplied_flops(model: ModelConfig, sequence_length: int) -> float:
-    """FLOP a token of training: six times blocks and head, and attention's scores and sums.
-
-    A causal position looks back at half the sequence on average: 2 x 2 x d_model x T / 2 forward and layer, three
-    times that with the backward pass. Source: Kaplan et al. 2020, table 1; Hoffmann et al. 2022, appendix F.
-    """
-    matrices = 6.0 * (count_parameters(model).blocks + model.vocab_size * model.d_model)
-    return matrices + 6.0 * model.n_layers * model.d_model * sequence_length
 
 
 def unique_tokens(lake: Lake) -> float:

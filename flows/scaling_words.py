@@ -28,6 +28,7 @@ PLAN_NAMES = {
     "loss": "loss",
 }
 
+NO_INTERVAL = "no interval"
 _APPROACHES = ("1, envelope", "2, parabola", "2, interpolation", "3, two exponents")
 
 CONVENTION_BOX = (
@@ -67,7 +68,8 @@ def describe_one_axis(title: str, record: Mapping[str, Any]) -> list[str]:
     lines = [f"{title}: {len(record['points']['loss'])} runs, all of {fixed}", f"  {record['form']}"]
     level = f"{record['interval_level']:.0%}"
     for name, found in record["constants"].items():
-        lines.append(f"    {name:20}{found['value']:12.4g}   {level} {found['low']:.4g} to {found['high']:.4g}")
+        ends = f"{level} {found['low']:.4g} to {found['high']:.4g}" if _has_ends(found) else NO_INTERVAL
+        lines.append(f"    {name:20}{found['value']:12.4g}   {ends}")
     lines.append(f"  off by {record['log_rms']:.2%} rms; the best size for a budget cannot be had from such runs")
     return [*lines, *(f"  ! {warning}" for warning in record["warnings"])]
 
@@ -118,6 +120,10 @@ def describe_plan(title: str, found: Mapping[str, Any]) -> list[str]:
     if found.get("compute"):
         lines.append(_estimate("least compute, FLOP", found["compute"]))
     lines += [_estimate(shown, found[name]) for name, shown in PLAN_NAMES.items()]
+    if found["scatter"]:
+        lines.append(
+            f"  intervals are the law's; a run lies off it by {found['scatter']:.2%} besides (rms of those fitted)"
+        )
     if cost := found.get("cost"):
         lines.append(
             f"  on {cost['gpu']} at {cost['mfu']:.0%} of peak: {cost['hours']:,.4g} GPU hours, about "
@@ -148,7 +154,8 @@ def _constants(record: Mapping[str, Any]) -> Iterator[str]:
     level = f"{record['interval_level']:.0%}"
     for name, shown in CONSTANT_NAMES.items():
         estimate = record["constants"][name]
-        yield f"{shown:20}{estimate['value']:12.4g}   {level} {estimate['low']:.4g} to {estimate['high']:.4g}"
+        ends = f"{level} {estimate['low']:.4g} to {estimate['high']:.4g}" if _has_ends(estimate) else NO_INTERVAL
+        yield f"{shown:20}{estimate['value']:12.4g}   {ends}"
 
 
 def _approaches(compute: str, found: Mapping[str, Any]) -> Iterator[str]:
@@ -199,7 +206,12 @@ def _corpus(found: Mapping[str, Any]) -> Iterator[str]:
 
 def _estimate(words: str, estimate: Mapping[str, float | None]) -> str:
     value, low, high = (_number(estimate[name]) for name in ("value", "low", "high"))
-    return f"  {words:22}{value:>12}   {low} to {high}"
+    return f"  {words:22}{value:>12}   {f'{low} to {high}' if _has_ends(estimate) else NO_INTERVAL}"
+
+
+def _has_ends(estimate: Mapping[str, float | None]) -> bool:
+    """Whether there is an interval: without samples, and of what a form assumes, both ends are the number itself."""
+    return estimate["low"] != estimate["high"] or estimate["value"] is None
 
 
 def _number(value: float | None) -> str:
@@ -210,4 +222,5 @@ def _number(value: float | None) -> str:
 def _exponent(estimate: Mapping[str, float] | None) -> str:
     if not estimate:
         return "not from these runs"
-    return f"{estimate['value']:.3f} ({estimate['low']:.3f} to {estimate['high']:.3f})"
+    ends = f"{estimate['low']:.3f} to {estimate['high']:.3f}" if _has_ends(estimate) else NO_INTERVAL
+    return f"{estimate['value']:.3f} ({ends})"

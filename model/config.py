@@ -165,7 +165,7 @@ class TrainConfig(Section):
     )
     keep_checkpoints: int = Field(2, ge=1, description="newest checkpoints that stay; changes no result")
     eval_sequences: int = Field(256, ge=1, description="held-out sequences the loss is measured on, about")
-    seed: int = Field(0, ge=0, description="of the initial weights and the order of sequences")
+    seed: int = Field(0, ge=0, lt=2**63, description="of the initial weights and the order of sequences")
 
 
 Device = Literal["auto", "cpu", "cuda"]

@@ -19,6 +19,11 @@ def name_of(device: torch.device) -> str:
     return f"cpu, {torch.get_num_threads()} threads"
 
 
+def in_bf16(precision: str, device: torch.device) -> bool:
+    """Whether products are computed in bfloat16, "auto" resolved by the device: a GPU does, a CPU does not."""
+    return precision == "bf16" or (precision == "auto" and device.type == "cuda")
+
+
 def measured_flops(device: torch.device, dtype: torch.dtype) -> float | None:
     """Rate of one large matrix product in this precision, the best of several, a second; None for a device it does
     not know how to time.

@@ -38,10 +38,13 @@ def exact_flops_per_token(config: ModelConfig, length: int, objective: Objective
 
     As above, but a decoder's position sees only itself and those before it; an encoder's output matrix meets only the
     hidden tokens; of a T5 or BART a token is either read by the encoder or written by the decoder, and a hidden span
-    has one more token on both sides.
+    has one more token on both sides; Transformer-XL scores by distance too, half as much again (its vectors of
+    distances are made once a batch, and not counted). A row is taken as one document: packed ones that do not see each
+    other take less.
     """
     objective = objective or ObjectiveConfig()
-    width, hidden = 12.0 * config.n_heads * config.head_dim, objective.hidden_frac
+    products = 3 if config.positions == "transformer_xl" else 2  # scores, and sums of values
+    width, hidden = 6.0 * products * config.n_heads * config.head_dim, objective.hidden_frac
     if config.kind == "decoder":
         return 6.0 * matmul_parameters(config) + width * config.n_layers * (length + 1) / 2
     if config.kind == "encoder":

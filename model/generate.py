@@ -14,6 +14,7 @@ from torch import Tensor
 from model.build import LanguageModel
 from model.checkpoint import load_model
 from model.decoding import Decoding, room_of
+from model.device import in_bf16
 from model.process import choose_device, emit, serve, settle
 from model.sampling import chances, choose, penalise
 from model.specs import GenerationSpec
@@ -162,8 +163,8 @@ def search_beams(
 def _work(spec: GenerationSpec) -> None:
     settle(spec.threads)
     device = choose_device(spec.device)
-    bf16 = spec.precision == "bf16" or (spec.precision == "auto" and device.type == "cuda")
-    model = load_model(spec.weights).to(device, torch.bfloat16 if bf16 else torch.float32).eval()
+    kind = torch.bfloat16 if in_bf16(spec.precision, device) else torch.float32
+    model = load_model(spec.weights).to(device, kind).eval()
     beyond = [token for prompt in spec.prompts for token in prompt if not 0 <= token < model.config.vocab_size]
     if beyond:
         raise UserError(f"token id {beyond[0]} is not in a vocabulary of {model.config.vocab_size}.")

@@ -100,5 +100,5 @@ def kv_cache_bytes(config: ModelConfig, tokens: int = 1, bytes_per_value: int = 
 
 
 def training_flops(config: ModelConfig, tokens: int) -> float:
-    """C = 6 N D with N every parameter. Source: Kaplan et al. 2020, section 2.1."""
+    """C = 6 N D with N every parameter, as Hoffmann et al. 2022 count; Kaplan et al. 2020 leave the embeddings out."""
     return 6.0 * count_parameters(config).total * tokens

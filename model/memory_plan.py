@@ -35,6 +35,8 @@ class Layout:
         length, batch: Tokens of a sequence, and sequences a GPU computes at once.
         checkpointing: full: blocks are computed again going back, only their inputs are kept.
         flash: Attention that keeps no scores.
+        parts: Parts a GPU computes of a step, one after another, so that their gradients add up. The stages of a
+            pipeline have several under way in any case.
     """
 
     gpus: int = 1
@@ -46,6 +48,7 @@ class Layout:
     batch: int = 1
     checkpointing: Checkpointing = "none"
     flash: bool = True
+    parts: int = 1
 
     @property
     def shards(self) -> int:
@@ -64,6 +67,7 @@ class Need:
         logits: The chunk of them that exists, and the output matrix's gradient, which is made with the loss.
         recomputed: One block's activations, made again where blocks keep only their inputs.
         head_gradient: The output matrix's share of `logits`, which stays.
+        waiting: Gradients of the parts of a step that are done, while the next part is computed.
     """
 
     weights: float
@@ -74,6 +78,7 @@ class Need:
     logits: float
     recomputed: float
     head_gradient: float
+    waiting: float
 
     @property
     def total(self) -> float:
@@ -81,7 +86,8 @@ class Need:
         all gradients are there.
         """
         going_back = max(self.logits, self.head_gradient + self.recomputed)
-        return self.weights + self.optimizer + max(self.copies + self.activations + going_back, self.gradients)
+        computing = self.waiting + self.copies + self.activations + going_back
+        return self.weights + self.optimizer + max(computing, self.gradients)
 
 
 def training_need(config: ModelConfig, layout: Layout) -> Need:
@@ -104,6 +110,7 @@ def training_need(config: ModelConfig, layout: Layout) -> Need:
         logits=logits_bytes(config, layout) + 4 * head,
         recomputed=block_bytes(config, layout) if layout.checkpointing == "full" else 0.0,
         head_gradient=4 * head,
+        waiting=bytes_each * held if layout.parts > 1 or layout.pipeline > 1 else 0.0,
     )
 
 

@@ -22,11 +22,12 @@ from model.data import Sequences
 from model.encoder_decoder import EncoderDecoder
 from model.loss import Loss
 from model.noise import Ids
-from model.objective_config import objective_of
+from model.objective_config import Kind, objective_of
 from model.objectives import losses_of
 from model.prepare import Prepared, Preparer, vocabulary_of
 from model.specs import TrainingSpec
 from model.token_set import TokenSet
+from model.transformer import Transformer
 from storage import files
 from storage.uris import join
 
@@ -86,6 +87,16 @@ def fill_letters(model: LanguageModel, tokenizer: str) -> None:
     if isinstance(model, BiLstm):
         size, most = model.letters.shape
         model.letters.copy_(torch.from_numpy(letters_of(token_bytes(tokenizer, size), most)))
+
+
+def rest_unasked(model: LanguageModel, kind: Kind) -> None:
+    """Keep what no loss reaches from learning: a BERT's pooler where no pairs are judged. Its weights would not move in
+    any case, but several ranks would wait for their gradients.
+    """
+    if isinstance(model, Transformer) and kind != "masked_pairs":
+        for name in ("pooler", "pair_head"):
+            if hasattr(model, name):
+                getattr(model, name).requires_grad_(False)
 
 
 def blocks_of(model: LanguageModel) -> list[nn.Module]:

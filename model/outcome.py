@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import torch
 
 from model.config import TrainConfig, count_steps
-from model.device import measured_flops, name_of, peak_memory
+from model.device import in_bf16, measured_flops, name_of, peak_memory
 from model.evaluate import bits_per_byte, mean_loss
 from model.flops import MFU_CONVENTION, exact_flops_per_token, flops_per_token, matmul_parameters
 from model.memory import count_parameters
@@ -69,7 +69,7 @@ def result_of(
     good = [loss for loss, taken in zip(progress.losses, progress.taken, strict=True) if taken]
     last = good[-max(1, len(good) // 10) :] or [math.inf]
     held_out = mean_loss(losses)
-    bf16 = config.precision == "bf16" or (config.precision == "auto" and ranks.device.type == "cuda")
+    bf16 = in_bf16(config.precision, ranks.device)
     peak = measured_flops(ranks.device, torch.bfloat16 if bf16 else torch.float32)
     mfu = flops_per_token(spec.model, length) * timing.tokens_per_second / (peak * ranks.count) if peak else None
     return TrainingResult(

@@ -132,13 +132,13 @@ class Preparer:
         """
         shown, asked, of = tokens[:, :-1], tokens[:, 1:], documents[:, 1:]
         targets = np.where((of < 0) | (asked == self.vocabulary.pad_id), IGNORED, asked)
-        return self._apart(_tensor(shown), _tensor(targets), of)
+        return apart(shown, targets, of, self.config)
 
     def _masked(self, tokens: Ids, documents: Ids, position: int) -> Prepared:
         tokens, documents = tokens[:, : self.length], documents[:, : self.length]
         pairs = [self._mask(row, position) for row in tokens]
         shown, targets = (np.stack(side) for side in zip(*pairs, strict=True))
-        return self._apart(_tensor(shown), _tensor(targets), documents)
+        return apart(shown, targets, documents, self.config)
 
     def _mask(self, row: Ids, position: int) -> tuple[Ids, Ids]:
         config, generator = self.config, generator_of(self.seed, position, row)
@@ -146,16 +146,6 @@ class Preparer:
             row, self.vocabulary, generator, config.hidden_frac, config.kept_frac, config.random_frac,
             config.whole_words,
         )  # fmt: skip
-
-    def _apart(self, shown: Tensor, targets: Tensor, of: Ids) -> Prepared:
-        """With documents that do not see each other, where there are several in a row."""
-        starts = [np.flatnonzero(np.diff(row)) + 1 for row in of]
-        several = self.config.document_masking and any(len(row) for row in starts)
-        documents = documents_of(starts, of.shape[1]) if several else None
-        positions = _tensor(np.stack([_restarted(row, of.shape[1]) for row in starts]))
-        return Prepared(
-            shown, targets, documents=documents, positions=positions if self.config.restart_positions else None
-        )
 
     def _pairs(self, tokens: Ids, documents: Ids, position: int) -> Prepared:
         rows = [self._pair(row, of, position) for row, of in zip(tokens, documents, strict=True)]
@@ -235,6 +225,23 @@ class Preparer:
             before=_tensor(_padded([np.insert(row[:-1], 0, IGNORED) for row in rows], width, IGNORED)),
             lengths=torch.tensor([len(row) for row in rows]),
         )
+
+
+def apart(shown: Ids, targets: Ids, of: Ids, config: ObjectiveConfig) -> Prepared:
+    """Sequences whose documents do not see each other, where the objective says so and a row has several.
+
+    Args:
+        shown, targets: int64[B, T].
+        of: The document of each position, int64[B, T], numbered within its row.
+        config: What of this a model was, or is, trained with.
+    """
+    starts = [np.flatnonzero(np.diff(row)) + 1 for row in of]
+    several = config.document_masking and any(len(row) for row in starts)
+    documents = documents_of(starts, of.shape[1]) if several else None
+    positions = None
+    if config.restart_positions:
+        positions = _tensor(np.stack([_restarted(row, of.shape[1]) for row in starts]))
+    return Prepared(_tensor(shown), _tensor(targets), documents=documents, positions=positions)
 
 
 def _tensor(values: Ids) -> Tensor:

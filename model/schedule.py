@@ -12,7 +12,8 @@ from model.token_set import TokenSet
 def learning_rate_at(step: int, steps: int, config: TrainConfig) -> float:
     """Rate of step `step` of `steps` (from 0): linear warm-up that never starts at zero, then the schedule.
 
-    The last step's rate is `min_learning_rate_frac` of the peak.
+    The last step's rate is `min_learning_rate_frac` of the peak, where any step comes behind the warm-up's last and the
+    schedule falls at all (wsd with a `decay_frac` of 0 does not).
     Source: Loshchilov & Hutter 2017 and Hoffmann et al. 2022 (cosine); Bergsma et al. 2025, arXiv:2502.15938
     (linear); Hu et al. 2024, arXiv:2404.06395, and Hägele et al. 2024, arXiv:2405.18392 (warm-up, stable, decay).
     """

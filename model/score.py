@@ -8,6 +8,7 @@ lm-evaluation-harness's `loglikelihood` defines them (Gao et al. 2021).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -31,21 +32,24 @@ def score(
     Args:
         model: A decoder.
         requests: Contexts of at least one token, continuations of at least one.
-        max_positions: What the model sees; longer requests lose their beginning.
+        max_positions: What the model sees; longer contexts lose their beginning, longer continuations go through a
+            window, half of it at a time: every token is scored.
         batch_tokens: Tokens at once, padding counted: changes the last bits of a result and no more.
     """
-    rows = [_row(context, continuation, max_positions) for context, continuation in requests]
-    found: list[tuple[float, bool]] = [(0.0, True)] * len(rows)
+    rows = [row for number, request in enumerate(requests) for row in _rows(number, *request, max_positions)]
+    nats, greedy = [0.0] * len(requests), [True] * len(requests)
     device = model.embedding.weight.device
-    for chosen in batches_of([len(ids) for ids, _ in rows], batch_tokens):
-        longest = max(len(rows[index][0]) for index in chosen)
-        tokens_BT = torch.tensor([[*rows[index][0], *[0] * (longest - len(rows[index][0]))] for index in chosen])
+    for chosen in batches_of([len(row.ids) for row in rows], batch_tokens):
+        longest = max(len(rows[index].ids) for index in chosen)
+        tokens_BT = torch.tensor([[*rows[index].ids, *[0] * (longest - len(rows[index].ids))] for index in chosen])
         hidden_BTD = model.hidden(tokens_BT[:, :-1].to(device))  # what is padded lies behind: nobody sees it
         for place, index in enumerate(chosen):
-            ids, counted = rows[index]
-            end = len(ids) - 1
-            found[index] = _compare(model, hidden_BTD[place, end - counted : end], ids[-counted:])
-    return found
+            row = rows[index]
+            end = len(row.ids) - 1
+            found = _compare(model, hidden_BTD[place, end - row.counted : end], row.ids[-row.counted :])
+            nats[row.request] += found[0]
+            greedy[row.request] &= found[1]
+    return list(zip(nats, greedy, strict=True))
 
 
 def _compare(model: Transformer, hidden_CD: Tensor, targets: Sequence[int]) -> tuple[float, bool]:
@@ -55,10 +59,20 @@ def _compare(model: Transformer, hidden_CD: Tensor, targets: Sequence[int]) -> t
     return -float(log_probs_C.double().sum()), bool((logits_CV.argmax(-1) == wanted_C).all())
 
 
-def _row(context: Sequence[int], continuation: Sequence[int], max_positions: int) -> tuple[list[int], int]:
-    """Ids to look at, one more than positions, and how many of the last are scored."""
-    ids = [*context, *continuation][-(max_positions + 1) :]
-    return ids, min(len(continuation), len(ids) - 1)
+class _Row(NamedTuple):
+    """Ids to look at, one more than positions, of which the last `counted` are scored."""
+
+    request: int
+    ids: list[int]
+    counted: int
+
+
+def _rows(number: int, context: Sequence[int], continuation: Sequence[int], max_positions: int) -> Iterator[_Row]:
+    whole = [*context, *continuation]
+    step = len(continuation) if len(continuation) <= max_positions else max(1, max_positions // 2)
+    for start in range(len(context), len(whole), step):
+        stop = min(start + step, len(whole))
+        yield _Row(number, whole[max(0, stop - max_positions - 1) : stop], stop - start)
 
 
 def batches_of(lengths: Sequence[int], batch_tokens: int) -> Iterator[list[int]]:

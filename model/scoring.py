@@ -15,7 +15,7 @@ class ScoreSpec(Section):
     requests: tuple[tuple[tuple[int, ...], tuple[int, ...]], ...] = Field(
         description="token ids of a context, never empty, and of what follows"
     )
-    max_positions: int = Field(ge=2, description="positions a model sees; of longer requests the end is kept")
+    max_positions: int = Field(ge=2, description="positions a model sees; longer contexts lose their beginning")
     batch_tokens: int = Field(16_384, ge=1, description="tokens scored at once, padding counted")
     threads: int = Field(0, ge=0)
     device: Device = "auto"

@@ -18,11 +18,20 @@ from model.build import LanguageModel, build_model
 from model.checkpoint import save_weights
 from model.config import count_steps, step_tokens
 from model.data import Batch, Loader, open_tokens, read_sequences
+from model.device import in_bf16
 from model.evaluate import held_out_losses
 from model.guard import Verdict, judge
 from model.memory import count_parameters
 from model.mup import check_mup, rescale
-from model.objective import Objective, blocks_of, fill_letters, make_preparer, prepare_blocks, read_tokenizer
+from model.objective import (
+    Objective,
+    blocks_of,
+    fill_letters,
+    make_preparer,
+    prepare_blocks,
+    read_tokenizer,
+    rest_unasked,
+)
 from model.objective_config import objective_of, training_model
 from model.objectives import Losses, Totals
 from model.optim import make_optimizer, set_learning_rate
@@ -102,8 +111,9 @@ class _Training:
         self.held_out = read_sequences(spec.tokens_dir, tokens, tokens.held_out.files)
         self.tokenizer = read_tokenizer(spec.tokens_dir)
         self.model = self._fresh_model().to(ranks.device)
+        rest_unasked(self.model, objective_of(spec.model, self.config.objective))
         prepare = make_preparer(self.spec, tokens, self.tokenizer, sequences)
-        bf16 = _bf16(self.config.precision, ranks.device)
+        bf16 = in_bf16(self.config.precision, ranks.device)
         self.objective = Objective(self.model, prepare, self.config.objective.z_loss, bf16)
         blocks = blocks_of(self.model)
         prepare_blocks(blocks, self.config)
@@ -268,10 +278,6 @@ def _check(spec: TrainingSpec, tokens: TokenSet) -> None:
     check_mup(spec.model, spec.train)
 
 
-def _bf16(precision: str, device: torch.device) -> bool:
-    return precision == "bf16" or (precision == "auto" and device.type == "cuda")
-
-
 def _trailing(values: list[bool], wanted: bool) -> int:
     """How many of the last values are all `wanted`."""
     count = 0
@@ -287,7 +293,7 @@ def _work(spec: TrainingSpec) -> None:
         stop.listen()
     with join_ranks(choose_device(spec.device)) as ranks:
         result = train(spec, ranks, stop)
-    emit("end", eval_loss=result.eval_loss, eval_bits_per_byte=result.eval_bits_per_byte)
+        emit("end", eval_loss=result.eval_loss, eval_bits_per_byte=result.eval_bits_per_byte)
 
 
 if __name__ == "__main__":

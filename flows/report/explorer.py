@@ -14,7 +14,7 @@ from model.scaling.fit import LEVEL, Fit
 from model.scaling.published import CHINCHILLA, MODELS
 
 MOST_DRAWS = 200
-"""Bootstrap draws put into the page: enough for the ends of a 90 % band."""
+"""Bootstrap draws of a form put into the page: enough for the ends of a 90 % band."""
 BUDGETS = tuple(10.0**exponent for exponent in range(15, 26, 2))
 
 UNIQUE = """\
@@ -29,7 +29,7 @@ def explorer(source: Source, fit: Fit, unit: str) -> Figure:
         "level": LEVEL,
         "limit": MAX_EXTRAPOLATION,
         "laws": {"ladder": astuple(fit.surface), "chinchilla": astuple(CHINCHILLA)},
-        "draws": [astuple(draw) for draw in fit.draws[:: max(1, len(fit.draws) // MOST_DRAWS)][:MOST_DRAWS]],
+        "draws": [_draws(form) for form in (fit, fit.beside) if form is not None and form.draws],
         "runs": _runs(fit),
         "models": [{"name": m.name, "params": m.params, "tokens": m.tokens, "year": m.year} for m in MODELS],
         "unique": unique,
@@ -65,6 +65,11 @@ def _row(fit: Fit, flops: float) -> Row:
         "loss": float(fit.surface.best_loss(flops)),
         "published_params": float(CHINCHILLA.best_params(flops)),
     }
+
+
+def _draws(fit: Fit) -> list[tuple[float, ...]]:
+    every = max(1, len(fit.draws) // MOST_DRAWS)
+    return [astuple(draw) for draw in fit.draws[::every][:MOST_DRAWS]]
 
 
 def _runs(fit: Fit) -> list[list[float]]:

@@ -21,12 +21,14 @@ from model.token_set import TokenSet
 TOKENS = """\
 SELECT key AS name, fingerprint, summary FROM steps
 WHERE step = 'tokens' ORDER BY finished_at DESC, fingerprint LIMIT 1"""
-TRAININGS = """\
+_BITS = "CASE WHEN config ->> '$.model.causal' = 'true' THEN eval_bits_per_byte END AS eval_bits_per_byte"
+"""Of decoders: what an encoder or a T5 pays for what is hidden is no price of a byte of text."""
+TRAININGS = f"""\
 SELECT name, params_total, train_tokens, flops, learning_rate, batch_tokens, train_loss, eval_loss,
-    eval_bits_per_byte, wall_seconds, tokens_per_second, mfu, mfu_convention, memory_bytes, device, finished_at
+    {_BITS}, wall_seconds, tokens_per_second, mfu, mfu_convention, memory_bytes, device, finished_at
 FROM trainings ORDER BY finished_at DESC, training_id LIMIT 20"""
 CURVE = f"""\
-SELECT name, params_total, train_tokens, batch_tokens, flops, train_loss, eval_loss, eval_bits_per_byte, wall_seconds,
+SELECT name, params_total, train_tokens, batch_tokens, flops, train_loss, eval_loss, {_BITS}, wall_seconds,
     tokens_per_second, device, curve, config
 FROM trainings WHERE NOT {IS_RUNG} ORDER BY finished_at DESC, training_id LIMIT 1"""
 
@@ -63,11 +65,13 @@ def training_section(source: Source) -> Section:
     if not newest:
         lead = "Only rungs of a ladder have been trained."
         return Section("training", "Training", lead, (_trainings(trainings), memory_figure(source)))
+    bits = newest["eval_bits_per_byte"]
+    price = " of the tokens it was asked for" if bits is None else f", {bits:.3f} bits a byte"
     lead = (
         f"{newest['name']}: {count(newest['params_total'])} parameters, "
         f"{count(newest['train_tokens'])} tokens, {power(newest['flops'])} FLOP in "
         f"{seconds(newest['wall_seconds'])} on {newest['device']}. Held-out loss "
-        f"{newest['eval_loss']:.3f} nats a token, {newest['eval_bits_per_byte']:.3f} bits a byte."
+        f"{newest['eval_loss']:.3f} nats a token{price}."
     )
     figures = (
         *step_figure(source),
@@ -207,7 +211,7 @@ def _trainings(rows: Sequence[Row]) -> Figure:
     conventions = sorted({row["mfu_convention"] for row in rows if row["mfu"] is not None and row["mfu_convention"]})
     caption = " ".join(
         (
-            "The newest twenty. Losses in nats depend on the tokenizer; bits a byte compare across tokenizers.",
+            "The newest twenty. Losses in nats depend on the tokenizer; bits a byte, of decoders, do not.",
             *(f"MFU, model FLOPs utilisation, is {convention}." for convention in conventions),
         )
     )

@@ -76,8 +76,8 @@ class Analysis:
 
     @property
     def chosen(self) -> Fit:
-        """The fit to predict with."""
-        return self.tied if self.uses_tied else self.free
+        """The fit to predict with; with one exponent, its intervals hold those of two as well."""
+        return replace(self.tied, beside=self.free) if self.uses_tied else self.free
 
 
 def analyse(points: Points, draws: int = 1000, seed: int = 0) -> Analysis:
@@ -205,4 +205,5 @@ def _reason(tests: dict[str, list[BackTest]], uses_tied: bool) -> str:
     if not uses_tied:
         return f"Two exponents: {held_out}, a difference of more than a standard error."
     better = errors["tied"] < errors["free"]
-    return f"One exponent, alpha = beta: {held_out}{'' if better else ', a difference within a standard error'}."
+    within = "" if better else ", a difference within a standard error"
+    return f"One exponent, alpha = beta: {held_out}{within}. Intervals hold both forms'."

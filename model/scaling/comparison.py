@@ -18,6 +18,7 @@ from pydantic import Field
 from scipy.special import stdtrit
 
 from model.config import Device
+from model.parts import ObjectiveConfig
 from model.scaling.fit import LEVEL
 from model.scaling.intervals import Estimate
 from storage.errors import UserError
@@ -31,6 +32,7 @@ class MeasureSpec(Section):
     texts: str = Field(description="JSON lines with `text`: the documents to measure on")
     sequence_length: int = Field(ge=1, description="tokens a model sees at once")
     end_of_document: str = Field(description="token after every document")
+    objective: ObjectiveConfig = Field(description="of the trainings: whether documents saw each other in them")
     threads: int = Field(1, ge=0, description="CPU threads; 0: all")
     device: Device = "auto"
 

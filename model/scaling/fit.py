@@ -40,6 +40,8 @@ class Fit:
         warnings: What these runs cannot tell, one sentence each.
         tied: Whether alpha = beta was demanded.
         leave_outs: The optima with one run left out at a time; empty without draws.
+        beside: A more general form that the runs cannot tell from this one. Intervals hold its own as well: the samples
+            of a form say nothing of what that form assumes.
     """
 
     surface: Surface
@@ -50,6 +52,12 @@ class Fit:
     warnings: tuple[str, ...]
     tied: bool = False
     leave_outs: tuple[Surface, ...] = ()
+    beside: Fit | None = None
+
+    @property
+    def surfaces(self) -> tuple[Surface, ...]:
+        """All that an interval is made of: the fit's own and its samples', and those of the form beside it."""
+        return (self.surface, *self.draws, *self.leave_outs, *(self.beside.surfaces if self.beside else ()))
 
     @property
     def max_flops(self) -> float:
@@ -69,8 +77,13 @@ class Fit:
             return Estimate(value, value, value)
         found = _read(quantity, self.draws)
         if method == "percentile":
-            return Estimate(value, *percentile(found, level))
-        return Estimate(value, *bca(value, found, _read(quantity, self.leave_outs), level))
+            low, high = percentile(found, level)
+        else:
+            low, high = bca(value, found, _read(quantity, self.leave_outs), level)
+        if self.beside is not None:
+            other = self.beside.interval(quantity, level, method)
+            low, high = min(low, other.low), max(high, other.high)
+        return Estimate(value, low, high)
 
 
 def _read(quantity: Callable[[Surface], float], surfaces: Sequence[Surface]) -> list[float]:

@@ -41,6 +41,8 @@ class Plan:
         extrapolation: The budget over the compute of the largest run fitted.
         warnings: The fit's, and more about this plan.
         compute: For a loss that was asked for, the least compute that reaches it; None for a budget.
+        scatter: How far the fit's own runs lie off it, root mean square of the relative error: so far a run of this
+            plan will lie off it, too. The intervals are the law's and hold none of that.
     """
 
     flops: float
@@ -51,6 +53,7 @@ class Plan:
     extrapolation: float
     warnings: tuple[str, ...]
     compute: Estimate | None = None
+    scatter: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +128,7 @@ def plan(fit: Fit, flops: float) -> Plan:
         loss=fit.interval(lambda surface: surface.best_loss(flops)),
         extrapolation=factor,
         warnings=(*fit.warnings, far) if far else fit.warnings,
+        scatter=fit.log_rms,
     )
 
 
@@ -154,6 +158,7 @@ def plan_for_loss(fit: Fit, loss: float) -> Plan:
         extrapolation=factor,
         warnings=(*fit.warnings, far) if far else fit.warnings,
         compute=compute,
+        scatter=fit.log_rms,
     )
 
 
@@ -168,7 +173,9 @@ def cost_of(found: Plan, gpu: Accelerator, mfu: float) -> Cost:
 
 def serving_plan(fit: Fit, flops: float, served_tokens: float) -> ServingPlan:
     """The cheapest way to the loss of a budget's optimum for a lifetime of tokens served."""
-    served = {surface: serve_optimum(surface, float(surface.best_loss(flops)), served_tokens) for surface in _all(fit)}
+    served = {
+        surface: serve_optimum(surface, float(surface.best_loss(flops)), served_tokens) for surface in fit.surfaces
+    }
     return ServingPlan(
         served_tokens=served_tokens,
         params=fit.interval(lambda s: served[s].params),
@@ -181,7 +188,7 @@ def serving_plan(fit: Fit, flops: float, served_tokens: float) -> ServingPlan:
 def corpus_plan(fit: Fit, found: Plan, unique_tokens: float) -> CorpusPlan:
     """What a corpus of so many unique tokens makes of a plan."""
     flops, (n, d) = found.flops, (found.params.value, found.tokens.value)
-    best = {surface: best_repeated(surface, flops, unique_tokens) for surface in _all(fit)}
+    best = {surface: best_repeated(surface, flops, unique_tokens) for surface in fit.surfaces}
     return CorpusPlan(
         unique_tokens=unique_tokens,
         epochs=Estimate(*(value / unique_tokens for value in (d, found.tokens.low, found.tokens.high))),
@@ -203,10 +210,6 @@ def best_repeated(surface: Surface, flops: float, unique_tokens: float) -> tuple
     losses = predict_repeated(surface, params, tokens, unique_tokens)
     least = int(np.argmin(losses))
     return float(params[least]), float(tokens[least]), float(losses[least])
-
-
-def _all(fit: Fit) -> tuple[Surface, ...]:
-    return (fit.surface, *fit.draws, *fit.leave_outs)
 
 
 def _at_loss(surface: Surface, loss: float, read: Callable[[float, float], float]) -> float:

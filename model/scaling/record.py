@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from model.scaling.analysis import Analysis, Approaches, analyse, each_group
@@ -102,8 +102,9 @@ def fit_groups(points: Points, draws: int) -> dict[str, dict[str, Any]]:
 
 
 def chosen_fit(record: Mapping[str, Any]) -> Fit:
-    """The fit to predict with, of an analysis's record (or of a plain fit's)."""
-    return fit_from_record(record["tied"] if record.get("chosen") == "tied" else record)
+    """The fit to predict with, of an analysis's record (or of a plain fit's): as `Analysis.chosen`."""
+    free = fit_from_record(record)
+    return replace(fit_from_record(record["tied"]), beside=free) if record.get("chosen") == "tied" else free
 
 
 def _tokens_per_param(fit: Fit) -> dict[str, float]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from scipy.optimize import minimize_scalar
 
 from model.scaling.points import FLOPS_PER_PARAM_TOKEN, Floats, Points
 from model.scaling.solver import Problem, solve
@@ -75,13 +76,8 @@ def fit_token_decay(points: Points, unique: Floats) -> float:
     values = [objective(at) for at in grid]
     low = int(np.argmin(values))
     left, right = grid[max(low - 1, 0)], grid[min(low + 1, len(grid) - 1)]
-    for _ in range(30):
-        third = (right - left) / 3
-        if objective(left + third) < objective(right - third):
-            right -= third
-        else:
-            left += third
-    return float(np.exp(0.5 * (left + right)))
+    found = minimize_scalar(objective, bounds=(left, right), method="bounded", options={"xatol": 1e-4})
+    return float(np.exp(found.x))
 
 
 def overtraining(surface: Surface, params: float, tokens: float) -> float:

@@ -13,7 +13,7 @@ TORCH_FREE = tuple(
     for name in (
         *("config", "parts", "presets", "specs", "token_set", "objective_config", "memory", "memory_plan"),
         *("order", "rules"),
-        *("embedding", "probing", "scaling", "scoring", "finetune.config", "finetune.metrics"),
+        *("embedding", "flops", "probing", "scaling", "scoring", "finetune.config", "finetune.metrics"),
     )
 )
 ALLOWED = {  # room -> prefixes of our own modules it may import, besides its own

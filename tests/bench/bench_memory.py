@@ -41,6 +41,10 @@ CASES: dict[str, tuple[ModelConfig, Layout]] = {
         _model("llama3-8b", n_kv_heads=2),
         Layout(precision="float32", length=512, batch=8, checkpointing="full"),
     ),
+    "llama, 2 parts of 2 x 512": (
+        _model("llama3-8b", n_kv_heads=2),
+        Layout(precision="float32", length=512, batch=2, parts=2),
+    ),
     "gpt2, 4 x 512": (_model("gpt2"), Layout(precision="float32", length=512, batch=4)),
     "bert, 8 x 256": (_model("bert-base-mlm"), Layout(precision="float32", length=256, batch=8)),
     "llama, bf16 4 x 512": (_model("llama3-8b", n_kv_heads=2), Layout(precision="bf16", length=512, batch=4)),
@@ -66,13 +70,14 @@ def _steps(config: ModelConfig, layout: Layout) -> None:
     optimizer = make_optimizer(model, settle(train, config))
     tokens = torch.randint(0, config.vocab_size, (layout.batch, layout.length + 1))
     for _ in range(2):
-        with torch.autocast("cpu", torch.bfloat16, enabled=layout.precision == "bf16"):
-            loss = losses_of(model, Prepared(tokens[:, :-1], tokens[:, 1:])).tokens / tokens.numel()
-        loss.backward()
+        for _ in range(layout.parts):
+            with torch.autocast("cpu", torch.bfloat16, enabled=layout.precision == "bf16"):
+                loss = losses_of(model, Prepared(tokens[:, :-1], tokens[:, 1:])).tokens / tokens.numel()
+            loss.backward()
+            del loss
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-        del loss
 
 
 def _memory(what: str) -> int:
@@ -85,14 +90,14 @@ def main() -> None:
     if len(sys.argv) > 1:
         print(json.dumps(measure(sys.argv[1])))
         return
-    print(f"{'case':24}{'parameters':>14}{'predicted MB':>14}{'measured MB':>13}{'ratio':>7}")
+    print(f"{'case':28}{'parameters':>14}{'predicted MB':>14}{'measured MB':>13}{'ratio':>7}")
     for name, (config, layout) in CASES.items():
         command = [sys.executable, "-m", "tests.bench.bench_memory", name]
         environment = os.environ | {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_TRIM_THRESHOLD_": "0"}
         measured = int(subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout)
         predicted, size = training_need(config, layout).total, count_parameters(config).total
         row = f"{size:14,}{predicted / 1e6:14.0f}{measured / 1e6:13.0f}{predicted / measured:7.3f}"
-        print(f"{name:24}{row}", flush=True)
+        print(f"{name:28}{row}", flush=True)
 
 
 if __name__ == "__main__":

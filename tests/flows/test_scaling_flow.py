@@ -141,6 +141,7 @@ def test_a_table_of_runs_is_fitted(table: Path, capsys: pytest.CaptureFixture[st
     fit(table, draws=0)
     shown = capsys.readouterr().out
     assert "runs.csv, N total: 12 runs" in shown and "alpha" in shown
+    assert "no interval" in shown and "90%" not in shown  # of no samples there is none
 
 
 def test_a_plan_from_a_table_and_from_the_lake(table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

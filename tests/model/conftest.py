@@ -30,11 +30,17 @@ def settled() -> None:
     torch.set_num_threads(1)
 
 
-def write_sequences(path: Path, rows: int, seed: int, digest: str, domains: tuple[str | None, ...] = (None,)) -> None:
-    """Sequences with something to learn: each token mostly decides the next. Every second begins a document midway."""
+def write_sequences(
+    path: Path, rows: int, seed: int, digest: str, domains: tuple[str | None, ...] = (None,), padded: int = 0
+) -> None:
+    """Sequences with something to learn: each token mostly decides the next. Every second begins a document midway.
+
+    Of every third the last `padded` tokens are padding.
+    """
     generator = np.random.default_rng(seed)
     steps = generator.integers(1, 3, (rows, WIDTH))
     tokens = (steps.cumsum(axis=1) % 62 + 2).astype(np.uint16)
+    tokens[::3, WIDTH - padded :] = 1
     starts = [[0, WIDTH // 2] if row % 2 else [0] for row in range(rows)]
     ids = [[f"{path.stem}-{row}-{part}" for part in range(len(at))] for row, at in enumerate(starts)]
     schema = SEQUENCES.set(

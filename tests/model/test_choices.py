@@ -16,15 +16,19 @@ from torch.utils.flop_counter import FlopCounterMode
 from model import train as training
 from model.build import build_model
 from model.config import ModelConfig, TrainConfig
+from model.data import open_tokens
 from model.encoder_decoder import EncoderDecoder
 from model.flops import exact_flops_per_token, flops_per_token, matmul_parameters
 from model.objective import prepare_blocks
+from model.objective_config import training_model
 from model.objectives import causal_loss, losses_of
 from model.optim import make_optimizer, set_learning_rate
+from model.parallel import Ranks
 from model.parts import ObjectiveConfig
 from model.prepare import Prepared
 from model.presets import preset
 from model.rules import essence, settle
+from model.signals import StopSignal
 from model.tensorboard import EventFile, masked_crc
 from model.transformer import Transformer
 from storage.errors import UserError
@@ -32,6 +36,17 @@ from storage.errors import UserError
 from .conftest import SHORT, TINY
 from .test_train import losses_of as recorded_losses
 from .test_train import spec_of
+
+LONG = ModelConfig.model_validate(
+    {
+        **preset("chinchilla-70b").model_dump(),
+        "vocab_size": 64,
+        "d_model": 32,
+        "n_layers": 2,
+        "n_heads": 4,
+        "n_kv_heads": 4,
+    }
+)
 
 
 def losses_with(tokens_dir: Path, out: Path, **changes: Any) -> list[float]:
@@ -85,6 +100,11 @@ def test_an_elmos_matrices_are_its_lstms_and_the_output_twice() -> None:
     assert exact_flops_per_token(config, 16) == flops_per_token(config, 16) == 6 * matmul_parameters(config)
 
 
+def test_the_usual_count_of_attention_is_its_whole_square() -> None:
+    """PaLM, appendix B: 6 N + 12 L H Q T."""
+    assert flops_per_token(TINY, 32) == 6 * matmul_parameters(TINY) + 12 * 2 * 4 * 8 * 32
+
+
 @pytest.mark.parametrize("name", ["t5-base", "bart-base"])
 def test_of_two_stacks_every_token_goes_through_one(name: str) -> None:
     """Of 60 stored tokens 51 and 3 marks are read, 9 and 3 marks written; torch counts attention's square whole."""
@@ -106,15 +126,38 @@ def test_an_encoders_output_matrix_meets_the_hidden_tokens_only() -> None:
     assert less == pytest.approx(0.75 * head)
 
 
-def test_flops_are_those_torch_counts() -> None:
-    config = TINY.model_copy(update={"n_kv_heads": 4})
-    model, tokens = Transformer(config), torch.randint(2, 64, (3, 17))
-    with FlopCounterMode(display=False) as counter:
+@pytest.mark.parametrize(
+    "config", [TINY, TINY.model_copy(update={"n_kv_heads": 4, "head_width": 6}), LONG], ids=["llama", "narrow", "xl"]
+)
+def test_flops_are_those_torch_counts(config: ModelConfig) -> None:
+    """Product by product, attention's square whole; torch does not see the output matrix's gradient, added in place."""
+    model, tokens = Transformer(config), torch.randint(2, 64, (24, 33))
+    with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
         causal_loss(model, tokens, 1).nats.backward()
-    counted = counter.get_total_flops() / (3 * 16)  # torch counts attention's square whole
-    # it leaves out the first product's gradient of its input, which is the embedding, and recomputes scores in Flash
-    assert flops_per_token(config, 16) == pytest.approx(counted, rel=0.15)
-    assert exact_flops_per_token(config, 16) < flops_per_token(config, 16)
+    counted = counter.get_total_flops() / (24 * 32) + 2 * 64 * 32
+    square = exact_flops_per_token(config, 2 * 32 - 1)  # positions see as many as in a square of 32
+    distances = 4 * 2 * 32 * 32 / 24 if config.positions == "transformer_xl" else 0  # made once a batch
+    assert square == pytest.approx(counted - distances, rel=1e-9)
+    assert exact_flops_per_token(config, 32) < square
+
+
+@pytest.mark.parametrize(
+    "name", ["tiny", "tiny-gpt2", "bert-base", "tiny-bert", "tiny-bert-pairs", "tiny-t5", "tiny-elmo"]
+)
+def test_whatever_learns_is_reached_by_the_loss(tokens_dir: Path, tmp_path: Path, name: str) -> None:
+    """Several ranks wait for the gradient of every weight that learns: a pooler that nobody reads has none."""
+    sizes = {"vocab_size": 64, "d_model": 32, "n_layers": 2, "n_heads": 4, "n_kv_heads": 4, "max_positions": 64}
+    model = ModelConfig.model_validate({**preset(name).model_dump(), **sizes, "ffn_dim": 64})
+    model = training_model(model, open_tokens(str(tokens_dir)), ObjectiveConfig())
+    made = training._Training(
+        spec_of(tokens_dir, tmp_path / "out", model=model),
+        open_tokens(str(tokens_dir)),
+        Ranks(0, 1, torch.device("cpu")),
+        StopSignal(),
+    )
+    made._gradient(made.loader.at(0))
+    without = [key for key, weight in made.model.named_parameters() if weight.requires_grad and weight.grad is None]
+    assert without == []
 
 
 def test_norms_and_biases_do_not_decay() -> None:

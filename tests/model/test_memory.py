@@ -52,6 +52,26 @@ def test_chinchilla_needs_the_matrix_of_distances_to_be_70b() -> None:
     assert round(count_parameters(plain).total / 1e9) == 65
 
 
+@pytest.mark.parametrize(
+    ("millions", "d_model", "head_width", "n_heads", "n_layers"),
+    [
+        (44, 512, 64, 8, 8), (57, 576, 64, 9, 9), (74, 640, 64, 10, 10), (90, 640, 64, 10, 13), (117, 768, 64, 12, 12),
+        (175, 896, 64, 14, 14), (278, 1024, 64, 16, 18), (425, 1280, 128, 10, 18), (587, 1408, 128, 11, 21),
+        (816, 1536, 128, 12, 25), (1143, 1792, 128, 14, 26), (1266, 2048, 128, 16, 22), (1609, 2176, 128, 17, 25),
+        (2283, 2304, 128, 18, 32), (2639, 2560, 128, 20, 30), (3530, 2688, 128, 22, 36), (4084, 2944, 128, 22, 36),
+        (4516, 3072, 128, 24, 36), (6796, 3584, 128, 28, 40), (9293, 4096, 128, 32, 42), (11452, 4352, 128, 32, 47),
+        (12295, 4608, 128, 36, 44), (14940, 4992, 128, 32, 49), (16183, 5120, 128, 40, 47),
+    ],
+)  # fmt: skip
+def test_chinchillas_models_have_their_sizes(
+    millions: int, d_model: int, head_width: int, n_heads: int, n_layers: int
+) -> None:
+    """Hoffmann et al. 2022, table A9: to the million, with six widths of biases a block, which the preset has not."""
+    sizes = {"d_model": d_model, "head_width": head_width, "n_heads": n_heads, "n_layers": n_layers}
+    config = ModelConfig.model_validate({**preset("chinchilla-70b").model_dump(), **sizes, "n_kv_heads": n_heads})
+    assert (count_parameters(config).total + 6 * d_model * n_layers) / 1e6 == pytest.approx(millions, abs=0.5)
+
+
 @pytest.mark.parametrize("name", [*PRESETS])
 def test_formula_equals_the_modules(name: str) -> None:
     config = PRESETS[name]

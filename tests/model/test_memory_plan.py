@@ -46,6 +46,7 @@ def test_sharding_divides() -> None:
     assert many.activations == one.activations / 8
     staged = training_need(config, Layout(gpus=8, pipeline=8, precision="pure_bf16"))
     assert staged.weights == one.weights / 8 and staged.activations == one.activations
+    assert one.waiting == 0 and staged.waiting == staged.gradients  # of microbatches that are done
 
 
 def test_attention_that_keeps_scores_needs_more_the_longer_the_text() -> None:
@@ -96,11 +97,13 @@ SIZES = {"d_model": 96, "n_layers": 4, "n_heads": 6, "n_kv_heads": 6, "vocab_siz
         ("llama3-8b", {"n_kv_heads": 2, "ffn_dim": 256}, Layout(precision="float32", length=256, batch=4)),
         ("llama3-8b", {"ffn_dim": 256}, Layout(precision="float32", length=512, batch=2, checkpointing="full")),
         ("llama3-8b", {"ffn_dim": 256}, Layout(precision="bf16", length=256, batch=4)),
+        ("llama3-8b", {"ffn_dim": 256}, Layout(precision="float32", length=256, batch=2, parts=2)),
+        ("llama3-8b", {"ffn_dim": 256}, Layout(precision="bf16", length=256, batch=2, parts=3)),
         ("gpt2", {}, Layout(precision="float32", length=256, batch=4)),
         ("bert-base-mlm", {"max_positions": 256}, Layout(precision="float32", length=256, batch=4)),
     ],
 )
-def test_predictions_are_within_a_tenth_of_what_tensors_hold(name: str, changes: Any, layout: Layout) -> None:
+def test_predictions_are_within_a_twentieth_of_what_tensors_hold(name: str, changes: Any, layout: Layout) -> None:
     config = ModelConfig.model_validate(preset(name).model_dump() | SIZES | {"ffn_dim": None} | changes)
     train = TrainConfig(recompute=layout.checkpointing == "full")
     with Tracker() as tracker:
@@ -109,10 +112,11 @@ def test_predictions_are_within_a_tenth_of_what_tensors_hold(name: str, changes:
         optimizer = make_optimizer(model, settle(train, config))
         tokens = torch.randint(0, config.vocab_size, (layout.batch, layout.length + 1))
         for _ in range(2):
-            with torch.autocast("cpu", torch.bfloat16, enabled=layout.precision == "bf16"):
-                nats = losses_of(model, Prepared(tokens[:, :-1], tokens[:, 1:])).tokens
-            nats.backward()
+            for _ in range(layout.parts):
+                with torch.autocast("cpu", torch.bfloat16, enabled=layout.precision == "bf16"):
+                    nats = losses_of(model, Prepared(tokens[:, :-1], tokens[:, 1:])).tokens
+                nats.backward()
+                del nats
             optimizer.step()
             optimizer.zero_grad()
-            del nats
-    assert training_need(config, layout).total == pytest.approx(tracker.most, rel=0.1)
+    assert training_need(config, layout).total == pytest.approx(tracker.most, rel=0.05)

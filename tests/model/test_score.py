@@ -47,5 +47,22 @@ def test_long_requests_lose_their_beginning(model: Transformer) -> None:
     [(cut, _)] = score(model, [(context, continuation)], 10)
     [(short, _)] = score(model, [(context[-9:], continuation)], 64)
     assert cut == pytest.approx(short, abs=1e-6)
-    [(nats, _)] = score(model, [((0,), tuple(range(50)))], 10)
-    assert nats > 0
+
+
+@pytest.mark.parametrize("length", [10, 11, 12, 49])
+def test_of_a_continuation_longer_than_the_window_every_token_is_scored(model: Transformer, length: int) -> None:
+    """In steps of half a window, as documents are: else the longest of several answers would be the cheapest."""
+    tokens, seen = [7, 0, *(5 * n % 89 for n in range(length))], 10
+    expected, greedy = 0.0, True
+    for start in range(2, len(tokens), 5):
+        stop = min(start + 5, len(tokens))
+        ids = tokens[max(0, stop - seen - 1) : stop]
+        with torch.no_grad():
+            logits = model(torch.tensor([ids[:-1]]))[0, start - stop :]
+        wanted = torch.tensor(tokens[start:stop])
+        expected += float(torch.nn.functional.cross_entropy(logits, wanted, reduction="sum"))
+        greedy &= bool((logits.argmax(-1) == wanted).all())
+    found = score(model, [((1,), (2, 3)), (tokens[:2], tokens[2:])], seen)
+    if length > seen:
+        assert found[1][0] == pytest.approx(expected, rel=1e-5) and found[1][1] is greedy
+    assert found[1][0] > 3.5 * length and found[0] == score(model, [((1,), (2, 3))], seen)[0]

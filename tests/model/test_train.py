@@ -80,6 +80,31 @@ def kill_after(patch: pytest.MonkeyPatch, steps: int) -> None:
     patch.setattr(training._Training, "_step", dying)
 
 
+def test_killed_between_two_parts_of_a_step_is_the_same_to_the_bit(
+    tokens_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the seventh step, when three of its four parts have gone back."""
+    parts = SHORT.model_copy(update={"micro_batch_tokens": 2 * 16})
+    training.train(spec_of(tokens_dir, tmp_path / "whole", train=parts))
+    later, done = training.gradients_later, []
+
+    def dying(module: Any, more: bool) -> Any:
+        done.append(more)
+        if len(done) == 6 * 4 + 4:
+            raise Killed
+        return later(module, more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "gradients_later", dying)
+        with pytest.raises(Killed):
+            training.train(spec_of(tokens_dir, tmp_path / "killed", train=parts))
+    assert done[-4:] == [True, True, True, False]
+    training.train(spec_of(tokens_dir, tmp_path / "killed", train=parts))
+    assert losses_of(tmp_path / "killed") == losses_of(tmp_path / "whole")
+    whole, killed = (tmp_path / name / training.WEIGHTS for name in ("whole", "killed"))
+    assert whole.read_bytes() == killed.read_bytes()
+
+
 def test_a_checkpoint_of_another_training_is_refused(
     tokens_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -128,6 +153,12 @@ def test_learning_rate_warms_up_and_ends_at_its_floor(steps: int, warmup: float,
     assert rates[: top + 1] == sorted(rates[: top + 1]) and rates[top:] == sorted(rates[top:], reverse=True)
     if steps > 2 and round(warmup * steps) < steps - 1:
         assert max(rates) == pytest.approx(1e-3) and rates[-1] == pytest.approx(1e-3 * floor)
+
+
+def test_a_seed_that_no_generator_takes_is_no_setting() -> None:
+    assert TrainConfig(seed=2**63 - 1).seed
+    with pytest.raises(ValueError, match="seed"):
+        TrainConfig(seed=2**63)
 
 
 @pytest.mark.parametrize(("wanted", "batch", "steps"), [(1, 1, 1), (1000, 100, 16), (16, 10_000, 1), (1000, 64, 16)])

@@ -48,6 +48,8 @@ def test_every_form_is_read() -> None:
         ({"context": "a", "continuation": "\ud800"}, "surrogate"),
         ({"sentence_good": 1, "sentence_bad": "b"}, "no string"),
         ({"sentence_good": "", "sentence_bad": "b"}, "empty"),
+        ({"query": "q", "choices": ["a", " "], "gold": 0}, "empty"),
+        ({"context": "c", "continuation": ""}, "empty"),
     ],
 )
 def test_what_is_no_question_is_said_with_its_line(line: Any, cause: str) -> None:

@@ -2,7 +2,7 @@
 // and `winnow memory` agree to the byte.
 
 function memoryNeed(model, layout) {
-  const { gpus, tensor, pipeline, fsdp, precision, length, batch, checkpointing, flash } = layout;
+  const { gpus, tensor, pipeline, fsdp, precision, length, batch, checkpointing, flash, parts } = layout;
   const shards = fsdp ? Math.max(1, Math.floor(gpus / (tensor * pipeline))) : 1;
   const [compute, stream] = { float32: [4, 4], bf16: [2, 4], pure_bf16: [2, 2] }[precision];
   const parameters = model.parameters / (tensor * pipeline), held = parameters / shards;
@@ -18,9 +18,11 @@ function memoryNeed(model, layout) {
     weights: each * held, optimizer: 8 * held, copies, gradients: each * held,
     activations: model.layers * (again ? row : block) + 4 * row,
     logits: logits + 4 * head, head_gradient: 4 * head, recomputed: again ? block : 0,
+    waiting: parts > 1 || pipeline > 1 ? each * held : 0,
   };
   need.going_back = Math.max(need.logits, need.head_gradient + need.recomputed);
-  need.total = need.weights + need.optimizer + Math.max(need.copies + need.activations + need.going_back, need.gradients);
+  const computing = need.waiting + need.copies + need.activations + need.going_back;
+  need.total = need.weights + need.optimizer + Math.max(computing, need.gradients);
   return need;
 }
 
@@ -34,8 +36,9 @@ const exactly = (value) => html("span", { title: `${count(value)} bytes` }, size
 const HELD = [
   ["weights", "weights", "c1"], ["optimizer", "AdamW's moments", "c4"], ["gradients", "gradients", "c5"],
   ["copies", "copies in bf16", "c6"], ["activations", "activations", "c3"], ["going_back", "loss or block under way", "c2"],
+  ["waiting", "gradients of parts that are done", "c5"],
 ];
-const MOMENTS = [["at the loss", ["weights", "optimizer", "copies", "activations", "going_back"]], ["at the update", ["weights", "optimizer", "gradients"]]];
+const MOMENTS = [["at the loss", ["weights", "optimizer", "waiting", "copies", "activations", "going_back"]], ["at the update", ["weights", "optimizer", "gradients"]]];
 
 function memoryBars(need) {
   const sums = MOMENTS.map(([, parts]) => parts.reduce((sum, part) => sum + need[part], 0)), most = Math.max(...sums);
@@ -53,12 +56,12 @@ function memoryCards(cards, need) {
     html("span", { class: "answer" }, need <= card.bytes ? `fits: ${frac(need / card.bytes)} of it` : `does not fit: ${(need / card.bytes).toFixed(1)} times as much`))));
 }
 
-const memoryCommand = (name, { gpus, tensor, pipeline, fsdp, precision, length, batch, checkpointing, flash }) =>
-  `winnow memory ${name} --gpus ${gpus} --tp ${tensor} --pp ${pipeline}${fsdp ? " --fsdp" : ""} --precision ${precision} --seq ${length} --batch ${batch} --checkpointing ${checkpointing}${flash ? "" : " --no-flash"}`;
+const memoryCommand = (name, { gpus, tensor, pipeline, fsdp, precision, length, batch, checkpointing, flash, parts }) =>
+  `winnow memory ${name} --gpus ${gpus} --tp ${tensor} --pp ${pipeline}${fsdp ? " --fsdp" : ""} --precision ${precision} --seq ${length} --batch ${batch}${parts > 1 ? ` --parts ${parts}` : ""} --checkpointing ${checkpointing}${flash ? "" : " --no-flash"}`;
 
 widgets.memory = (root, data) => {
   let name = data.start;
-  const layout = { gpus: 1, tensor: 1, pipeline: 1, fsdp: false, precision: "bf16", length: 2048, batch: 1, checkpointing: "none", flash: true };
+  const layout = { gpus: 1, tensor: 1, pipeline: 1, fsdp: false, precision: "bf16", length: 2048, batch: 1, checkpointing: "none", flash: true, parts: 1 };
   const said = live(), shown = html("div");
   const draw = () => {
     const model = data.models[name], cut = layout.tensor * layout.pipeline;
@@ -69,7 +72,7 @@ widgets.memory = (root, data) => {
     const need = memoryNeed(model, layout), writing = memoryToWrite(model, layout);
     said.textContent = `${name}, ${count(model.parameters)} parameters on ${layout.gpus === 1 ? "one GPU" : `${count(layout.gpus)} GPUs`}: ${size(need.total)} of each to train, ${size(writing)} to write ${layout.batch === 1 ? "a text" : `${layout.batch} texts`} of ${count(layout.length)} tokens.`;
     shown.replaceChildren(
-      legend(HELD.map(([, words, colour]) => [words, colour])), memoryBars(need),
+      legend(HELD.slice(0, 6).map(([, words, colour]) => [words, colour])), memoryBars(need),
       html("h4", {}, "Training on a card"), memoryCards(data.cards, need.total),
       table([["Of each GPU"], ["Holds", true]], [
         ...HELD.slice(0, 5).map(([part, words]) => [words, exactly(need[part])]),
@@ -89,6 +92,7 @@ widgets.memory = (root, data) => {
     options("Weights over the other GPUs", "fsdp", [[false, "each holds them"], [true, "cut (FSDP)"]]),
     options("Precision", "precision", [["float32", "float32"], ["bf16", "bf16 over float32"], ["pure_bf16", "bf16 alone"]]),
     powers("Tokens of a sequence", "length", 17, 7), powers("Sequences a GPU at once", "batch", 8),
+    powers("Parts of a step, one after another", "parts", 6),
     options("Going back", "checkpointing", [["none", "all kept"], ["full", "blocks computed again"]]),
     options("Attention", "flash", [[true, "Flash"], [false, "keeps its scores"]]),
     said, shown);

@@ -26,7 +26,12 @@ const between = (values, level) => {
 
 widgets.scaling = (root, data) => {
   const laws = Object.fromEntries(Object.entries(data.laws).map(([name, constants]) => [name, new Law(constants)]));
-  const draws = data.draws.map((constants) => new Law(constants));
+  const forms = data.draws.map((draws) => draws.map((constants) => new Law(constants)));
+  // As in model/scaling/fit.py: of two forms that the runs cannot tell apart an interval holds both.
+  const interval = (read) => {
+    const ends = forms.map((draws) => between(draws.map(read), data.level));
+    return [Math.min(...ends.map(([low]) => low)), Math.max(...ends.map(([, high]) => high))];
+  };
   const largest = Math.max(...data.runs.map(([params, tokens]) => 6 * params * tokens));
   const low = Math.floor(Math.log10(Math.min(...data.runs.map(([params, tokens]) => 6 * params * tokens)))), high = 26;
   const budgets = Array.from({ length: 61 }, (_, index) => 10 ** (low + ((high - low) * index) / 60));
@@ -40,8 +45,8 @@ widgets.scaling = (root, data) => {
     const y = axisOver("parameters N", [...data.runs.map(([n]) => n), ...data.models.map((model) => model.params), 1e12], { log: true });
     const plot = new Plot("Best size by compute", x, y, 420);
     const reach = budgets.filter((budget) => budget <= data.limit * largest);
-    const bands = reach.map((budget) => between(draws.map((one) => one.bestParams(budget)), data.level));
-    if (draws.length) plot.band(reach.map((budget, index) => [budget, bands[index][0]]), reach.map((budget, index) => [budget, bands[index][1]]), "c1");
+    const bands = reach.map((budget) => interval((one) => one.bestParams(budget)));
+    if (forms.length) plot.band(reach.map((budget, index) => [budget, bands[index][0]]), reach.map((budget, index) => [budget, bands[index][1]]), "c1");
     plot.line(budgets.map((budget) => [budget, laws.chinchilla.bestParams(budget)]), "c0", "Chinchilla's published fit");
     plot.line(reach.map((budget) => [budget, laws.ladder.bestParams(budget)]), "c1", "this ladder's fit");
     plot.line(budgets.filter((budget) => budget >= data.limit * largest).map((budget) => [budget, laws.ladder.bestParams(budget)]), "c1 dashed", "this ladder's fit, beyond its reach");
@@ -56,10 +61,11 @@ widgets.scaling = (root, data) => {
   const words = (law, best) => {
     if (!Number.isFinite(best)) return ["This law has no best size: its runs say nothing of parameters or of tokens."];
     const params = best / smaller, tokens = flops / 6 / params;
-    const interval = name === "ladder" && draws.length ? between(draws.map((one) => one.bestParams(flops)), data.level) : null;
-    const ratio = name === "ladder" && draws.length ? between(draws.map((one) => flops / 6 / one.bestParams(flops) ** 2), data.level) : null;
+    const known = name === "ladder" && forms.length > 0;
+    const sizes = known ? interval((one) => one.bestParams(flops)) : null;
+    const ratio = known ? interval((one) => flops / 6 / one.bestParams(flops) ** 2) : null;
     const unit = name === "ladder" ? data.unit : "nats a token";
-    const lines = [`${power(flops)} FLOP: ${short(params)} parameters and ${short(tokens)} tokens${interval && smaller === 1 ? ` (N from ${short(interval[0])} to ${short(interval[1])}, D/N from ${short(ratio[0])} to ${short(ratio[1])})` : ""}; loss ${law.loss(params, tokens).toFixed(3)} ${unit}.`];
+    const lines = [`${power(flops)} FLOP: ${short(params)} parameters and ${short(tokens)} tokens${sizes && smaller === 1 ? ` (N from ${short(sizes[0])} to ${short(sizes[1])}, D/N from ${short(ratio[0])} to ${short(ratio[1])})` : ""}; loss ${law.loss(params, tokens).toFixed(3)} ${unit}.`];
     if (smaller > 1) {
       const reached = law.loss(params, tokens), atBest = equivalent(law, reached);
       lines.push(`${smaller.toFixed(1)} times smaller than the best: ${(law.loss(params, tokens) - law.bestLoss(flops)).toFixed(3)} worse at the same cost; the same loss could be had for ${frac(atBest / flops)} of the compute. Each token served costs ${frac(1 / smaller)} of what the best model's would.`);

@@ -128,7 +128,7 @@ LAYOUTS = (
     ("llama3-8b", {}, ()),
     ("llama3-70b", {"GPUs": 64, "tensor": 8, "Tokens": 8192}, ("cut (FSDP)", "blocks computed again")),
     ("gpt2", {"GPUs": 4, "Stages": 2, "Sequences": 16}, ("float32", "keeps its scores")),
-    ("t5-base", {"GPUs": 8}, ("bf16 alone", "cut (FSDP)")),
+    ("t5-base", {"GPUs": 8, "Parts": 4}, ("bf16 alone", "cut (FSDP)")),
     ("bert-base", {"GPUs": 16, "tensor": 2, "Tokens": 512, "Sequences": 32}, ("cut (FSDP)",)),
 )
 """Models, with sliders to move and buttons to press."""
@@ -144,7 +144,7 @@ def test_the_memory_budget_is_that_of_the_command(
     for words in ("each holds them", "bf16 over float32", "all kept", "Flash", *pressed):
         figure.get_by_role("button", name=words, exact=True).click()
     for words, least, value in (("GPUs", 1, 1), ("tensor", 1, 1), ("Stages", 1, 1), ("Tokens", 128, 2048),
-                                ("Sequences", 1, 1)):  # fmt: skip
+                                ("Sequences", 1, 1), ("Parts", 1, 1)):  # fmt: skip
         power = (sliders.get(words, value) // least).bit_length() - 1
         label = re.compile("^GPUs$" if words == "GPUs" else words)
         figure.get_by_label(label).first.fill(str(power))

@@ -12,11 +12,13 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
+from flows.pretrain_flow import training_line
 from flows.report import composition, personal
 from flows.report.bars import paired_bars
 from flows.report.duplicates import shared_band
 from flows.report.headlines import headlines
 from flows.report.interactive import script, script_digest
+from flows.report.learning import TRAININGS
 from flows.report.milestones import milestones
 from flows.report.page import SECTIONS, prose, render, write_report
 from flows.report.source import Source
@@ -229,3 +231,8 @@ def test_the_best_model_is_a_decoder(tmp_path: Path) -> None:
     source = Source(lake)
     assert [(one.value, one.name) for one in headlines(source)] == [("2.000", "bits a byte")]
     assert milestones(source).table.rows[-1]["name"] == "decoder"
+    trainings = source.rows(TRAININGS)
+    assert {row["name"]: row["eval_bits_per_byte"] for row in trainings} == {"decoder": 2.0, "encoder": None}
+    told = {row["name"]: training_line(row) for row in lake.rows("trainings")}
+    assert "bits a byte" in told["decoder"] and "of the tokens it was asked for" in told["encoder"]
+    assert "bits a byte" not in told["encoder"]

@@ -10,6 +10,7 @@ from model.scaling.envelope import fit_envelope
 from model.scaling.holdout import BackTest, back_tests, prefers_tied
 from model.scaling.intervals import bca, percentile
 from model.scaling.isoflop import find_budgets, fit_isoflop, seed_noise
+from model.scaling.plan import serving_plan
 from model.scaling.points import Points, make_points
 from model.scaling.powerlaw import JointLaw, fit_joint_law
 from model.scaling.published import CHINCHILLA_REFIT as TRUTH
@@ -145,8 +146,26 @@ def test_one_exponent_unless_two_predict_better() -> None:
     assert not prefers_tied([], [])
 
 
+def test_an_exponent_that_was_assumed_is_not_certain() -> None:
+    """Tied, every sample has a = 0.5; the truth is not, and the hold-out cannot tell: intervals hold both forms."""
+    truth = Surface(E=1.34, A=162.0, B=120.0, alpha=0.51, beta=0.36)
+    runs = valleys(noise=0.015, surface=truth)
+    found = analyse(runs.where(np.arange(len(runs)) % 2 == 0), draws=6)
+    assert found.uses_tied and "Intervals hold both forms'" in found.reason
+    for chosen in (found.chosen, chosen_fit(analysis_to_record(found))):
+        share = chosen.interval(lambda surface: surface.params_exponent)
+        assert share.value == 0.5 and share.low < truth.params_exponent < share.high
+        for quantity in (lambda s: s.alpha, lambda s: float(s.best_loss(1e22)), lambda s: float(s.best_ratio(1e22))):
+            both, free, tied = (fit.interval(quantity) for fit in (chosen, found.free, found.tied))
+            assert both.value == tied.value
+            assert (both.low, both.high) == (min(free.low, tied.low), max(free.high, tied.high))
+    served, alone = (serving_plan(fit, 1e21, 1e12).params for fit in (found.chosen, found.tied))
+    assert served.value == alone.value and served.low <= alone.low and served.high >= alone.high
+
+
 def test_an_analysis_survives_its_record() -> None:
-    found = analyse(valleys(noise=0.002), draws=8)
+    runs = valleys(noise=0.002)
+    found = analyse(runs.where(np.arange(len(runs)) % 2 == 0), draws=3)
     record = analysis_to_record(found)
     assert chosen_fit(record).surface == found.chosen.surface
     assert record["by_compute"]["6ND"]["parabola"]["exponent"]["value"] == pytest.approx(0.51, abs=0.03)

@@ -27,6 +27,7 @@ def test_a_plan_spends_the_budget(fit: Fit) -> None:
     found = plan(fit, 1e21)
     assert 6 * found.params.value * found.tokens.value == pytest.approx(1e21)
     assert found.loss.value == pytest.approx(CHINCHILLA.best_loss(1e21), rel=1e-6)
+    assert found.scatter == fit.log_rms
     assert found.tokens_per_param.low <= found.tokens_per_param.value * (1 + 1e-6)
 
 
