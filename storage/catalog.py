@@ -66,6 +66,8 @@ class Catalog:
         try:
             with building(target), closing(duckdb.connect(str(temporary), config=OFFLINE)) as connection:
                 connection.execute("SET TimeZone = 'UTC'")
+                if store := store_of(self._protocol):
+                    connection.register_filesystem(store)
                 state = self._state()  # before looking: what is added meanwhile must count as change
                 connection.execute("BEGIN")  # one transaction is one fsync, and not one a view
                 self._define(connection)
