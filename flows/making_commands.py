@@ -56,7 +56,9 @@ def corpus(
     base_url: BaseUrlOption = None,
     runner: Annotated[
         Literal["processes", "dask", "ray"],
-        typer.Option(help="What runs the tasks: processes of this machine, or a cluster (winnow[dask], winnow[ray])."),
+        typer.Option(
+            help="What runs the tasks: processes of this machine, or a cluster (pip install 'winnow\\[dask]', or ray)."
+        ),
     ] = "processes",
     address: Annotated[
         str | None,

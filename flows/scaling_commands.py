@@ -171,7 +171,7 @@ def plan(
 
 
 def compare(
-    recipe_a: Annotated[str, typer.Argument(help="Recipe of the one corpus; its [scaling] is the ladder of both.")],
+    recipe_a: Annotated[str, typer.Argument(help="Recipe of the one corpus; its \\[scaling] is the ladder of both.")],
     recipe_b: Annotated[str, typer.Argument(help="Recipe of the other; a name of its own.")],
     inputs: Annotated[
         list[str] | None, typer.Argument(help="Archives, as for `winnow corpus`; none where both corpora are made.")

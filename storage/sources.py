@@ -27,7 +27,7 @@ from storage.patience import patiently
 from storage.redaction import redacted
 from storage.remote import read_errors, version_of
 from storage.snapshots import Store, looks_like_snapshot, parse_snapshot
-from storage.uris import is_local, local_path
+from storage.uris import is_local, local_path, whole_uri
 from storage.web import is_web
 
 _T = TypeVar("_T")
@@ -91,9 +91,15 @@ class Source:
     path: str | None = None
     excerpt: Excerpt | None = None
 
+    @property
+    def kept_uri(self) -> str:
+        """As a lake keeps it: a whole path, to be read again from anywhere; a URL without its secrets, which are not
+        for the lake's readers."""
+        return redacted(whole_uri(self.uri))
+
     def to_json(self) -> str:
-        """As `archives.source` keeps it: without the secrets of its URL, which are not for the lake's readers."""
-        return json.dumps(asdict(self) | {"uri": redacted(self.uri)}, sort_keys=True)
+        """As `archives.source` keeps it."""
+        return json.dumps(asdict(self) | {"uri": self.kept_uri}, sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> Source:
