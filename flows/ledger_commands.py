@@ -164,7 +164,7 @@ def report(
     path = write_report(Lake(lake), output)
     print(path)
     if open_it:
-        typer.launch(str(path))
+        typer.launch(path)
 
 
 def _print_view(name: str, lake: str, as_json: bool) -> None:

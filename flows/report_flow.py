@@ -25,4 +25,4 @@ def report_flow(request: ReportRequest) -> str:
     lake = Lake(request.lake)
     path = write_report(lake, request.output)
     publish_report_link(lake, request.output)
-    return str(path)
+    return path

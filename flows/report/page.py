@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from importlib import resources
-from pathlib import Path
 
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup, escape
@@ -32,7 +31,6 @@ from flows.report.words import harmless
 from storage import files
 from storage.errors import UserError
 from storage.lake import Lake
-from storage.uris import is_local, local_path
 
 SECTIONS = (
     funnel.funnel_section,
@@ -54,19 +52,19 @@ SECTIONS = (
 """The chapters, in reading order."""
 
 
-def write_report(lake: Lake, path: str = "") -> Path:
+def write_report(lake: Lake, path: str = "") -> str:
     """Write the report of a lake and say where it is: `report.html` in the lake unless a path is given.
 
     Raises:
         UserError: There is no lake there, or the file cannot be written.
     """
     lake.check_exists()
-    target = path or lake.absolute(lake.report_path())
+    target, page = path or lake.absolute(lake.report_path()), render(lake).encode()
     try:
-        files.write_bytes(target, render(lake).encode())
+        files.write_bytes(target, page)
     except UserError as error:
         raise UserError(error.message, "--output FILE writes it elsewhere.") from error
-    return local_path(target) if is_local(target) else Path(target)
+    return target
 
 
 def render(lake: Lake, now: datetime | None = None) -> str:

@@ -73,7 +73,7 @@ class Opened:
 
 @pytest.fixture(scope="module")
 def report(hostile_lake: Lake) -> Path:
-    return write_report(hostile_lake)
+    return Path(write_report(hostile_lake))
 
 
 @pytest.fixture(scope="module")

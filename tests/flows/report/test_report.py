@@ -134,8 +134,9 @@ def test_an_empty_lake_says_what_is_missing(tmp_path: Path) -> None:
 def test_it_is_written_where_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("flows.report.page.SECTIONS", ())
     path = write_report(Lake(str(tmp_path)), str(tmp_path / "deep" / "page.html"))
-    assert path.read_text().startswith("<!doctype html>")
-    assert write_report(Lake(str(tmp_path))) == tmp_path / "report.html"
+    assert Path(path).read_text().startswith("<!doctype html>")
+    assert write_report(Lake(str(tmp_path))) == str(tmp_path / "report.html")
+    assert write_report(Lake("memory://report/lake")) == "memory://report/lake/report.html", "a URL to be followed"
 
 
 def test_no_lake_no_report(tmp_path: Path) -> None:
