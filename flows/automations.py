@@ -40,6 +40,8 @@ def read_automations(path: Path, notify: str | None) -> tuple[list[AutomationCor
         rows = yaml.safe_load(path.read_text())["automations"]
         kept = [row for row in rows if notify or not _notifies(row)]
         found = [AutomationCore.model_validate(_filled(row, notify)) for row in kept]
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}.", "Copy it from a checkout of Winnow.") from error
     except (yaml.YAMLError, ValidationError, KeyError, TypeError) as error:
         raise UserError(f"{path} does not hold automations: {error}", "See Prefect's documentation of them.") from error
     return found, [str(row["name"]) for row in rows if row not in kept]

@@ -119,7 +119,9 @@ def try_(
 
 
 def up(
-    port: Annotated[int, typer.Option(help="Port of the Prefect server and its UI.")] = 4200,
+    port: Annotated[
+        int, typer.Option(help="Port of the Prefect server and its UI; the report is on the next.", min=1, max=65534)
+    ] = 4200,
     lake: LakeOption = DEFAULT_LAKE,
 ) -> None:
     """Prefect server, worker, deployments and schedules on this machine, until Ctrl-C."""
