@@ -61,7 +61,8 @@ class CustomStage(Section):
             return (getattr(importlib.import_module(module), function)(**self.settings),)
         except (ImportError, AttributeError, TypeError, ValueError) as error:
             raise UserError(
-                f"custom stage {self.use!r} cannot be loaded: {error}.", "Give it as module:function."
+                f"custom stage {self.use!r} cannot be loaded: {error}.",
+                "Give it as module:function; the module's folder must be on PYTHONPATH.",
             ) from error
 
 

@@ -9,14 +9,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
+import httpx
+from prefect.exceptions import PrefectException
 from prefect.settings import PREFECT_API_URL, get_current_settings, temporary_settings
 
 from flows.automations import FILE as AUTOMATIONS
 from flows.automations import create_automations
-from flows.interrupts import end_with_parent
+from flows.interrupts import end_in_order, end_with_parent
+from flows.leftovers import MARK, end_processes, end_runs
 from flows.progress import tell
 from flows.server import STARTUP_SECONDS, stop, wait_until_healthy
 from flows.settings import python_path, settings
@@ -40,24 +43,19 @@ def serve(port: int, lake: str) -> None:
     home = deployments_home()
     api = f"http://127.0.0.1:{port}/api"
     environment = service_environment(api, home, lake, port + 1)
-    with ExitStack() as stack:
+    with end_in_order(), ExitStack() as stack:
         stack.enter_context(alone(f"port {port}, lake {environment['WINNOW_LAKE']}"))
         for wanted in (port, port + 1):
             check_free(wanted)
+        end_processes(environment[MARK])  # runs of a service that was killed
         tell(f"starting Prefect on port {port}, with the deployments of {home / DEPLOYMENTS}...")
         server = _start(stack, ["server", "start", "--host", "127.0.0.1", "--port", str(port)], environment)
         wait_until_healthy(api, server, STARTUP_SECONDS)
-        _run(["work-pool", "create", POOL, "--type", "process", "--overwrite"], environment)
-        _run(["deploy", "--all", "--prefect-file", str(home / DEPLOYMENTS)], environment)
-        for queue in QUEUES:
-            _run(["work-queue", "set-concurrency-limit", queue, "1", "--pool", POOL], environment)
-        if (home / AUTOMATIONS).is_file():
-            with temporary_settings({PREFECT_API_URL: api}):
-                create_automations(home / AUTOMATIONS, settings().notify_address)
-        else:
-            tell(f"no automations: there is no {AUTOMATIONS} in {home}")
+        stack.enter_context(temporary_settings({PREFECT_API_URL: api}))
+        _register(home, environment)
         _start_report(stack, environment, port + 1)
         worker = _start(stack, ["worker", "start", "--pool", POOL, "--type", "process"], environment)
+        stack.callback(_end_runs, worker, environment[MARK])
         tell(f"Prefect UI: http://127.0.0.1:{port}   lake: {environment['WINNOW_LAKE']}   stop with Ctrl-C")
         tell(f"report:     {environment['WINNOW_REPORT_URL']}")
         tell("start a run: PREFECT_API_URL=" + api + " prefect deployment run corpus/corpus")
@@ -65,8 +63,31 @@ def serve(port: int, lake: str) -> None:
             while server.poll() is None and worker.poll() is None:
                 time.sleep(0.5)
         except KeyboardInterrupt:  # how it is meant to end
-            return
+            return tell("stopping: runs save what they have reached...")
         raise Fatal("the Prefect server or its worker ended.", "Its last lines above say why.")
+
+
+def _register(home: Path, environment: Mapping[str, str]) -> None:
+    """Pool, deployments, queues and automations, as the files say; runs that a killed service left are given up."""
+    _run(["work-pool", "create", POOL, "--type", "process", "--overwrite"], environment)
+    _run(["deploy", "--all", "--prefect-file", str(home / DEPLOYMENTS)], environment)
+    for queue in QUEUES:
+        _run(["work-queue", "set-concurrency-limit", queue, "1", "--pool", POOL], environment)
+    if ended := end_runs(POOL):
+        tell(f"runs that were going on when the service before this one ended, now marked as crashed: {ended:,}")
+    if (home / AUTOMATIONS).is_file():
+        create_automations(home / AUTOMATIONS, settings().notify_address)
+    else:
+        tell(f"no automations: there is no {AUTOMATIONS} in {home}")
+
+
+def _end_runs(worker: subprocess.Popen[bytes], service: str) -> None:
+    """End what the worker started, which has process groups of its own, while the server can still be told."""
+    worker.terminate()  # it is to begin no other
+    end_processes(service)
+    stop(worker)
+    with suppress(httpx.HTTPError, PrefectException):  # a server that is gone is told by the next service
+        end_runs(POOL)
 
 
 def deployments_home() -> Path:
@@ -134,6 +155,7 @@ def service_environment(api: str, home: Path, lake: str, report_port: int) -> Ma
         "PYTHONSAFEPATH": "1",
         "PYTHONPATH": python_path(str(home)),
         "WINNOW_HOME": str(Path.cwd()),
+        MARK: str(get_current_settings().home.resolve()),
         "WINNOW_REPORT_URL": f"http://127.0.0.1:{report_port}/",
     }
 
@@ -149,6 +171,7 @@ def _start_report(stack: ExitStack, environment: Mapping[str, str], port: int) -
         env=dict(environment),
         stdin=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
+        start_new_session=True,
         preexec_fn=end_with_parent,
     )
     stack.callback(stop, process)
@@ -160,9 +183,12 @@ def _command(arguments: list[str]) -> list[str]:
 
 
 def _start(stack: ExitStack, arguments: list[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    # Ctrl-C leaves them a few seconds to end in, and they take longer: what is left of them then goes with us
     process = subprocess.Popen(
-        _command(arguments), env=dict(environment), stdin=subprocess.DEVNULL, preexec_fn=end_with_parent
+        _command(arguments),
+        env=dict(environment),
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,  # out of reach of Ctrl-C: they are ended in their order
+        preexec_fn=end_with_parent,
     )
     stack.callback(stop, process)
     return process
