@@ -45,7 +45,6 @@ from storage import schema
 from storage.errors import Fatal
 from storage.lake import Lake, fingerprint
 from storage.lease import Fence, committing
-from storage.redaction import redacted
 from storage.shards import Output, ShardWriter, write_table
 from storage.sources import Source
 from storage.tombstones import read_tombstones
@@ -278,7 +277,7 @@ class _Annotation:
         books, source = self.books, self.job.source
         outputs = [*outputs, self._write_costs(reader.stream_bytes)]
         return {
-            "crawl": source.crawl, "archive": source.archive, "fingerprint": self.fp, "uri": redacted(source.uri),
+            "crawl": source.crawl, "archive": source.archive, "fingerprint": self.fp, "uri": source.kept_uri,
             "sha256": source.sha256, "format": reader.format, "offsets_in": reader.offsets_in,
             "source": source.to_json(), "selection": source.excerpt.plan if source.excerpt else None,
             "file_bytes": file_bytes, "stream_bytes": reader.stream_bytes, "records": sum(books.records.values()),

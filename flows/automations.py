@@ -41,7 +41,7 @@ def read_automations(path: Path, notify: str | None) -> tuple[list[AutomationCor
         kept = [row for row in rows if notify or not _notifies(row)]
         found = [AutomationCore.model_validate(_filled(row, notify)) for row in kept]
     except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}.", "Check the path.") from error
+        raise UserError(f"{path} cannot be read: {error.strerror}.", "Copy it from a checkout of Winnow.") from error
     except (yaml.YAMLError, ValidationError, UnicodeDecodeError, KeyError, TypeError) as error:
         raise UserError(f"{path} does not hold automations: {error}", "See Prefect's documentation of them.") from error
     return found, [str(row["name"]) for row in rows if row not in kept]

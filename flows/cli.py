@@ -6,6 +6,7 @@ a mistyped option answer at once.
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Callable
 from importlib import metadata
@@ -76,9 +77,16 @@ SCALING: tuple[Callable[..., None], ...] = (
     scaling_commands.figures,
 )
 
+
+def _help(command: Callable[..., None]) -> str:
+    """Its docstring, a line a paragraph: a screen breaks lines where it ends, not where the source did."""
+    return "\n\n".join(" ".join(part.split()) for part in (inspect.getdoc(command) or "").split("\n\n"))
+
+
 for panel, commands in COMMANDS:
     for command in commands:  # a name that Python has for itself ends in _
-        app.command(command.__name__.rstrip("_").replace("_", "-"), rich_help_panel=panel)(command)
+        name = command.__name__.rstrip("_").replace("_", "-")
+        app.command(name, help=_help(command), rich_help_panel=panel)(command)
 for command in SCALING:
     scaling_app.command()(command)
 for name, group, panel in (

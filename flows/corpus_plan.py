@@ -11,7 +11,7 @@ from flows.annotate_task import AnnotateJob
 from flows.index_task import choose_records
 from flows.looks import Budget, choose, in_parts
 from flows.recipe import Recipe, load_recipe
-from flows.runners import RunnerKind, absolute, absolute_uri
+from flows.runners import RunnerKind
 from flows.settings import settings
 from flows.steps import Step
 from storage import addresses
@@ -23,6 +23,7 @@ from storage.schema import Section
 from storage.shards import read_table
 from storage.snapshots import Store
 from storage.sources import Sample, Source, name_apart
+from storage.uris import whole_uri
 
 
 class CorpusRequest(Section):
@@ -102,7 +103,8 @@ def plan_corpus(request: CorpusRequest) -> CorpusPlan:
         if not sources:
             raise UserError("the index has no record that the recipe's index section wants.", "Widen its conditions.")
     if request.runner != "processes":  # its workers may have another working directory
-        lake, sources = Lake(absolute_uri(lake.root)), [absolute(source) for source in sources]
+        lake = Lake(whole_uri(lake.root))
+        sources = [replace(source, uri=whole_uri(source.uri)) for source in sources]
     if request.in_parts:
         sources = in_parts(lake, sources)
         recipe = recipe.model_copy(update={"dedup": recipe.dedup.model_copy(update={"scope": "lake"})})

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
 
-from flows.recipe import Recipe
+from flows.recipe import Recipe, whole
 from pipeline.mix_config import MixConfig
 from storage.catalog import Catalog
 from storage.lake import Lake
@@ -193,7 +193,8 @@ def _funnel(lost: Mapping[str | None, int], stages: Sequence[str]) -> tuple[tupl
 
 
 def _changed(recipe: Recipe) -> list[tuple[str, Any]]:
-    """Settings that are not the default, files by name and digest."""
+    """Settings that are not the default, files by name and digest: where they lie is nobody's business."""
+    recipe = whole(recipe)
     digests = recipe.files()
     rows = [row for row in _differences(recipe) if row[0].split(".")[0] not in (*_LATER, "name")]
     return [(key, _named(value, digests)) for key, value in rows]

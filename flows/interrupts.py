@@ -62,6 +62,17 @@ def stop_on_termination() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
+@contextmanager
+def end_in_order() -> Iterator[None]:
+    """Make Ctrl-C and SIGTERM end the block, which takes the time it needs to end what it started."""
+    before = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def end_with_parent(number: int = signal.SIGTERM) -> None:
     """Have the kernel send this process a signal when the one that started it dies (Linux; elsewhere nothing)."""
     if sys.platform == "linux":

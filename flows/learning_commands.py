@@ -108,11 +108,7 @@ def generate(
     if why:
         _print_why(pieces)
     elif len(texts) == 1:
-        sys.stdout.write(texts[0])
-        for piece in pieces:
-            sys.stdout.write(piece.text)
-            sys.stdout.flush()
-        print()
+        _print_as_it_comes(texts[0], pieces)
     else:
         _print_texts(texts, pieces)
 
@@ -123,6 +119,16 @@ def _print_why(pieces: Iterable[Piece]) -> None:
         if piece.token is not None:
             shown = "  ".join(f"{text!r} {given:.3f}/{drawn:.3f}" for text, given, drawn in piece.why)
             print(f"{piece.row}  {piece.token!r:20}  {shown}", flush=True)
+
+
+def _print_as_it_comes(prompt: str, pieces: Iterable[Piece]) -> None:
+    """The prompt only where something follows it: a model that cannot write says so instead."""
+    shown = prompt
+    for piece in pieces:
+        sys.stdout.write(shown + piece.text)
+        sys.stdout.flush()
+        shown = ""
+    print(shown)
 
 
 def _print_texts(prompts: Sequence[str], pieces: Iterable[Piece]) -> None:

@@ -39,7 +39,7 @@ def funnel(
 
 
 def why(
-    page: Annotated[str, typer.Argument(help="URL or doc_id.")],
+    page: Annotated[str, typer.Argument(help="URL, doc_id, or the beginning of one.")],
     lake: LakeOption = DEFAULT_LAKE,
     as_json: JsonOption = False,
 ) -> None:

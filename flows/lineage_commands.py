@@ -14,7 +14,7 @@ STEP = ("sequence", "start", "doc_id", "url", "crawl", "archive", "offset", "len
 
 
 def lineage(
-    page: Annotated[str, typer.Argument(help="URL or doc_id; none with --step.")] = "",
+    page: Annotated[str, typer.Argument(help="URL, doc_id or the beginning of one; none with --step.")] = "",
     training: Annotated[
         str | None, typer.Option(help="Training: its id or name; by default all, with --step the newest.")
     ] = None,

@@ -83,7 +83,8 @@ def in_parts(lake: Lake, sources: Iterable[Source]) -> list[Source]:
 
     What any run had in a part stays in it, also where it is to be read again. What is new joins the last part while
     that has not been searched for duplicates, and makes the next one where it has: so a part is searched once, against
-    all parts before it, and a look that was killed goes on with the same part.
+    all parts before it, and a look that was killed goes on with the same part. What was read before there were parts
+    stays in the crawl itself, which comes before them all: read again in a part, every page of it would be a copy.
     """
     runs = lake.rows("runs")
     listed = [(step["step"], step["key"]) for run in runs for step in run["steps"]]
@@ -94,8 +95,11 @@ def in_parts(lake: Lake, sources: Iterable[Source]) -> list[Source]:
     last = {crawl: max(number for (of, _), number in known.items() if of == crawl) for crawl, _ in known}
     searched = {row["key"] for row in lake.rows("steps") if row["step"] == DEDUP}
     searched |= {key for step, key in listed if step == DEDUP}
-    named = []
+    whole, named = set(names), []
     for source in sources:
+        if f"{source.crawl}/{source.archive}" in whole and (source.crawl, source.archive) not in known:
+            named.append(source)
+            continue
         number = last.get(source.crawl, 1)
         number += part_name(source.crawl, number) in searched
         number = known.get((source.crawl, source.archive), number)

@@ -56,7 +56,9 @@ def corpus(
     base_url: BaseUrlOption = None,
     runner: Annotated[
         Literal["processes", "dask", "ray"],
-        typer.Option(help="What runs the tasks: processes of this machine, or a cluster (winnow[dask], winnow[ray])."),
+        typer.Option(
+            help="What runs the tasks: processes of this machine, or a cluster (pip install 'winnow\\[dask]', or ray)."
+        ),
     ] = "processes",
     address: Annotated[
         str | None,
@@ -117,7 +119,9 @@ def try_(
 
 
 def up(
-    port: Annotated[int, typer.Option(help="Port of the Prefect server and its UI.")] = 4200,
+    port: Annotated[
+        int, typer.Option(help="Port of the Prefect server and its UI; the report is on the next.", min=1, max=65534)
+    ] = 4200,
     lake: LakeOption = DEFAULT_LAKE,
 ) -> None:
     """Prefect server, worker, deployments and schedules on this machine, until Ctrl-C."""

@@ -19,6 +19,9 @@ _LONGEST_PIECE = 24
 _GAP = "  "
 """Between two columns."""
 
+_NOTHING = "-"
+"""Holds the place of a text that a row has not, where no column does."""
+
 
 @dataclass(frozen=True)
 class Column:
@@ -51,8 +54,9 @@ def framed_width(columns: Sequence[Column]) -> int:
 
 
 def narrow_table(columns: Sequence[Column], width: int) -> Text:
-    """The table without a frame, names and texts wrapped. Where even that does not fit, every row's texts on a line
-    above its numbers; where that does not, a line a value."""
+    """The table without a frame and without columns of nothing, names and texts wrapped. Where even that does not fit,
+    every row's texts on a line above its numbers; where that does not, a line a value."""
+    columns = [column for column in columns if any(column.cells)] or columns
     numbers = [column for column in columns if column.is_number]
     if (room := _room(columns, width)) >= 0:
         return _side_by_side(columns, _widths(columns, room))
@@ -81,7 +85,7 @@ def _stacked(texts: Sequence[Column], numbers: Sequence[Column], widths: Sequenc
     heads = [[column.name for column in texts], [column.name for column in numbers]]
     rows = zip(zip(*(c.cells for c in texts), strict=True), zip(*(c.cells for c in numbers), strict=True), strict=True)
     for place, (said, counted) in enumerate([tuple(heads), *rows]):
-        lines = wrapped(_GAP.join(filter(None, said)), width)
+        lines = wrapped(_GAP.join(text or _NOTHING for text in said), width)
         lines += [_GAP + line for line in _row(counted, numbers, widths)]
         shown.append("\n".join(lines) + "\n", style="" if place else "bold")
         if not place:

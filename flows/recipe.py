@@ -20,6 +20,7 @@ from pydantic import Field, ValidationError
 
 from flows.changes import apply_change
 from flows.demo.config import DemoConfig
+from flows.recipe_files import found_paths, whole_paths
 from flows.url_lists import UrlSection, content_digest
 from model.config import ModelConfig, TrainConfig
 from model.scaling.ladder import LadderConfig
@@ -61,7 +62,8 @@ class CustomStage(Section):
             return (getattr(importlib.import_module(module), function)(**self.settings),)
         except (ImportError, AttributeError, TypeError, ValueError) as error:
             raise UserError(
-                f"custom stage {self.use!r} cannot be loaded: {error}.", "Give it as module:function."
+                f"custom stage {self.use!r} cannot be loaded: {error}.",
+                "Give it as module:function; the module's folder must be on PYTHONPATH.",
             ) from error
 
 
@@ -166,7 +168,7 @@ def load_recipe(name_or_path: str, changes: Sequence[str] = ()) -> Recipe:
     except tomllib.TOMLDecodeError as error:
         raise UserError(f"recipe {name_or_path} is not valid TOML: {error}.") from error
     data.setdefault("name", Path(name_or_path).stem)
-    return _made(data, changes)
+    return _made(data, changes, Path(name_or_path))
 
 
 def changed_recipe(recipe: Recipe, changes: Sequence[str]) -> Recipe:
@@ -178,9 +180,15 @@ def changed_recipe(recipe: Recipe, changes: Sequence[str]) -> Recipe:
     return _made(recipe.model_dump(), changes) if changes else recipe
 
 
-def _made(data: dict[str, Any], changes: Sequence[str]) -> Recipe:
+def whole(recipe: Recipe) -> Recipe:
+    """The recipe with whole paths of the files it names: what it means does not hang on where it is read."""
+    return Recipe.model_validate(whole_paths(recipe.model_dump()))
+
+
+def _made(data: dict[str, Any], changes: Sequence[str], path: Path = Path()) -> Recipe:
     for change in changes:
         apply_change(data, change)
+    data = found_paths(data, path)
     try:
         recipe = Recipe.model_validate(data)
     except ValidationError as error:

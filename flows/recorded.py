@@ -12,11 +12,13 @@ from pydantic import ValidationError
 
 from flows.annotate_task import AnnotateJob
 from flows.recipe import Recipe, changed_recipe, load_recipe
+from flows.recipe_files import whole_paths
 from pipeline.expected import expected_drop
 from storage.errors import UserError
 from storage.lake import Lake
 from storage.manifest import committed
 from storage.sources import Source
+from storage.uris import whole_uri
 
 LATEST = "latest"
 """As a run: the newest of all."""
@@ -44,11 +46,12 @@ class RecordedRun:
 
 
 def recipe_record(recipe: Recipe) -> dict[str, Any]:
-    """The recipe as the lake keeps it: its values, its stages in order, its rules with their knobs, and the sha256 of
-    the files it names."""
+    """The recipe as the lake keeps it: its values, with whole paths of files, its stages in order, its rules with their
+    knobs, and the sha256 of the files it names."""
     rules = [asdict(rule) | {"expected_drop": expected_drop(rule)} for rule in recipe.rules()]
     stages = [stage.name for stage in recipe.stages()]
-    return recipe.model_dump(mode="json") | {"stages": stages, "rules": rules, "files": recipe.files()}
+    digests = {whole_uri(path): digest for path, digest in recipe.files().items()}
+    return whole_paths(recipe.model_dump(mode="json")) | {"stages": stages, "rules": rules, "files": digests}
 
 
 def recorded_recipe(text: str) -> Recipe:
@@ -59,7 +62,7 @@ def recorded_recipe(text: str) -> Recipe:
     """
     values = {key: value for key, value in json.loads(text).items() if key not in _NOT_SETTINGS}
     try:
-        return Recipe.model_validate(values)
+        return Recipe.model_validate(whole_paths(values))  # lakes of before have paths as they were given
     except ValidationError as error:
         raise UserError(
             "the run's recipe has keys this version of Winnow does not know.", "Run `winnow corpus` again first."

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -22,8 +22,6 @@ from flows.settings import quiet_ray
 from flows.work import processes, threads
 from storage import patience
 from storage.errors import UserError
-from storage.sources import Source
-from storage.uris import is_local, local_path
 
 RunnerKind = Literal["processes", "dask", "ray"]
 
@@ -69,16 +67,6 @@ def open_pools(kind: RunnerKind, address: str | None, workers: int) -> Iterator[
     _check_reachable(address)
     with _dask(address, workers) if kind == "dask" else _ray(address, workers) as runner:
         yield Pools(runner, runner)
-
-
-def absolute(source: Source) -> Source:
-    """The source under a path that does not depend on the working directory."""
-    return replace(source, uri=absolute_uri(source.uri))
-
-
-def absolute_uri(uri: str) -> str:
-    """A local path from the root; a URL as it is."""
-    return str(local_path(uri).resolve()) if is_local(uri) else uri
 
 
 def _check_reachable(address: str | None) -> None:

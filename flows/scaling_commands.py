@@ -120,6 +120,7 @@ def fit(
     from model.scaling.record import fit_groups
 
     tables = _read(points, loss, skip_bad)
+    _tell_work(tables, draws)
     fits = {part: fit_groups(table, draws) for part, table in tables.items()}
     if below:
         for part, table in tables.items():
@@ -153,8 +154,10 @@ def plan(
     from model.scaling.published import model_distances
 
     wish = Wish(flops, gpu_hours, loss, gpu, mfu, serve_tokens, unique_tokens)
+    wish.check()
     if points:
         tables = _read(points, loss_column, skip_bad)
+        _tell_work(tables, draws)
         fits = {part: {g: a.chosen for g, a in analyse_groups(t, draws).items()} for part, t in tables.items()}
     else:
         fits, wish = _fits_of_lake(lake, wish)
@@ -171,7 +174,7 @@ def plan(
 
 
 def compare(
-    recipe_a: Annotated[str, typer.Argument(help="Recipe of the one corpus; its [scaling] is the ladder of both.")],
+    recipe_a: Annotated[str, typer.Argument(help="Recipe of the one corpus; its \\[scaling] is the ladder of both.")],
     recipe_b: Annotated[str, typer.Argument(help="Recipe of the other; a name of its own.")],
     inputs: Annotated[
         list[str] | None, typer.Argument(help="Archives, as for `winnow corpus`; none where both corpora are made.")
@@ -225,6 +228,14 @@ def _print_fits(name: str, fits: Mapping[str, Mapping[str, Any]]) -> None:
     for group in (group for group, record in next(iter(fits.values())).items() if "axis" not in record):
         print(f"{group or name}: every count side by side")
         print("\n".join(describe_counts({part: by_group[group] for part, by_group in fits.items()})) + "\n")
+
+
+def _tell_work(tables: Mapping[str, Any], draws: int) -> None:
+    """What is fitted, before the minutes that it may take."""
+    from flows.progress import tell
+
+    groups = len(next(iter(tables.values())).groups())
+    tell(f"fitting {groups * len(tables)} laws, each with {draws} bootstrap samples; fewer --draws are quicker")
 
 
 def _size(row: Mapping[str, Any]) -> float:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from flows.report.words import plural
+
 COUNT_NAMES = {
     "total": "all parameters",
     "non_embedding": "without embeddings",
@@ -125,11 +127,12 @@ def describe_plan(title: str, found: Mapping[str, Any]) -> list[str]:
             f"  intervals are the law's; a run lies off it by {found['scatter']:.2%} besides (rms of those fitted)"
         )
     if cost := found.get("cost"):
-        lines.append(
+        lines += [
             f"  on {cost['gpu']} at {cost['mfu']:.0%} of peak: {cost['hours']:,.4g} GPU hours, about "
-            f"${cost['dollars']:,.0f}; weights and optimiser take {cost['train_bytes'] / 1e9:,.1f} GB: "
-            f"{cost['train_devices']} GPUs to train, {cost['serve_devices']} to serve"
-        )
+            f"${cost['dollars']:,.0f}",
+            f"  weights and optimiser take {cost['train_bytes'] / 1e9:,.1f} GB: "
+            f"{plural(cost['train_devices'], 'GPU')} to train, {cost['serve_devices']} to serve",
+        ]
     if served := found.get("serving"):
         lines.append(f"  to serve {served['served_tokens']:.3g} tokens at that loss for the least compute in all:")
         lines += [f"  {_estimate(PLAN_NAMES[name], served[name])}" for name in list(PLAN_NAMES)[:3]]

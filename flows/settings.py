@@ -71,9 +71,11 @@ def quiet_ray() -> None:
 
 def quiet_prefect() -> None:
     """Keep Prefect's log lines and tracebacks for its server: on the command line Winnow tells its own progress and
-    failures. To be called before Prefect is imported; what the user has set stays."""
+    failures. Nothing is reported to Prefect's makers, so its notice that something may be is not shown either. To be
+    called before Prefect is imported; what the user has set stays."""
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
     os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+    os.environ.setdefault("DO_NOT_TRACK", "1")
 
 
 def reach_own_servers() -> None:

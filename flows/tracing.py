@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from flows.captures import captures_of
 from flows.generation import find_training
 from flows.lineage import pieces_of_step, sequences_with, steps_that_saw
 from model.token_set import TokenSet
@@ -25,7 +26,7 @@ def trace_page(lake: Lake, page: str, training: str | None = None) -> list[Row]:
 
     Args:
         lake: Where all is.
-        page: URL or doc_id.
+        page: As `captures_of` takes it.
         training: Only this one: its id, the beginning of it, or its name. None: all.
 
     Returns:
@@ -34,9 +35,7 @@ def trace_page(lake: Lake, page: str, training: str | None = None) -> list[Row]:
     Raises:
         UserError: The lake has no such page, or no such training.
     """
-    captures = Catalog(lake).query(sql_text("why/page"), [page]).to_pylist()
-    if not captures:
-        raise UserError(f"The lake has no page with the URL or doc_id {page}.", "`winnow why` names similar ones.")
+    captures = captures_of(Catalog(lake), page)
     doc_ids = sorted({row["doc_id"] for row in captures})
     rows = [_capture(row) for row in captures]
     steps = lake.rows("steps")

@@ -6,11 +6,11 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from flows.captures import captures_of
 from flows.page_texts import print_texts, texts_of
 from flows.tables import cell_text, console, print_table, table_of
 from storage import schema
 from storage.catalog import Catalog
-from storage.errors import UserError
 from storage.lake import Lake
 from storage.views import sql_text
 
@@ -32,7 +32,7 @@ _RULE_COLUMNS = ("rule", "verdict", "value", "low", "high", "knob")
 
 
 def explain(lake: Lake, page: str) -> list[dict[str, Any]]:
-    """Everything known of every capture with that URL or doc_id.
+    """Everything known of every capture of the page named so, as `captures_of` finds it.
 
     Returns:
         One dictionary a capture: `page` (identity); `fate`, `dropped_by`, `dropped_by_rule`, `failed_rules`,
@@ -43,14 +43,11 @@ def explain(lake: Lake, page: str) -> list[dict[str, Any]]:
         personal data replaced, and `note`, why there is none.
 
     Raises:
-        UserError: The lake has no such page.
+        UserError: The lake has no such page, or several.
     """
     catalog = Catalog(lake)
     with catalog.session():
-        rows = catalog.query(sql_text("why/page"), [page]).to_pylist()
-        if not rows:
-            raise UserError(f"The lake has no page with the URL or doc_id {page}.", _similar(catalog, page))
-        return [_explanation(catalog, row) for row in rows]
+        return [_explanation(catalog, row) for row in captures_of(catalog, page)]
 
 
 def print_explanation(found: Mapping[str, Any]) -> None:
@@ -139,8 +136,3 @@ def _other_signals(found: Mapping[str, Any]) -> list[dict[str, Any]]:
     ruled = {rule["signal"] for rule in found["rules"]}
     shown = {name: value for name, value in found["signals"].items() if value is not None and name not in ruled}
     return [{"signal": name, "value": cell_text(name, value)} for name, value in shown.items()]
-
-
-def _similar(catalog: Catalog, page: str) -> str:
-    urls = [str(url) for url in catalog.query(sql_text("why/similar"), [page]).column(0).to_pylist()]
-    return f"It has {', '.join(urls)}." if urls else '`winnow sql "SELECT url FROM ledger"` lists them.'

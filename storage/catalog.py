@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import duckdb
-import fsspec
 import pyarrow as pa
 
 from storage import ducklake, files, views
@@ -66,6 +65,8 @@ class Catalog:
         try:
             with building(target), closing(duckdb.connect(str(temporary), config=OFFLINE)) as connection:
                 connection.execute("SET TimeZone = 'UTC'")
+                if store := store_of(self._protocol):
+                    connection.register_filesystem(store)
                 state = self._state()  # before looking: what is added meanwhile must count as change
                 connection.execute("BEGIN")  # one transaction is one fsync, and not one a view
                 self._define(connection)
@@ -165,7 +166,8 @@ class Catalog:
     @contextmanager
     def _connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
         spill = Path(tempfile.gettempdir()) / f"winnow-{writer_tag()}"
-        self._store = None if self._protocol is None else KnownFiles(fsspec.filesystem(self._protocol))
+        store = store_of(self._protocol)
+        self._store = KnownFiles(store) if store else None
         with closing(connect(spill, self._store, {})) as connection:
             try:
                 yield connection

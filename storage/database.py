@@ -22,6 +22,7 @@ from fsspec.spec import AbstractFileSystem
 
 from storage import ducklake, files, views
 from storage.errors import Fatal, ShardFailed, UserError, WinnowError
+from storage.remote import store_of as remote_store
 from storage.statements import only_reads, quoted
 from storage.unfinished import make_directory_of, writer_tag
 from storage.uris import is_local, is_web
@@ -107,7 +108,7 @@ class InMemory:
 
 def store_of(remote: str | None) -> AbstractFileSystem | None:
     """The file system of a protocol ("s3"); None for local files."""
-    return fsspec.filesystem(remote) if remote else None
+    return remote_store(remote) if remote else None
 
 
 def connect(

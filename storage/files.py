@@ -252,6 +252,8 @@ def _write_failure(path: str, error: OSError) -> Fatal:
         return UserError(
             f"Cannot write {path}: {reason}.", "Choose another directory (a lake's with --lake), or make it writable."
         )
+    if isinstance(error, FileNotFoundError):  # a store's: no number says so
+        return UserError(f"Cannot write {path}: {reason.rstrip('.')}.", "Make the bucket, or check its name.")
     return Fatal(f"Writing {path} failed: {reason}.", "The same command resumes once the store is well again.")
 
 

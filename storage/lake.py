@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from datetime import date, datetime
 from enum import Enum
@@ -138,6 +139,7 @@ class Lake:
             UserError: The lake cannot be written to.
             Fatal: The disk is full.
         """
+        self._check_root()
         probe = self.absolute(f"write-test-{writer_tag()}")
         files.write_bytes(probe, b"winnow\n")
         files.remove(probe)
@@ -145,9 +147,14 @@ class Lake:
     def check_exists(self) -> None:
         """Raises UserError when there is no lake here yet."""
         if is_local(self.root) and not local_path(self.root).is_dir():
+            self._check_root()
             raise UserError(
                 f"There is no lake at {self.root}.", "Name one with --lake, or make it with `winnow corpus`."
             )
+
+    def _check_root(self) -> None:
+        if found := re.search(r"(?:^|/)([a-z][a-z0-9]+):/([^/].*)", self.root):
+            raise UserError(f"{self.root} is no URL.", f"Two slashes follow the colon: {found[1]}://{found[2]}")
 
 
 def safe_name(name: str) -> str:

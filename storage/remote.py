@@ -36,8 +36,6 @@ def read_errors(uri: str) -> Iterator[None]:
         yield
     except Exception as error:
         status = _http_status(error)
-        if isinstance(error, ImportError) or str(error).startswith("Protocol not known"):
-            raise UserError(f"{uri} cannot be read: {error}.", "Check the part before `://`.") from error
         if status is None and (failure := client_failure(uri, error)):
             raise failure from error
         if not isinstance(error, OSError) and status is None:
@@ -46,13 +44,28 @@ def read_errors(uri: str) -> Iterator[None]:
 
 
 def client_failure(uri: str, error: Exception) -> WinnowError | None:
-    """What the client of an object store says in exceptions of its own, which are no OSError; None of others."""
+    """What a store's client says in exceptions that are no OSError, or why there is no such client; None of others."""
+    if isinstance(error, ImportError) or str(error).startswith("Protocol not known"):
+        return UserError(f"{uri} cannot be reached: {error}.", "Check the part before `://`.")
+    if isinstance(error, ValueError) and str(error).startswith("Invalid endpoint"):
+        hint = "AWS_ENDPOINT_URL, or the profile's endpoint_url, begins with http:// or https://."
+        return UserError(f"{uri} cannot be reached: {error}.", hint)
     if type(error).__module__.partition(".")[0] not in _CLIENTS:
         return None
     reason = " ".join(str(error).split()) or type(error).__name__
     if "Credentials" in type(error).__name__:
         return UserError(f"{uri} cannot be reached: {reason}.", _CREDENTIALS)
     return Transient(f"{uri} cannot be reached: {reason}.")
+
+
+def store_of(protocol: str) -> Any:
+    """The file system of a protocol ("s3").
+
+    Raises:
+        UserError: There is none, or its package is missing.
+    """
+    with read_errors(f"{protocol}://"):
+        return fsspec.filesystem(protocol)
 
 
 class RemoteStream(io.RawIOBase):

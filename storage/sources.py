@@ -10,7 +10,7 @@ from hashlib import sha256
 from typing import TypeVar
 
 from storage.redaction import redacted
-from storage.uris import is_local, local_path
+from storage.uris import is_local, local_path, whole_uri
 
 _T = TypeVar("_T")
 
@@ -60,9 +60,15 @@ class Source:
     path: str | None = None
     excerpt: Excerpt | None = None
 
+    @property
+    def kept_uri(self) -> str:
+        """As a lake keeps it: a whole path, to be read again from anywhere; a URL without its secrets, which are not
+        for the lake's readers."""
+        return redacted(whole_uri(self.uri))
+
     def to_json(self) -> str:
-        """As `archives.source` keeps it: without the secrets of its URL, which are not for the lake's readers."""
-        return json.dumps(asdict(self) | {"uri": redacted(self.uri)}, sort_keys=True)
+        """As `archives.source` keeps it."""
+        return json.dumps(asdict(self) | {"uri": self.kept_uri}, sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> Source:

@@ -35,6 +35,11 @@ def split_url(uri: str) -> SplitResult:
         raise UserError(f"{uri} is no URL: {error}.", "Check it.") from error
 
 
+def whole_uri(uri: str) -> str:
+    """A local path from the root on, so that it means the same from everywhere; a URL as it is."""
+    return str(local_path(uri).absolute()) if is_local(uri) else uri
+
+
 def join(root: str, path: str) -> str:
     """`path` below `root`, both directories and bucket prefixes."""
     return f"{root.rstrip('/')}/{path}"

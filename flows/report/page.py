@@ -60,9 +60,9 @@ def write_report(lake: Lake, path: str = "") -> str:
         UserError: There is no lake there, or the file cannot be written.
     """
     lake.check_exists()
-    target = path or lake.absolute(lake.report_path())
+    target, page = path or lake.absolute(lake.report_path()), render(lake).encode()
     try:
-        files.write_bytes(target, render(lake).encode())
+        files.write_bytes(target, page)
     except UserError as error:
         raise UserError(error.message, "--output FILE writes it elsewhere.") from error
     return str(local_path(target)) if is_local(target) else target

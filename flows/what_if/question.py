@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from flows.recipe import Recipe, changed_recipe, load_recipe
+from flows.recipe import Recipe, changed_recipe, load_recipe, whole
 from flows.recorded import RecordedRun, find_run, job_of, name_of
 from flows.what_if.groups import Groups, Part, count_groups
 from flows.what_if.movable import Difference, compare
@@ -87,6 +87,7 @@ def _put(lake: Lake, run: RecordedRun, recipe: Recipe, asked: Collection[str] | 
     Args:
         asked: Keys that the user wants changed, where the others come from a recipe that the run need not have had.
     """
+    recipe = whole(recipe)
     difference = compare(run.recipe, recipe)
     difference.check_answerable(asked)
     return Question(lake, run, recipe, difference)

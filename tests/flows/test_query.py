@@ -95,6 +95,17 @@ def test_on_a_narrow_screen_nothing_is_cut_and_no_number_broken(
     assert all(name.split("_")[0] in out for name in names)
 
 
+def test_on_a_narrow_screen_every_text_has_its_place(capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a row has not must not let the next text stand under another name."""
+    monkeypatch.setattr(tables, "console", lambda: Console(width=30))
+    rows = [{"model": "a", "low": None, "unit": None, "rate": "0.001", "documents": 1_234_567, "seconds": 1_234.5}]
+    print_table(table_of([*rows, rows[0] | {"unit": "nats"}], rows[0]))
+    head, _, _, first, _, second, _ = capsys.readouterr().out.splitlines()
+    assert [head.split(), first.split(), second.split()] == [
+        *(["model", "unit", "rate"], ["a", "-", "0.001"], ["a", "nats", "0.001"]),
+    ]
+
+
 @given(st.text(st.sampled_from("ab_./-,:0123 \n漢é"), max_size=80), st.integers(2, 30))
 def test_a_wrapped_text_is_the_same_text(text: str, width: int) -> None:
     lines = wrapped(text, width)

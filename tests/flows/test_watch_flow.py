@@ -72,6 +72,23 @@ def test_a_look_takes_what_is_new_once_and_leaves_a_lake_that_is_written_alone(
     assert again and again.mix == second.mix
 
 
+def test_what_a_corpus_run_read_is_not_read_again_by_a_look(inbox: Path, tmp_path: Path) -> None:
+    """Read again in a part of the crawl, every page would be a copy of itself, and the corpus would lose them all."""
+    ask, lake = asking(inbox, tmp_path / "lake"), Lake(str(tmp_path / "lake"))
+    arrive(inbox, 0)
+    before = plain.run_corpus(ask)
+    looking = ask.model_copy(update={"in_parts": True})
+    arrive(inbox, 1)
+    after = plain.run_watch(looking)
+    assert after and plain.run_watch(looking) is None
+    archives = query.books(lake).select(["crawl", "archive"]).to_pylist()
+    assert [(row["crawl"], row["archive"]) for row in archives] == [
+        *(("local", "0.warc.gz"), ("local.0001", "1.warc.gz")),
+    ]
+    documents = [sum(output.rows for output in run.mix.outputs_of("corpus")) for run in (before, after)]
+    assert documents == [4, 7], "three pages each, and one that they share"
+
+
 def test_a_killed_look_goes_on_with_its_part(inbox: Path, tmp_path: Path) -> None:
     whole, cut = (asking(inbox, tmp_path / name, in_parts=True) for name in ("whole", "cut"))
     for number in range(2):

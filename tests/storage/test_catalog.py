@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import shutil
+from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 from storage import files
-from storage.catalog import Catalog
+from storage.catalog import CATALOG_FILE, Catalog
 from storage.errors import Fatal, UserError
 from storage.lake import Lake
 from storage.shards import write_table
@@ -346,7 +347,7 @@ def test_times_are_told_in_utc(still: Lake, monkeypatch: pytest.MonkeyPatch) -> 
     assert rows(still, "SELECT fetched_at::VARCHAR AS at FROM pages LIMIT 1") == [{"at": "2026-05-01 12:00:00+00"}]
 
 
-def test_a_lake_in_a_store_answers_too() -> None:
+def test_a_lake_in_a_store_answers_too(tmp_path: Path) -> None:
     lake = Lake("memory://catalog-test/lake")
     add_example(lake)
     assert len(fates(lake)) == 8
@@ -357,6 +358,13 @@ def test_a_lake_in_a_store_answers_too() -> None:
         assert scratch.query("SELECT count(*) AS n FROM read_parquet($f)", {"f": listed}).read_all()[
             "n"
         ].to_pylist() == [8]
+    Catalog(lake).rebuild()
+    with fsspec.filesystem("memory").open(lake.absolute(CATALOG_FILE)) as stream:
+        (tmp_path / CATALOG_FILE).write_bytes(stream.read())
+    with closing(duckdb.connect()) as connection:
+        connection.register_filesystem(fsspec.filesystem("memory"))
+        connection.execute(f"ATTACH '{tmp_path / CATALOG_FILE}' AS winnow (READ_ONLY)")
+        assert connection.execute("SELECT count(*) FROM winnow.ledger").fetchall() == [(8,)]
     fsspec.filesystem("memory").store.clear()
 
 

@@ -14,6 +14,7 @@ from botocore.exceptions import EndpointConnectionError, NoCredentialsError
 from moto.server import ThreadedMotoServer
 
 from storage import index
+from storage.catalog import Catalog
 from storage.errors import ShardFailed, Transient, UserError
 from storage.excerpts import excerpt_ranges, excerpts_of
 from storage.exclusive import create_new, read_now
@@ -62,6 +63,13 @@ def test_what_the_stores_client_says_is_told_in_a_sentence(
         raise NoCredentialsError
     with pytest.raises(Transient, match="Could not connect to the endpoint"), guarded("s3://b/x"):
         raise EndpointConnectionError(endpoint_url="https://b.test/x")
+    for said in (
+        ValueError("Invalid endpoint: 127.0.0.1:9000"),
+        ValueError("Protocol not known: s4"),
+        ImportError("x"),
+    ):
+        with pytest.raises(UserError, match=f"cannot be reached: {said}"), guarded("s3://b/x"):
+            raise said
     with pytest.raises(ZeroDivisionError), guarded("s3://b/x"):
         raise ZeroDivisionError
 
@@ -75,6 +83,18 @@ def test_objects_are_sources_by_name_prefix_and_glob(bucket: str) -> None:
         expand_inputs([f"{bucket}/in/none.warc.gz"])
     with pytest.raises(UserError, match="no archive"):
         expand_inputs([f"{bucket}/nowhere/"])
+
+
+def test_a_lake_in_no_bucket_is_told_before_anything_is_read(bucket: str) -> None:
+    with pytest.raises(UserError, match=r"Cannot write s3://nobody-made.*bucket does not exist.*Make the bucket"):
+        Lake("s3://nobody-made/lake").check_writable()
+    for wrong, said in (("s3:/crawl/lake", "s3://crawl/lake"), ("s4://crawl/lake", "not known: s4")):
+        with pytest.raises(UserError, match=said):
+            Lake(wrong).check_writable()
+    with pytest.raises(UserError, match="s3://crawl/lake"):
+        Catalog(Lake("s3:/crawl/lake")).query("SELECT 1")
+    with pytest.raises(UserError, match="not known: s4"):
+        Catalog(Lake("s4://crawl/lake")).query("SELECT 1")
 
 
 def test_a_lake_in_a_bucket_has_one_writer(bucket: str) -> None:

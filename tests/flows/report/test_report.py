@@ -140,6 +140,7 @@ def test_it_is_written_where_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert page.read_text().startswith("<!doctype html>")
     assert write_report(Lake(str(tmp_path))) == str(tmp_path / "report.html")
     assert write_report(Lake(str(tmp_path)), "memory://made/page.html") == "memory://made/page.html"
+    assert write_report(Lake("memory://report/lake")) == "memory://report/lake/report.html", "a URL to be followed"
 
 
 def test_no_lake_no_report(tmp_path: Path) -> None:
