@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import numpy as np
@@ -122,21 +123,28 @@ class Tokenizer:
         return int(self.specials[name])
 
     def encode(self, text: str) -> TokenIds:
-        """Ids of a text, `dtype`[tokens]; no special tokens."""
-        if self._tiktoken is not None:
+        """Ids of a text, `dtype`[tokens]; no special tokens.
+
+        Raises:
+            UserError: It has half a character: a surrogate by itself. So do the other two ways to encode.
+        """
+        if self._tiktoken is None:
+            return self.encode_slowly(text)
+        with _whole_characters(text):
             return self._tiktoken.encode_to_numpy(text, disallowed_special=()).astype(self.dtype)
-        return self.encode_slowly(text)
 
     def encode_slowly(self, text: str) -> TokenIds:
         """The same through HF `tokenizers`: the independent twin that tests and benchmarks compare with."""
-        return np.array(self._slow.encode(text, add_special_tokens=False).ids, self.dtype)
+        with _whole_characters(text):
+            return np.array(self._slow.encode(text, add_special_tokens=False).ids, self.dtype)
 
     def encode_with_offsets(self, text: str) -> tuple[TokenIds, npt.NDArray[np.int64]]:
         """Ids of a text, and of each the characters it stands for: from and up to, int64[tokens, 2].
 
         Tokens that are parts of one character all stand for it.
         """
-        found = self._slow.encode(text, add_special_tokens=False)
+        with _whole_characters(text):
+            found = self._slow.encode(text, add_special_tokens=False)
         return np.array(found.ids, self.dtype), np.array(found.offsets, np.int64).reshape(-1, 2)
 
     def decode_bytes(self, ids: Iterable[int]) -> bytes:
@@ -148,6 +156,18 @@ class Tokenizer:
     def decode(self, ids: Iterable[int]) -> str:
         """The text the ids stand for: where `is_exact` the very text encoded; bytes not UTF-8 become U+FFFD."""
         return self.decode_bytes(ids).decode("utf-8", "replace")
+
+
+@contextmanager
+def _whole_characters(text: str) -> Iterator[None]:
+    try:
+        yield
+    except (UnicodeEncodeError, TypeError) as error:  # tokenizers takes such a str for no str at all
+        if not any("\ud800" <= letter <= "\udfff" for letter in text):
+            raise
+        raise UserError(
+            "a text has half a character: a surrogate by itself.", "It is no Unicode text; repair what wrote it."
+        ) from error
 
 
 def _read(content: str) -> tuple[dict[str, Any], tokenizers.Tokenizer]:

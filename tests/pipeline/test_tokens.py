@@ -60,6 +60,14 @@ def test_round_trip_is_exact_and_both_engines_agree(tokenizer: Tokenizer, text: 
     assert tokenizer.end_id not in ids and tokenizer.pad_id not in ids
 
 
+@pytest.mark.parametrize("text", ["\ud800", "half \udfff of one", "\udcff"])
+def test_half_a_character_is_told(tokenizer: Tokenizer, text: str) -> None:
+    """JSON may spell one, and an argument that is not UTF-8 has them."""
+    for encode in (tokenizer.encode, tokenizer.encode_slowly, tokenizer.encode_with_offsets):
+        with pytest.raises(UserError, match="half a character"):
+            encode(text)
+
+
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.text(alphabet="abc ", min_size=1, max_size=60), min_size=1, max_size=8))
 def test_engines_agree_for_any_training_text(texts: list[str]) -> None:
