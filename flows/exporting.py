@@ -10,7 +10,7 @@ from typing import Any, Literal
 from flows.child import run_child
 from flows.finetune_encoding import marks_of
 from flows.generation import find_training
-from flows.predicting import find_kept
+from flows.predicting import Kept, find_kept
 from flows.training_task import absolute
 from model.config import ModelConfig
 from model.objective_config import added_ids, objective_of
@@ -48,17 +48,8 @@ def export(lake: Lake, training: str, out_dir: str, finetuning: str | None = Non
     directory = row["checkpoint"].rpartition("/")[0]
     with files.open_read(lake.absolute(f"{directory}/tokens.json")) as stream:
         tokens = TokenSet.model_validate_json(stream.read())
-    added = _added(row, tokens)
     with files.open_read(lake.absolute(f"{directory}/tokenizer.json")) as stream:
-        tokenizer = _extended(stream.read(), added)
-    if kept:
-        model = ModelConfig.model_validate(json.loads(row["config"])["model"])
-        given: Given = "texts" if kept.task != "instruction" else "prompt" if model.kind == "decoder" else "source"
-        tokenizer = with_marks(tokenizer, marks_of(model, tokens), given)
-    prepare_output(join(out_dir, "tokenizer.json"))
-    files.write_bytes(join(out_dir, "tokenizer.json"), tokenizer)
-    settings = json.dumps(_tokenizer_settings(tokens, added), indent=2)
-    files.write_bytes(join(out_dir, "tokenizer_config.json"), settings.encode())
+        _write_tokenizer(stream.read(), row, tokens, kept, out_dir)
     spec = ExportSpec(
         weights=absolute(lake, row["checkpoint"]),
         task_weights=absolute(lake, kept.weights) if kept else "",
@@ -75,6 +66,20 @@ def export(lake: Lake, training: str, out_dir: str, finetuning: str | None = Non
         raise
     name = kept.row["part"] if kept else row["name"]
     return {"training": row["training_id"], "name": name, **written["exported"], "folder": out_dir}
+
+
+def _write_tokenizer(content: bytes, row: dict[str, Any], tokens: TokenSet, kept: Kept | None, out_dir: str) -> None:
+    """The training's tokenizer with all special tokens, and what transformers is to know of it."""
+    added = _added(row, tokens)
+    tokenizer = _extended(content, added)
+    if kept:
+        model = ModelConfig.model_validate(json.loads(row["config"])["model"])
+        given: Given = "texts" if kept.task != "instruction" else "prompt" if model.kind == "decoder" else "source"
+        tokenizer = with_marks(tokenizer, marks_of(model, tokens), given)
+    prepare_output(join(out_dir, "tokenizer.json"))
+    files.write_bytes(join(out_dir, "tokenizer.json"), tokenizer)
+    settings = json.dumps(_tokenizer_settings(tokens, added), indent=2)
+    files.write_bytes(join(out_dir, "tokenizer_config.json"), settings.encode())
 
 
 def _added(row: dict[str, Any], tokens: TokenSet) -> dict[str, int]:
