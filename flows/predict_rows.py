@@ -71,23 +71,43 @@ def _row_of_text(text: str, second: str | None, task: Task) -> Row:
 
 def _json_rows(uri: str, task: Task) -> Iterator[Row]:
     with files.open_read(uri) as stream:
-        try:
-            yield from _line_rows((line.decode() for line in stream), uri, task, plain=False)
-        except UnicodeDecodeError as error:
-            raise UserError(f"{uri} is not UTF-8.") from error
+        yield from _line_rows((line.decode() for line in stream), uri, task, plain=False)
 
 
 def _parquet_rows(uri: str) -> Iterator[Row]:
     with files.open_read(uri) as stream:
         try:
             for batch in pq.ParquetFile(stream).iter_batches(AT_ONCE):
-                yield from batch.to_pylist()
-        except pa.ArrowInvalid as error:
-            raise UserError(f"{uri} is no Parquet file: {error}.") from error
+                yield from _in_microseconds(batch).to_pylist()
+        except (pa.ArrowException, OSError) as error:
+            reason = str(error).partition("\n")[0].rstrip(".")
+            raise UserError(f"{uri} is no Parquet file: {reason}.") from error
+        except (ValueError, OverflowError, LookupError) as error:
+            raise UserError(f"{uri} has a value that Python has none for: {error}.") from error
+
+
+def _in_microseconds(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The batch without the nanoseconds of its dates, which Python's do not have."""
+    columns = [
+        column.cast(pa.timestamp("us", column.type.tz), safe=False)
+        if pa.types.is_timestamp(column.type) and column.type.unit == "ns"
+        else column
+        for column in batch.columns
+    ]
+    return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
+
+
+def _utf8(lines: Iterable[str], name: str) -> Iterator[str]:
+    """The lines, without a byte order mark; they are decoded as they are asked for."""
+    try:
+        for number, line in enumerate(lines):
+            yield line if number else line.removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{name} is not UTF-8.") from error
 
 
 def _line_rows(lines: Iterable[str], name: str, task: Task, plain: bool = True) -> Iterator[Row]:
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(_utf8(lines, name), 1):
         if not (line := line.strip("\r\n")).strip():
             continue
         try:

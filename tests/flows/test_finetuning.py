@@ -6,6 +6,7 @@ import io
 import json
 import math
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -149,6 +150,24 @@ def _is_applied_as_rows_come(lake: Lake, row: dict[str, Any]) -> None:
         assert CliRunner().invoke(app, [*command, "--lake", lake.root]).output == f"15 rows written to {said}\n"
         assert [json.loads(line) for line in said.read_text().splitlines()] == found
     assert "".join(json_pieces(found)) == to_json(found) and "".join(json_pieces([])) == to_json([])
+
+
+def test_rows_are_read_whatever_wrote_them_or_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mark.jsonl").write_bytes(b'\xef\xbb\xbf{"text": "a"}\n')
+    times = {"ns": pa.array([1_600_000_000_000_000_123], pa.timestamp("ns")), "late": pa.array([10**7], pa.date32())}
+    for name, time in times.items():
+        pq.write_table(pa.table({"text": ["a"], "time": time}), tmp_path / f"{name}.parquet")
+    assert list(read_rows("classification", [str(tmp_path / "mark.jsonl")])) == [{"text": "a"}]
+    [row] = read_rows("classification", [str(tmp_path / "ns.parquet")])
+    assert row["time"] == datetime(2020, 9, 13, 12, 26, 40)
+    damaged = bytearray((tmp_path / "ns.parquet").read_bytes())
+    damaged[10:40] = b"\xff" * 30
+    (tmp_path / "damaged.parquet").write_bytes(damaged)
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"a \xff\n"), "utf-8"))
+    for name, words in (("late", "Python has none for"), ("damaged", "is no Parquet file"), ("-", "is not UTF-8")):
+        given = name if name == "-" else str(tmp_path / f"{name}.parquet")
+        with pytest.raises(UserError, match=words):
+            list(read_rows("classification", [given]))
 
 
 def test_what_is_to_be_predicted_is_read_or_refused(
