@@ -47,7 +47,7 @@ def run_child(
         WinnowError: What the process said went wrong, of the same kind and in the same words.
         Fatal: It died without a word (killed, out of memory).
     """
-    with tempfile.TemporaryFile("w+") as stderr:
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as stderr:
         process = _start(module, argument, ranks, stderr)
         groups.add(process.pid)
         try:

@@ -66,6 +66,13 @@ def test_one_that_dies_before_it_has_read_all_says_how_it_ended() -> None:
         list(run_child("model.nothing", "-", "more than a pipe holds " * 10_000))
 
 
+def test_last_words_that_are_no_utf8_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "dying.py").write_text("import sys\nsys.stderr.buffer.write(b'caf\\xe9: no\\n')\nsys.exit(3)\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(Fatal, match=r"(?s)dying ended with code 3.*caf\ufffd: no"):
+        list(run_child("dying", "-"))
+
+
 def test_one_is_a_group_that_can_be_asked_to_end_or_killed(errors: IO[str]) -> None:
     for end, code in ((Forked.terminate, -signal.SIGTERM), (lambda one: os.killpg(one.pid, signal.SIGKILL), -9)):
         child = started("json.tool", "-", errors)  # waits for its input
