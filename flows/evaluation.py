@@ -40,7 +40,7 @@ class Benchmark:
 
     @property
     def chance(self) -> float | None:
-        """Share right of who guesses; None where an answer is written rather than chosen."""
+        """Expected share of right answers of one who guesses; None where an answer is written rather than chosen."""
         if all(len(question.options) == 1 for question in self.questions):
             return None
         return sum(1 / len(question.options) for question in self.questions) / len(self.questions)

@@ -84,7 +84,7 @@ def _start(port: int) -> subprocess.Popen[bytes]:
     app = ["uvicorn", "--factory", "prefect.server.api.server:create_app", "--lifespan", "on"]
     address = ["--host", "127.0.0.1", "--port", str(port), "--log-level", "error"]
     settings = get_current_settings().to_environment_variables(exclude_unset=True)
-    # the names Prefect's own temporary server is told that it is one by
+    # the variables by which Prefect's own temporary server knows that it is one
     told = {"PREFECT_UI_ENABLED": "0", "PREFECT__SERVER_EPHEMERAL": "1", "PREFECT__SERVER_FINAL": "1"}
     quiet = {"PREFECT_SERVER_ANALYTICS_ENABLED": "false", "PREFECT_LOGGING_LEVEL": "CRITICAL"}
     return subprocess.Popen(

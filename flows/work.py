@@ -71,8 +71,8 @@ def prefect_api() -> Iterator[str]:
 
 @contextmanager
 def _known_to_all_threads(api: str) -> Iterator[None]:
-    """Settings given to the block alone are not those of threads that it starts: what forwards the events of worker
-    processes would find no server, and start a second one."""
+    """Set the API's URL in the environment as well: Prefect's temporary settings do not reach threads that the block
+    starts, and the one that forwards events of worker processes would start a second server."""
     try:
         with in_environment(PREFECT_API_URL.name, api):
             refresh_global_settings_context()
@@ -139,8 +139,8 @@ def logger() -> logging.Logger | logging.LoggerAdapter[logging.Logger]:
 
 
 class _Here:
-    """What a phase does, in this process. Prefect sends a flow to the workers with every one of its tasks; of this
-    nothing goes along: all the tasks that are to be done, and a bar on the terminal, which cannot be sent."""
+    """The body of a phase, which exists in this process only. Prefect pickles a flow with each task that it sends to a
+    worker; pickled, this is an empty body, for the real one holds all the tasks and a progress bar."""
 
     def __init__(self, body: Callable[[], Any]) -> None:
         self.body = body
@@ -150,7 +150,7 @@ class _Here:
 
 
 def _nothing() -> None:
-    """The body of a phase, elsewhere."""
+    """The body of a phase in worker processes, where it is never called."""
 
 
 def phase(name: str, runner: TaskRunner[Any], body: Callable[[], Any]) -> Any:

@@ -14,7 +14,7 @@ from storage.unfinished import remove_stale
 
 @contextmanager
 def writing(lake: Lake, purpose: str, wait_seconds: float = 0.0) -> Iterator[Lease]:
-    """Be the only one that writes archives, duplicates, corpora and views of a lake while the block lasts.
+    """Hold the lease on a lake's archives, duplicates, corpora and views while the block lasts: one writer at a time.
 
     What killed runs left unfinished is removed first.
 
@@ -44,7 +44,7 @@ def writing(lake: Lake, purpose: str, wait_seconds: float = 0.0) -> Iterator[Lea
 
 @contextmanager
 def alone(lake: Lake, what: str, purpose: str) -> Iterator[None]:
-    """Be the only one that makes one token set or one training: two of different names do not meet.
+    """Hold the lease on one token set or one training while the block lasts; others can be made at the same time.
 
     Args:
         what: Its kind and id.

@@ -34,7 +34,7 @@ def allow_private(allowed: bool) -> None:
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address is one of the public internet, and no group's."""
+    """Whether an IP address is on the public internet and is not multicast."""
     found = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(found, ipaddress.IPv6Address):
         inner = found.ipv4_mapped or found.sixtofour or (found.teredo[1] if found.teredo else None)
@@ -46,7 +46,7 @@ def is_public(address: str) -> bool:
 
 
 def is_literal(uri: str) -> bool:
-    """Whether a URL's host is written as an address, or as this machine's own name: nothing is to be looked up."""
+    """Whether a URL's host is an IP address or localhost, so that there is no name to resolve."""
     host = split_url(uri).hostname or ""
     return host == "localhost" or _address(host) is not None
 
@@ -60,7 +60,7 @@ def check_written(uri: str) -> None:
 
 
 def pool(guarded: bool, **options: Any) -> urllib3.PoolManager:
-    """Connections; of guarded ones every address they lead to is checked before anything is sent."""
+    """A pool of connections; a guarded one checks every address it connects to before anything is sent."""
     manager = urllib3.PoolManager(**options)
     if guarded:
         manager.pool_classes_by_scheme = {"http": _GuardedPool, "https": _GuardedSecurePool}
@@ -68,7 +68,7 @@ def pool(guarded: bool, **options: Any) -> urllib3.PoolManager:
 
 
 def _address(host: str) -> str | None:
-    """A host as an address; forms that only the C library takes for one (`127.1`, `0x7f000001`) too."""
+    """The IP address that a host is written as, also in forms that only the C library reads (`127.1`, `0x7f000001`)."""
     try:
         return str(ipaddress.ip_address(host.partition("%")[0]))
     except ValueError:
@@ -80,7 +80,7 @@ def _address(host: str) -> str | None:
 
 
 def _check_host(host: str, port: int | None) -> None:
-    """Raises UserError where the name service leads to a private address; what it does not know is left to others."""
+    """Raises UserError where a name resolves to a private address. One that does not resolve fails on connecting."""
     if _private_allowed:
         return
     try:

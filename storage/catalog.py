@@ -181,10 +181,10 @@ class Catalog:
         connection.execute("SET lock_configuration = true")
 
     def _attach_file(self, connection: duckdb.DuckDBPyConnection) -> bool:
-        """Have the views of the lake's catalog file in the connection; where they must be made on the spot, none.
+        """Open the lake's catalog file in the connection; False where the caller has to define the views itself.
 
-        On the spot too where there are many archives: their files are then named by variables of the connection, where
-        the file would have to spell each of them out in every view, which takes longer to read than to make.
+        It has to for a lake in an object store, for an empty one, and for one of many archives: there the views name
+        files by variables, while a catalog file would spell out each file in every view and be slower to read.
         """
         many = self._protocol is None and files.holds_more_than(self.lake.absolute("archives"), _MOST_SPELT)
         if self._protocol is not None or many or not self._anything():
@@ -289,7 +289,7 @@ def _register(connection: duckdb.DuckDBPyConnection, table: str, listed: Sequenc
 
 
 class _Variables:
-    """Lists of files as variables of a connection; where they are in a store, it is told that they are there."""
+    """Lists of files as variables of a connection; those in an object store are noted as known to exist."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, store: KnownFiles | None) -> None:
         self._connection, self._store, self._count = connection, store, 0

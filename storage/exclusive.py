@@ -54,7 +54,7 @@ def _fetch(uri: str) -> bytes:
 
 @contextmanager
 def shared(path: str) -> Iterator[None]:
-    """Keep `sole` out of a local path while the block lasts, also while this process is stopped. Elsewhere nothing."""
+    """Hold a shared lock on a local path while the block lasts, also while this process is stopped. None in a store."""
     with _locked(path, exclusive=False) as got:
         assert got
         yield
@@ -62,7 +62,7 @@ def shared(path: str) -> Iterator[None]:
 
 @contextmanager
 def sole(path: str) -> Iterator[bool]:
-    """Whether nobody is within `shared` of that path, and keep it so while the block lasts."""
+    """Try to lock the path exclusively while the block lasts; yields False where another process is within `shared`."""
     with _locked(path, exclusive=True) as got:
         yield got
 

@@ -76,7 +76,7 @@ def rewrite(root: str, holder: Holder) -> None:
 
 
 def remove(root: str, area: str, generation: int) -> None:
-    """Remove the file of an owner that is none any more."""
+    """Remove the file of a former owner."""
     files.remove(_path(root, area, generation))
 
 
@@ -90,7 +90,7 @@ def generations(root: str, area: str) -> list[int]:
 
 
 def lock_path(root: str, area: str) -> str:
-    """The file under whose lock owners commit and are followed."""
+    """The file that is locked while an owner commits, or while another process takes its place."""
     return join(root, f"{FOLDER}/{area}.lock")
 
 

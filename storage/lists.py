@@ -54,7 +54,7 @@ def list_page(uri: str) -> list[str]:
 
 
 def _joined(uri: str, link: str) -> str:
-    """Where a link of a page leads; nowhere, where it is no URL."""
+    """The URL that a link of a page leads to; empty where the link is no URL."""
     try:
         return urljoin(uri, link)
     except ValueError:

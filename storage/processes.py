@@ -19,7 +19,7 @@ def machine() -> str:
 
 
 def began_at(process: int) -> str | None:
-    """When a process began, in ticks of the machine; None where it runs no more (Linux; elsewhere always).
+    """When a process began, in clock ticks; None where it no longer runs, and on systems other than Linux.
 
     One that was killed stays listed, as a zombie, until it is reaped.
     """

@@ -136,7 +136,7 @@ def records_of(archives: Iterable[InForce]) -> int:
 
 
 def spread(archives: Sequence[InForce], records: int) -> list[InForce]:
-    """As few archives, evenly spread over all, as hold that many records together; all, where they hold fewer."""
+    """About the fewest archives, evenly spread, that together hold that many records; all where they hold fewer."""
     wanted = 1
     while wanted < len(archives):
         chosen = [archives[number * len(archives) // wanted] for number in range(wanted)]

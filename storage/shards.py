@@ -207,7 +207,7 @@ def column_names(uri: str) -> list[str]:
 
 
 def output_of(lake_root: str, table_name: str, path: str) -> Output:
-    """A finished file of the lake as what wrote it would have said it; its columns are not told."""
+    """The `Output` of a finished file of the lake, measured from the file; without the digest of its columns."""
     uri = join(lake_root, path)
     return Output(table_name, path, count_rows(uri), size_of(uri), sha256_of(uri))
 

@@ -9,7 +9,7 @@ _GZIP = b"\x1f\x8b"
 
 
 def decode_text(data: bytes) -> str:
-    """The text of a file, unpacked where it is gzip; a server may have unpacked it on the way.
+    """The text of a file. Whether it is gzip is told by its first bytes, as a server may have unpacked it on the way.
 
     Raises:
         ValueError: It is no UTF-8, or gzip that is damaged.

@@ -191,7 +191,7 @@ def _rows(lake: Lake, selection: Selection, list_of: Callable[[Sequence[str]], s
 
 
 def alike(lake: Lake, outputs: Iterable[Row]) -> list[tuple[str, list[str]]]:
-    """Files, absolute, by the digest of their columns; "" of those whose row does not tell it."""
+    """Absolute paths of files by the digest of their columns; under "" those whose row does not record a digest."""
     groups: dict[str, list[str]] = {}
     for output in outputs:
         groups.setdefault(output.get("columns") or "", []).append(lake.absolute(output["path"]))

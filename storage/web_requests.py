@@ -21,7 +21,7 @@ _CONNECT_SECONDS, _READ_SECONDS = 10.0, 60.0
 
 
 def get(uri: str, headers: dict[str, str]) -> BaseHTTPResponse:
-    """The answer at the end of all redirects. One that leads to another server gets no private address.
+    """The response at the end of all redirects. A redirect to another server may not lead to a private address.
 
     Raises:
         UserError: It leads to one, or to something that is no web server's.
@@ -46,7 +46,8 @@ def get(uri: str, headers: dict[str, str]) -> BaseHTTPResponse:
 
 
 def put_away(response: BaseHTTPResponse) -> None:
-    """Give a connection back where its answer was read to the end; else close it: the rest would come first."""
+    """Return a connection to its pool if its response was read to the end. Otherwise close it: the unread rest would be
+    taken for the next response."""
     if getattr(response, "length_remaining", None) == 0:
         response.release_conn()
     else:

@@ -78,7 +78,7 @@ def derive(job: DeriveJob) -> dict[str, Any]:
 
 
 class _Derivation:
-    """The state of one archive's pass."""
+    """One pass over an archive's old rows: what is read, what is open for writing, what was counted so far."""
 
     def __init__(self, job: DeriveJob, lake: Lake, stack: ExitStack) -> None:
         self.job, self.lake = job, lake

@@ -75,7 +75,7 @@ class Move:
 
     @property
     def restated(self) -> list[Stage]:
-        """New stages of which some columns say something else than the old ones had, and follow from the others."""
+        """New stages with columns whose values change and can be computed from other columns of the ledger."""
         before = {stage.name: stage.follows.sql for stage in self.old if stage.follows}
         return [s for s in self.new if s.follows and before.get(s.name, s.follows.sql) != s.follows.sql]
 
