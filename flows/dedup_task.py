@@ -19,34 +19,16 @@ bytes a page for ranks and the forest of clusters.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import pyarrow as pa
 
-from flows.dedup_buckets import link_bands, plan_bands
 from flows.dedup_job import RANKED, DedupJob
-from flows.dedup_parts import gather_texts, judge_part, plan_parts, plan_texts
-from flows.dedup_results import write_duplicates
 from storage import files
 from storage.shards import Output, ShardWriter, write_table
 from storage.views import sql_text
 
 VERSION = 3
 """Raised when this file or the signatures change what they write; part of every dedup fingerprint."""
-
-
-def find_duplicates(job: DedupJob, units: int = 1) -> tuple[list[Output], dict[str, Any]]:
-    """Every unit one after another, in this process; what `write_duplicates` gives."""
-    rank_pages(job)
-    ranges = plan_bands(job, units)
-    for bands in ranges:
-        link_bands(job, bands)
-    parts = plan_parts(job, ranges)
-    for number in plan_texts(job):
-        gather_texts(job, number)
-    for part in range(parts):
-        judge_part(job, part)
-    return write_duplicates(job)
 
 
 def rank_pages(job: DedupJob) -> None:

@@ -19,7 +19,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from flows import dedup_task
 from flows.dedup_job import DedupJob
 from pipeline.batch import DocumentBatch
 from pipeline.dedup.config import DedupConfig
@@ -28,6 +27,7 @@ from pipeline.judging import run_stages
 from storage.lake import Lake
 from storage.schema import BANDS, DOCUMENTS
 from storage.shards import ShardWriter, read_table
+from tests.flows.duplicates import find_duplicates
 
 BATCH_ROWS = 256
 SENTENCE = json.dumps({"id": "doc00000", "text": "Load the kernels before the clock runs, please. "})
@@ -36,12 +36,12 @@ SENTENCE = json.dumps({"id": "doc00000", "text": "Load the kernels before the cl
 def run(path: Path, folder: Path) -> dict[str, Any]:
     """Digest, signature and files, then every unit of the search; what it removed and cost."""
     begun = time.process_time()
-    dedup_task.find_duplicates(sign(folder / "warm", iter([SENTENCE] * 2)))
+    find_duplicates(sign(folder / "warm", iter([SENTENCE] * 2)))
     started = time.process_time()
     with path.open() as lines:
         job = sign(folder / "lake", lines)
     signed = time.process_time()
-    outputs, _ = dedup_task.find_duplicates(job)
+    outputs, _ = find_duplicates(job)
     steps = {"signatures": round(signed - started, 3), "search": round(time.process_time() - signed, 3)}
     rows = read_table(str(folder / "lake" / outputs[0].path)).to_pylist()
     peak = peak_mb()

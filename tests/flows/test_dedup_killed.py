@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
-from flows import dedup_task, repeated_sequences, spans_task
+from flows import repeated_sequences, spans_task
 from pipeline.dedup.config import DedupConfig
 from storage.files import write_bytes
 from storage.shards import Output, ShardWriter
+from tests.flows.duplicates import find_duplicates
 from tests.flows.test_dedup_task import grouped_pages, make_job, near_copies
 
 CONFIG = DedupConfig(
@@ -49,7 +50,7 @@ def search(root: str, units: int, result: str, kill_at: str | None) -> None:
     repeated_sequences.BYTES_A_WORD = 1 << 40  # each file is a group of its own
     job = make_job(Path(root), [near_copies(30, seed=3), grouped_pages(3)], CONFIG)
     ShardWriter.finish = finish_or_die  # type: ignore[method-assign, assignment]
-    duplicates, summary = dedup_task.find_duplicates(job, units)
+    duplicates, summary = find_duplicates(job, units)
     found, counts = spans_task.find_spans(job, duplicates, all_at_once)
     outputs = [*duplicates, *found["c"]]
     write_bytes(result, repr(([asdict(output) for output in outputs], summary, counts)).encode())

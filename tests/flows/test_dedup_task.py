@@ -24,6 +24,7 @@ from pipeline.judging import run_stages
 from storage.lake import Lake
 from storage.schema import DOCUMENTS, DUPLICATES
 from storage.shards import Output, read_table, write_table
+from tests.flows.duplicates import find_duplicates
 from tests.pipeline.dedup import plain
 
 LAX = DedupConfig(bands=40, rows=4, ngram=2)
@@ -68,7 +69,7 @@ def make_job(root: Path, files: Sequence[Sequence[Page]], config: DedupConfig) -
 
 def removed(root: Path, pages: Sequence[Page], config: DedupConfig = LAX) -> dict[str, tuple[str, str, float]]:
     """Removed doc_id to (survivor, kind, similarity to three digits)."""
-    outputs, _ = dedup_task.find_duplicates(make_job(root, [pages], config))
+    outputs, _ = find_duplicates(make_job(root, [pages], config))
     rows = read_table(str(root / outputs[0].path)).to_pylist()
     return {row["doc_id"]: (row["survivor_id"], row["kind"], round(row["jaccard"], 3)) for row in rows}
 
@@ -131,7 +132,7 @@ def test_a_copy_of_a_removed_page_names_the_page_that_stays(tmp_path: Path) -> N
 
 def test_one_page_in_two_containers(tmp_path: Path) -> None:
     job = make_job(tmp_path, [[Page("a b c", "same", "x.arc")], [Page("a b c", "same", "x.warc")]], LAX)
-    outputs, _ = dedup_task.find_duplicates(job)
+    outputs, _ = find_duplicates(job)
     [row] = read_table(str(tmp_path / outputs[0].path)).to_pylist()
     assert (row["archive"], row["survivor_archive"], row["doc_id"]) == ("x.warc", "x.arc", row["survivor_id"])
 
@@ -141,7 +142,7 @@ def test_band_collisions_alone_remove_nothing(tmp_path: Path) -> None:
     rng = random.Random(5)
     vocabulary = words(0, 60).split()
     pages = pages_of([" ".join(rng.sample(vocabulary, 40)) for _ in range(40)])
-    outputs, summary = dedup_task.find_duplicates(make_job(tmp_path, [pages], config))
+    outputs, summary = find_duplicates(make_job(tmp_path, [pages], config))
     assert summary["compared_pairs"] == 40 * 39 // 2, "one row a band: everything collides"
     assert outputs[0].rows == summary["near"] == summary["matching_pairs"] == 0
 
@@ -149,7 +150,7 @@ def test_band_collisions_alone_remove_nothing(tmp_path: Path) -> None:
 def test_giant_buckets_are_cut_and_counted(tmp_path: Path) -> None:
     pages = pages_of([words(0, 200) + f" only{chr(97 + i)}" for i in range(20)])
     config = DedupConfig(max_bucket=2)
-    _, summary = dedup_task.find_duplicates(make_job(tmp_path, [pages], config))
+    _, summary = find_duplicates(make_job(tmp_path, [pages], config))
     assert summary["near"] == 19
     assert summary["compared_pairs"] == 19, "each only with the page that stays"
     assert summary["cut_buckets"] == summary["uncompared_pages"] == 0
@@ -171,7 +172,7 @@ def test_each_kind_can_be_switched_off(tmp_path: Path, config: DedupConfig, kind
 
 @pytest.mark.parametrize("files", [[], [[]]])
 def test_no_documents_no_duplicates(tmp_path: Path, files: list[list[Page]]) -> None:
-    outputs, summary = dedup_task.find_duplicates(make_job(tmp_path, files, LAX))
+    outputs, summary = find_duplicates(make_job(tmp_path, files, LAX))
     assert read_table(str(tmp_path / outputs[0].path)).schema.equals(DUPLICATES)
     assert summary["pages"] == outputs[0].rows == 0
 
@@ -195,7 +196,7 @@ def test_survivors_are_those_of_brute_force(tmp_path: Path) -> None:
 def check_against_brute_force(root: Path, pages: Sequence[Page], ngram: int = 2) -> int:
     """Compare with every pair measured by the plain definition; how many were removed as near-duplicates."""
     config = LAX.model_copy(update={"ngram": ngram})
-    outputs, _ = dedup_task.find_duplicates(make_job(root, [pages], config))
+    outputs, _ = find_duplicates(make_job(root, [pages], config))
     ranked = sorted(
         pages,
         key=lambda p: (
@@ -236,10 +237,10 @@ def test_order_files_and_units_change_nothing(
     tmp_path_factory: pytest.TempPathFactory, rng: random.Random, files: int, units: int
 ) -> None:
     pages = near_copies(60, seed=1)
-    expected = dedup_task.find_duplicates(make_job(tmp_path_factory.mktemp("one"), [pages], LAX))
+    expected = find_duplicates(make_job(tmp_path_factory.mktemp("one"), [pages], LAX))
     shuffled = rng.sample(pages, len(pages))
     pieces = [shuffled[i::files] for i in range(files)]
-    found = dedup_task.find_duplicates(make_job(tmp_path_factory.mktemp("many"), pieces, LAX), units)
+    found = find_duplicates(make_job(tmp_path_factory.mktemp("many"), pieces, LAX), units)
     assert found == expected, "outputs carry the digest of the file"
 
 
@@ -251,28 +252,28 @@ def grouped_pages(groups: int = 8) -> list[Page]:
 
 def test_parts_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pages = grouped_pages()
-    expected = dedup_task.find_duplicates(make_job(tmp_path / "one", [pages], LAX))
+    expected = find_duplicates(make_job(tmp_path / "one", [pages], LAX))
     monkeypatch.setattr(DedupConfig, "part_bytes", property(lambda self: 2000))
     monkeypatch.setattr(dedup_parts, "PART_ROWS", 2000)
     job = make_job(tmp_path / "many", [pages], LAX)
     dedup_task.rank_pages(job)
     dedup_buckets.link_bands(job, (0, 41))
     assert dedup_parts.plan_parts(job, [(0, 41)]) > 3
-    assert dedup_task.find_duplicates(job) == expected
+    assert find_duplicates(job) == expected
     assert expected[1]["near"] == 24, "copies of a page removed as nearly the same go the same way"
 
 
 def test_keys_in_several_passes_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pages = near_copies(60, seed=2)
-    expected = dedup_task.find_duplicates(make_job(tmp_path / "one", [pages], LAX))
+    expected = find_duplicates(make_job(tmp_path / "one", [pages], LAX))
     monkeypatch.setattr(dedup_buckets, "MEMORY_BYTES_A_KEY", 1 << 23)
-    assert dedup_task.find_duplicates(make_job(tmp_path / "many", [pages], LAX), 3) == expected
+    assert find_duplicates(make_job(tmp_path / "many", [pages], LAX), 3) == expected
 
 
 def test_a_killed_run_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
     """Stopped after each unit in turn, and taken up again with the bands cut another way."""
     pages = [near_copies(40, seed=3), grouped_pages(3)]
-    expected = dedup_task.find_duplicates(make_job(tmp_path / "whole", pages, LAX))
+    expected = find_duplicates(make_job(tmp_path / "whole", pages, LAX))
     for done in range(8):
         job = make_job(tmp_path / f"killed{done}", pages, LAX)
         ranges = dedup_buckets.plan_bands(job, 2)
@@ -284,11 +285,11 @@ def test_a_killed_run_goes_on_to_the_same_bytes(tmp_path: Path) -> None:
             lambda job=job: dedup_parts.gather_texts(job, 1),
             lambda job=job: dedup_parts.gather_texts(job, 0),
             lambda job=job: dedup_parts.judge_part(job, 0),
-            lambda job=job: dedup_task.find_duplicates(job),
+            lambda job=job: find_duplicates(job),
         ]
         for step in steps[: done + 1]:
             step()
-        assert dedup_task.find_duplicates(job, 3) == expected
+        assert find_duplicates(job, 3) == expected
         assert not Path(job.folder).exists()
 
 
@@ -332,7 +333,7 @@ def test_settled_pages_are_named_and_never_removed(tmp_path: Path) -> None:
         Page(words(500, 560), "fresh", "n", 2, crawl="new"),
     ]
     documents, bands = write_documents(lake, old, LAX, "old")
-    first = dedup_task.find_duplicates(replace(make_job(tmp_path, [[old[2], replace(old[2], archive="b")]], LAX)))[0]
+    first = find_duplicates(replace(make_job(tmp_path, [[old[2], replace(old[2], archive="b")]], LAX)))[0]
     row = {field.name: "x" for field in DUPLICATES} | {"crawl": "c", "archive": "a.warc.gz", "offset": 2}
     row |= {"survivor_offset": 0, "jaccard": 1.0}
     gone = write_table(lake.root, "gone.parquet", "duplicates", pa.Table.from_pylist([row], DUPLICATES))
@@ -341,7 +342,7 @@ def test_settled_pages_are_named_and_never_removed(tmp_path: Path) -> None:
         *(lake.root, ("new",), "1" * 16, made[:1], made[1:], LAX),
         *((documents,), (bands,), (gone,)),
     )
-    outputs, summary = dedup_task.find_duplicates(job)
+    outputs, summary = find_duplicates(job)
     rows = read_table(str(tmp_path / outputs[0].path)).to_pylist()
     found = {row["doc_id"]: (row["survivor_id"], row["survivor_crawl"], row["kind"]) for row in rows}
     assert found == {"copy": ("old1", "c", "exact"), "near": ("old2", "c", "near")}
@@ -374,7 +375,7 @@ def test_two_thousand_documentation_pages_match_brute_force(tmp_path: Path, shar
     """Every pair measured, by a product of sparse matrices; texts taken by independent readers."""
     texts = documentation_texts(shared_data / "warc" / "docs-crawl", 2000)
     config = LAX.model_copy(update={"ngram": 5, "exact": False})
-    outputs, _ = dedup_task.find_duplicates(make_job(tmp_path, [pages_of(texts)], config))
+    outputs, _ = find_duplicates(make_job(tmp_path, [pages_of(texts)], config))
     rows = read_table(str(tmp_path / outputs[0].path)).to_pylist()
     order = sorted(range(len(texts)), key=lambda page: (-len(texts[page].encode()), page))
     gone = plain.keep_greedily(len(texts), similar_pairs([texts[page] for page in order], 0.8))

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from flows import dedup_task, repeated_sequences, spans_task
+from flows import repeated_sequences, spans_task
 from pipeline.dedup.config import DedupConfig
 from storage.shards import Output, read_table
+from tests.flows.duplicates import find_duplicates
 from tests.flows.test_dedup_task import Page, make_job, words
 
 SEQUENCES = DedupConfig(near=False, repeated_substrings="remove", substring_words=10)
@@ -26,7 +27,7 @@ def find(
 ) -> tuple[list[Output], dict[str, int], list[dict[str, Any]], list[str]]:
     """Files written, counts, rows of table spans, and the texts as they are mixed."""
     job = make_job(root, files, config)
-    duplicates, _ = dedup_task.find_duplicates(job)
+    duplicates, _ = find_duplicates(job)
     found, counts = spans_task.find_spans(job, duplicates, all_at_once)
     outputs = found["c"]
     rows = [row for o in outputs if o.table == "spans" for row in read_table(str(root / o.path)).to_pylist()]

@@ -8,7 +8,7 @@ import numpy as np
 
 from pipeline.batch import DocumentBatch
 from pipeline.kernels.spellings import spell
-from pipeline.quality.kneser_ney import Estimate, Level, estimate
+from pipeline.quality.kneser_ney import Estimate, estimate
 from pipeline.quality.ngram_model import Header, NgramModel, pack
 from pipeline.quality.ngrams import Run, Vocabulary, count_run, cut_ranges, merge_runs
 from pipeline.quality.normalise import spelling_table
@@ -37,18 +37,22 @@ def train(
 
 def grams_of(found: Estimate, vocabulary: Vocabulary) -> dict[Gram, tuple[float, float]]:
     """Every n-gram with its probability and back-off weight."""
-    return spell_out(found.levels, vocabulary.words)
-
-
-def spell_out(levels: Sequence[Level], words: Sequence[str]) -> dict[Gram, tuple[float, float]]:
-    """The same of levels and words."""
     grams: dict[Gram, tuple[float, float]] = {}
     above: list[Gram] = [()]
-    for level in levels:
-        own = [(words[w], *above[p]) for w, p in zip(level.words, level.parents, strict=True)]
+    for level in found.levels:
+        own = [(vocabulary.words[w], *above[p]) for w, p in zip(level.words, level.parents, strict=True)]
         grams |= dict(zip(own, zip(level.probs.tolist(), level.backoffs.tolist(), strict=True), strict=True))
         above = own
     return grams
+
+
+def read_arpa(text: str) -> dict[Gram, tuple[float, float]]:
+    """The same of an ARPA file."""
+    rows = [line.split("\t") for line in text.splitlines() if "\t" in line]
+    return {
+        tuple(gram.split(" ")): (10.0 ** float(prob), 10.0 ** float(backoff[0]) if backoff else 1.0)
+        for prob, gram, *backoff in rows
+    }
 
 
 def packed(found: Estimate, vocabulary: Vocabulary, normalisation: str = "spaces") -> np.ndarray:
