@@ -13,7 +13,8 @@ from flows.recipe import Recipe, known_keys, load_recipe
 from flows.recipe_files import FILES
 from flows.recorded import recipe_record, recorded_recipe
 from storage.errors import UserError
-from storage.sources import Source, expand_inputs
+from storage.inputs import expand_inputs
+from storage.sources import Source
 
 RECIPE = """
 [url]
