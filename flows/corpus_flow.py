@@ -27,6 +27,7 @@ from flows.dedup_steps import dedup_all, outputs_of, texts_to_mix
 from flows.events import announce
 from flows.progress import progress, tell
 from flows.recorded import name_of, recipe_record
+from flows.report.words import plural
 from flows.runners import Pools, open_pools
 from flows.settings import settings
 from flows.stall import watched
@@ -78,7 +79,8 @@ def run_plan(plan: CorpusPlan, submit: Submit, pools: Pools) -> CorpusResult:
     lake = plan.lake
     if not exists(lake.absolute(lake.run_path(plan.run_id))):
         write_run(plan, "running", plan.fingerprints, [])
-    tell(f"{len(plan.jobs)} archives, {len(plan.jobs) - len(plan.pending)} of them already in the lake {lake.root}")
+    there = len(plan.jobs) - len(plan.pending)
+    tell(f"{plural(len(plan.jobs), 'archive')}, {there:,} of them already in the lake {lake.root}")
     rows, failures = annotate_all(plan, submit, pools)
     dedup = phase("dedup", pools.threads, lambda: dedup_all(lake, plan.recipe.dedup, plan.workers, rows))
     mix = phase("mix", pools.threads, lambda: mix_all(plan, rows, dedup))

@@ -64,8 +64,14 @@ def stop_on_termination() -> Iterator[None]:
 
 @contextmanager
 def end_in_order() -> Iterator[None]:
-    """Make Ctrl-C and SIGTERM end the block, which takes the time it needs to end what it started."""
-    before = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGINT, signal.SIGTERM)}
+    """Make Ctrl-C and SIGTERM end the block, which takes the time it needs to end what it started; another SIGTERM
+    meanwhile changes nothing."""
+
+    def end(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:

@@ -205,7 +205,8 @@ def _count(name: str, config: Any) -> dict[str, Any]:
 
 
 def _print_counts(rows: Sequence[dict[str, Any]]) -> None:
-    print(f"{'preset':14}{'parameters':>20}{'without embedding':>20}{'KV cache bytes/token':>24}")
+    width = max(len(row["preset"]) for row in rows)
+    print(f"{'preset':{width}}{'parameters':>19}{'without embedding':>19}{'KV cache bytes/token':>21}")
     for row in rows:
-        counts = f"{row['total']:20,}{row['non_embedding']:20,}{row['kv_cache_bytes_per_token']:24,}"
-        print(f"{row['preset']:14}{counts}")
+        counts = f"{row['total']:19,}{row['non_embedding']:19,}{row['kv_cache_bytes_per_token']:21,}"
+        print(f"{row['preset']:{width}}{counts}")

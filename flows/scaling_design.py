@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from model.config import Device, ModelConfig
 from model.memory import count_parameters
 from model.scaling.design import PRIOR, Design, design, shape_of
 from model.scaling.hardware import ACCELERATORS, USABLE_MEMORY
-from model.scaling.ladder import LadderConfig
+from model.scaling.ladder import LadderConfig, Rung
 from model.scaling.speed import RateSpec, Speed, assumed_speed, fit_speed
 from model.scaling.surface import Surface
 from storage.errors import UserError
@@ -132,6 +132,9 @@ def write_recipe(path: Path, text: str) -> None:
     write_bytes(str(path), text.encode())
 
 
+_HEAD = ("run", "N", "D", "D/N", "C", "rate", "batch", "warm", "s")
+
+
 def describe_design(found: Design, speed: Speed, wish: LadderWish) -> Iterator[str]:
     """The ladder in lines: what is run, what it costs, what it will tell."""
     source = "measured" if speed.measured else "assumed from its data sheet: measure on the machine itself"
@@ -144,17 +147,27 @@ def describe_design(found: Design, speed: Speed, wish: LadderWish) -> Iterator[s
     )
     below, above = found.each_side
     yield f"every budget has {below} sizes or more below the expected optimum and {above} above"
-    yield f"{'run':24}{'N':>12}{'D':>14}{'D/N':>8}{'C':>10}{'rate':>9}{'batch':>8}{'warm-up':>9}{'seconds':>9}"
-    for rung in found.ladder:
-        yield (
-            f"{rung.name:24}{rung.params:>12,}{rung.tokens:>14,}{rung.tokens / rung.params:>8.3g}{rung.flops:>10.2e}"
-            f"{rung.learning_rate:>9.3g}{rung.batch_tokens:>8,}{rung.train.warmup_frac or 0:>9.0%}"
-            f"{speed.seconds(rung, wish.sequence_length):>9.1f}"
-        )
+    yield from _aligned([_HEAD, *(_cells(rung, speed, wish) for rung in found.ladder)])
     yield "what it will tell, if losses behave as expected (90 % of rehearsals with seed noise):"
     for name, words in _WIDTHS.items():
         if estimate := found.widths.get(name):
             yield f"  {words:46}{estimate.value:>9.4g}   {estimate.low:.4g} to {estimate.high:.4g}"
+
+
+def _cells(rung: Rung, speed: Speed, wish: LadderWish) -> tuple[str, ...]:
+    return (
+        *(rung.name, f"{rung.params:,}", f"{rung.tokens:,}", f"{rung.tokens / rung.params:.3g}", f"{rung.flops:.2e}"),
+        *(f"{rung.learning_rate:.3g}", f"{rung.batch_tokens:,}", f"{rung.train.warmup_frac or 0:.0%}"),
+        f"{speed.seconds(rung, wish.sequence_length):.1f}",
+    )
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Rows as lines, columns as narrow as their cells: a ladder fits a screen of 80."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for first, *rest in rows:
+        numbers = (f"{cell:>{width}}" for cell, width in zip(rest, widths[1:], strict=True))
+        yield "  ".join((f"{first:{widths[0]}}", *numbers))
 
 
 def design_record(found: Design, speed: Speed) -> dict[str, Any]:

@@ -129,8 +129,8 @@ def describe_plan(title: str, found: Mapping[str, Any]) -> list[str]:
     if cost := found.get("cost"):
         lines += [
             f"  on {cost['gpu']} at {cost['mfu']:.0%} of peak: {cost['hours']:,.4g} GPU hours, about "
-            f"${cost['dollars']:,.0f}",
-            f"  weights and optimiser take {cost['train_bytes'] / 1e9:,.1f} GB: "
+            f"${_short(cost['dollars'])}",
+            f"  weights and optimiser take {_short(cost['train_bytes'] / 1e9, 1)} GB: "
             f"{plural(cost['train_devices'], 'GPU')} to train, {cost['serve_devices']} to serve",
         ]
     if served := found.get("serving"):
@@ -215,6 +215,11 @@ def _estimate(words: str, estimate: Mapping[str, float | None]) -> str:
 def _has_ends(estimate: Mapping[str, float | None]) -> bool:
     """Whether there is an interval: without samples, and of what a form assumes, both ends are the number itself."""
     return estimate["low"] != estimate["high"] or estimate["value"] is None
+
+
+def _short(value: float, digits: int = 0) -> str:
+    """A number of money or memory; a small one is not rounded to nothing."""
+    return f"{value:,.{digits}f}" if value >= 10 else f"{value:.2g}"
 
 
 def _number(value: float | None) -> str:

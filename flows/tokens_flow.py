@@ -13,6 +13,7 @@ import pyarrow as pa
 from prefect import flow
 from pydantic import Field
 
+from flows.artifacts import rows_of
 from flows.events import announce
 from flows.fertility import SPLITS, fertility_table, total
 from flows.progress import progress, tell
@@ -75,12 +76,13 @@ def tokens_flow(request: TokensRequest) -> Step:
         step = run_step(lake, "tokens", corpus.key, key, work)
         made.append({"step": step.step, "key": step.key, "fingerprint": step.fingerprint})
     tokens = TokenSet.model_validate(step.summary)
-    rows = fertility(lake, step).to_pylist()
+    rows = rows_of(fertility(lake, step))
     counts = {"train_tokens": tokens.train.total.tokens, "held_out_tokens": tokens.held_out.total.tokens}
     announce("tokens.done", step.key, counts | {"fingerprint": step.fingerprint, "vocab_size": tokens.vocab_size})
     publish_table("tokens", rows, "Documents, tokens, bytes a token and tokens a word, by split, domain and language")
     tell(
-        f"{tokens.train.total.tokens:,} tokens to train on, {tokens.held_out.total.tokens:,} held out; {packed(tokens)}"
+        f"{tokens.train.total.tokens:,} tokens to train on, {tokens.held_out.total.tokens:,} held out, one for the end "
+        f"of each document among them; {packed(tokens)}"
     )
     return step
 

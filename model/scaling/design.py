@@ -105,9 +105,9 @@ def design(
     best = _largest(seconds, speed, vocab_size, sequence_length, workers, budgets, prior, base or LadderConfig())
     if best is None:
         raise UserError(
-            f"in {seconds / 60:.3g} minutes there is no ladder of {budgets} budgets with {vocab_size:,} token ids: the "
+            f"in {seconds / 60:.3g} min there is no ladder of {budgets} budgets with {vocab_size:,} token ids: the "
             "smallest models have too many embeddings for what can be trained.",
-            "Give more --minutes, or a smaller --vocab.",
+            "Give more --minutes, a smaller --vocab (512 is the least), or fewer --budgets.",
         )
     ladder = tuple(rungs(best, vocab_size))
     fresh = fresh_fracs(ladder)

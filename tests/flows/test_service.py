@@ -82,8 +82,14 @@ def test_processes_of_runs_are_ended_also_where_they_will_not_listen(monkeypatch
 def test_ctrl_c_and_sigterm_end_a_block_alike() -> None:
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     for number in (signal.SIGINT, signal.SIGTERM):
+        tidied = False
         with pytest.raises(KeyboardInterrupt), end_in_order():
-            signal.raise_signal(number)
+            try:
+                signal.raise_signal(number)
+            finally:
+                signal.raise_signal(signal.SIGTERM)
+                tidied = True
+        assert tidied
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
 
 

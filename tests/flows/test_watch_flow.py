@@ -81,7 +81,7 @@ def test_what_a_corpus_run_read_is_not_read_again_by_a_look(inbox: Path, tmp_pat
     arrive(inbox, 1)
     after = plain.run_watch(looking)
     assert after and plain.run_watch(looking) is None
-    archives = query.books(lake).select(["crawl", "archive"]).to_pylist()
+    archives = query.view(lake, "books").select(["crawl", "archive"]).to_pylist()
     assert [(row["crawl"], row["archive"]) for row in archives] == [
         *(("local", "0.warc.gz"), ("local.0001", "1.warc.gz")),
     ]

@@ -48,10 +48,10 @@ def start_service(home: Path, deployments: list[dict[str, Any]]) -> Iterator[Ser
     """Run `winnow up` while the block lasts.
 
     Args:
-        home: An empty folder.
+        home: An empty folder, or that of a service before.
         deployments: As in prefect.yaml.
     """
-    (home / "inbox").mkdir()
+    (home / "inbox").mkdir(exist_ok=True)
     (home / "prefect.yaml").write_text(yaml.safe_dump({"name": "winnow", "deployments": deployments}))
     (home / "automations.yaml").write_text((ROOT / "automations.yaml").read_text())
     port = free_port()
@@ -67,6 +67,8 @@ def start_service(home: Path, deployments: list[dict[str, Any]]) -> Iterator[Ser
             yield Service(home, api, process)
         finally:
             process.send_signal(signal.SIGINT)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(30)
             server.stop(process)
 
 
