@@ -32,45 +32,43 @@ def sum_elements(counts, elements):
 
 @compiled
 def count_twins(elements):
-    """int64[elements]: elements of the same parent, name and class."""
-    slots = np.full(len(elements), -1, np.int64)
-    size = _TABLE_SLOTS
-    while size < 2 * len(elements):
-        size *= 2
-    keys, found = np.zeros(size, np.int64), np.zeros(size, np.int64)
+    """int64[elements]: elements of the same parent, name and class; of the page itself 0."""
+    keys = np.empty(len(elements) - 1, np.uint64)
     for e in range(1, len(elements)):
-        key = elements[e, SHAPE] * 1_000_003 + elements[e, PARENT] + 1
-        slot = (key ^ key >> 29) & (size - 1)
-        while found[slot] and keys[slot] != key:
-            slot = (slot + 1) & (size - 1)
-        keys[slot] = key
-        found[slot] += 1
-        slots[e] = slot
+        keys[e - 1] = elements[e, SHAPE] * 1_000_003 + elements[e, PARENT] + 1
     twins = np.zeros(len(elements), np.int64)
-    for e in range(1, len(elements)):
-        twins[e] = found[slots[e]]
+    twins[1:] = _count_alike(keys)
     return twins
 
 
 @compiled
 def count_duplicates(text, counts):
     """int64[blocks]: blocks of the same text."""
-    size = _TABLE_SLOTS
-    while size < 2 * len(counts):
-        size *= 2
-    keys, found = np.zeros(size, np.uint64), np.zeros(size, np.int64)
-    slots = np.zeros(len(counts), np.int64)
+    keys = np.empty(len(counts), np.uint64)
     for b in range(len(counts)):
-        key = np.uint64(0xCBF29CE484222325)
+        key = np.uint64(0xCBF29CE484222325)  # FNV-1a
         for at in range(counts[b, START], counts[b, END]):
             key = (key ^ np.uint64(text[at])) * np.uint64(0x100000001B3)
+        keys[b] = key
+    return _count_alike(keys)
+
+
+@compiled
+def _count_alike(keys):
+    """int64[keys]: how many are the same as each."""
+    size = _TABLE_SLOTS
+    while size < 2 * len(keys):
+        size *= 2
+    table, found = np.zeros(size, np.uint64), np.zeros(size, np.int64)
+    slots = np.empty(len(keys), np.int64)
+    for i in range(len(keys)):
+        key = keys[i]
         slot = np.int64((key ^ key >> np.uint64(31)) & np.uint64(size - 1))
-        while found[slot] and keys[slot] != key:
+        while found[slot] and table[slot] != key:
             slot = (slot + 1) & (size - 1)
-        keys[slot] = key
+        table[slot] = key
         found[slot] += 1
-        slots[b] = slot
-    same = np.zeros(len(counts), np.int64)
-    for b in range(len(counts)):
-        same[b] = found[slots[b]]
-    return same
+        slots[i] = slot
+    for i in range(len(keys)):
+        slots[i] = found[slots[i]]
+    return slots
