@@ -80,7 +80,10 @@ def _about_table(points: Points) -> Iterator[str]:
     if points.flops_given is not None:
         ratio = float(np.median(points.flops_given / points.flops))
         if not 1 / MAX_FLOPS_RATIO <= ratio <= MAX_FLOPS_RATIO:
-            yield f"The compute given is {ratio:.3g} times 6 N D (median): one of the three is in another unit."
+            yield (
+                f"The compute given is {ratio:.3g} times 6 N D (median): one of the three is in another unit, or N "
+                "leaves out much of what is multiplied (embeddings that are the head, say)."
+            )
     if points.loss.max() > MAX_LOSS:
         yield f"The largest loss is {points.loss.max():g}: if it is a perplexity, take its logarithm."
 
